@@ -1,0 +1,137 @@
+#include <weir/actors/acknowledgement.hpp>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace weir {
+
+acknowledgement::~acknowledgement() {
+  for (auto* left : groups_) // batches that an abort left on their way
+    delete left;
+}
+
+origin acknowledgement::group(std::vector<origin> members) {
+  auto* made = new origin_group{std::move(members)};
+  const std::lock_guard lock{groups_lock_};
+  groups_.insert(made);
+  return origin{made};
+}
+
+std::uint32_t acknowledgement::add_lane(std::string name, std::uint64_t resume_after) {
+  if (lanes_.size() >= origin::lanes_max)
+    throw std::length_error{"weir: a pipeline has at most " + std::to_string(origin::lanes_max)
+                            + " lanes"};
+  lanes_.push_back(std::make_unique<lane>(std::move(name), resume_after));
+  return static_cast<std::uint32_t>(lanes_.size() - 1);
+}
+
+resume_point acknowledgement::position_of(origin where) const {
+  if (where.is_group()) {
+    const auto members = where.group()->members();
+    where = members.empty() ? origin{} : members.front();
+  }
+  if (where.empty())
+    return {};
+  if (where.is_group()) // a batch of batches
+    return position_of(where);
+  return {lanes_[where.lane()]->name(), where.position()};
+}
+
+void acknowledgement::forget(origin_group& group) noexcept {
+  {
+    const std::lock_guard lock{groups_lock_};
+    groups_.erase(&group);
+  }
+  delete &group;
+}
+
+std::vector<origin> acknowledgement::take_apart(origin where) {
+  auto& group = *where.group();
+  if (group.shares_.load(std::memory_order_acquire) == 1) {
+    auto members = std::move(group.members_);
+    forget(group);
+    return members;
+  }
+  // Copies of the batch go other ways. Every member gets a share for its own way before the group's share ends.
+  auto members = group.members_;
+  for (auto member : members)
+    share(member, 1);
+  settle_group(group, ending::filtered);
+  return members;
+}
+
+void acknowledgement::share(origin where, std::uint32_t more) {
+  if (where.empty() || more == 0)
+    return;
+  if (where.is_group())
+    where.group()->share(more);
+  else
+    lanes_[where.lane()]->share(where.position(), more);
+}
+
+void acknowledgement::settle_run(std::uint32_t lane_index, std::uint64_t base, std::uint64_t mask,
+                                 ending how) noexcept {
+  lane::settled_counts counts{};
+  if (!lanes_[lane_index]->settle(base, mask, how, counts))
+    settled_twice_.store(true, std::memory_order_relaxed);
+  for (std::size_t k = 0; k < counts.size(); ++k)
+    if (counts[k] != 0)
+      ended_[k].fetch_add(counts[k], std::memory_order_relaxed);
+}
+
+void acknowledgement::settle_group(origin_group& group, ending how) noexcept {
+  auto gravest = group.gravest_.load(std::memory_order_relaxed);
+  while (gravest < how
+         && !group.gravest_.compare_exchange_weak(gravest, how, std::memory_order_acq_rel))
+    ;
+  if (group.shares_.fetch_sub(1, std::memory_order_acq_rel) > 1)
+    return;
+  {
+    batched_settlement settlement{*this, group.gravest_.load(std::memory_order_acquire)};
+    for (auto member : group.members_)
+      settlement.add(member);
+  }
+  forget(group);
+}
+
+void acknowledgement::settle(origin where, ending how) noexcept {
+  if (where.empty())
+    return;
+  if (where.is_group())
+    settle_group(*where.group(), how);
+  else
+    settle_run(where.lane(), where.position() / 64 * 64,
+               std::uint64_t{1} << (where.position() % 64), how);
+}
+
+std::vector<resume_point> acknowledgement::resume_points(std::span<const origin> batch) const {
+  std::vector<resume_point> points;
+  points.reserve(lanes_.size());
+  std::vector<std::uint64_t> positions;
+  for (std::uint32_t index = 0; index < lanes_.size(); ++index) {
+    positions.clear();
+    for (auto where : batch)
+      if (!where.empty() && !where.is_group() && where.lane() == index)
+        positions.push_back(where.position());
+    std::ranges::sort(positions);
+    points.push_back({lanes_[index]->name(), lanes_[index]->prefix_with(positions)});
+  }
+  return points;
+}
+
+ledger_totals acknowledgement::totals() const noexcept {
+  const auto ended = [&](ending how) {
+    return ended_[static_cast<std::size_t>(how)].load(std::memory_order_relaxed);
+  };
+  ledger_totals totals;
+  totals.acknowledged = ended(ending::acknowledged);
+  totals.filtered = ended(ending::filtered);
+  totals.dropped = ended(ending::dropped);
+  totals.dead_lettered = ended(ending::dead_lettered);
+  totals.admitted = admitted_.load(std::memory_order_relaxed);
+  for (const auto& one : lanes_)
+    totals.in_flight += one->in_flight();
+  return totals;
+}
+
+} // namespace weir

@@ -1,0 +1,136 @@
+#pragma once
+
+#include <weir/actors/lane.hpp>
+#include <weir/supervision/ledger.hpp>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+/// The books of one running pipeline: its lanes, and its ledger.
+namespace weir {
+
+/// The origins of the items in a batch, in the order of the items. Settled when every share of it is. Made
+/// and owned by the books.
+class origin_group {
+public:
+  std::span<const origin> members() const noexcept { return members_; }
+  void share(std::uint32_t more) noexcept { shares_.fetch_add(more, std::memory_order_relaxed); }
+
+private:
+  friend class acknowledgement;
+  explicit origin_group(std::vector<origin> members) : members_{std::move(members)} {}
+
+  std::vector<origin> members_;
+  std::atomic<std::uint32_t> shares_{1};
+  std::atomic<ending> gravest_{ending::filtered};
+};
+
+/// Where the reading of a lane goes on.
+struct resume_point {
+  std::string lane;
+  std::uint64_t position = 0; ///< everything up to here is settled
+};
+
+/// Any thread, except where said.
+class acknowledgement {
+public:
+  acknowledgement() = default;
+  acknowledgement(const acknowledgement&) = delete;
+  acknowledgement& operator=(const acknowledgement&) = delete;
+  ~acknowledgement();
+
+  /// Before the pipeline starts. The lane's index is its number in origins.
+  std::uint32_t add_lane(std::string name, std::uint64_t resume_after);
+  lane& lane_at(std::uint32_t index) noexcept { return *lanes_[index]; }
+  const lane& lane_at(std::uint32_t index) const noexcept { return *lanes_[index]; }
+  std::size_t lanes_count() const noexcept { return lanes_.size(); }
+
+  /// Where the item of `where` was read, "events.jsonl:17"; of a group, its first member.
+  resume_point position_of(origin where) const;
+
+  void admitted(std::uint64_t count) noexcept {
+    admitted_.fetch_add(count, std::memory_order_relaxed);
+  }
+
+  /// The one origin of a batch whose items have these.
+  origin group(std::vector<origin> members);
+
+  /// Ends one share of a group by giving its members, to be settled one by one instead.
+  std::vector<origin> take_apart(origin where);
+
+  /// `more` further copies of the item exist. Before any of them can be settled.
+  void share(origin where, std::uint32_t more);
+
+  /// The way of one item ended. `batched_settlement` is for many.
+  void settle(origin where, ending how) noexcept;
+
+  /// Where every lane may go on reading once the items of `batch` are settled too.
+  std::vector<resume_point> resume_points(std::span<const origin> batch) const;
+
+  /// In flight is counted from the lanes, everything else by its own counter, so the two can disagree:
+  /// exact when the pipeline is at rest.
+  ledger_totals totals() const noexcept;
+
+  /// An item was settled more often than it had shares: a defect, which unbalances the ledger too.
+  bool settled_twice() const noexcept { return settled_twice_.load(std::memory_order_relaxed); }
+
+private:
+  friend class batched_settlement;
+
+  void settle_run(std::uint32_t lane_index, std::uint64_t base, std::uint64_t mask,
+                  ending how) noexcept;
+  void settle_group(origin_group& group, ending how) noexcept;
+  void forget(origin_group& group) noexcept;
+
+  std::vector<std::unique_ptr<lane>> lanes_;
+  std::atomic<std::uint64_t> admitted_{0};
+  std::array<std::atomic<std::uint64_t>, 4> ended_{};
+  std::atomic<bool> settled_twice_{false};
+  std::mutex groups_lock_;
+  std::unordered_set<origin_group*> groups_; // guarded by groups_lock_
+};
+
+/// Settles the items of a slice, neighbours together. What is still pending is settled by `flush` or the
+/// destructor.
+class batched_settlement {
+public:
+  batched_settlement(acknowledgement& books, ending how) noexcept : books_{books}, how_{how} {}
+  batched_settlement(const batched_settlement&) = delete;
+  batched_settlement& operator=(const batched_settlement&) = delete;
+  ~batched_settlement() { flush(); }
+
+  void add(origin where) noexcept {
+    const auto block = where.word() / 64;
+    if (block != block_) {
+      flush();
+      if (where.empty() || where.is_group()) {
+        books_.settle(where, how_);
+        return;
+      }
+      block_ = block;
+    }
+    mask_ |= std::uint64_t{1} << (where.word() % 64);
+  }
+
+  void flush() noexcept {
+    if (mask_ != 0) {
+      const auto lane_index = static_cast<std::uint32_t>(block_ >> 42U) - 1;
+      books_.settle_run(lane_index, block_ * 64 & origin::position_max, mask_, how_);
+    }
+    mask_ = 0;
+    block_ = 0;
+  }
+
+private:
+  acknowledgement& books_;
+  const ending how_;
+  std::uint64_t block_ = 0; // word / 64 of the pending run; 0 when there is none
+  std::uint64_t mask_ = 0;
+};
+
+} // namespace weir

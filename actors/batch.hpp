@@ -1,0 +1,24 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <vector>
+
+namespace weir {
+
+/// Items that go on together.
+template <class T>
+struct batch {
+  using value_type = T;
+  std::vector<T> items;
+};
+
+/// A batch goes on when it is full, or when its first item is this old, or at the end of the stream. The
+/// delay counts from the first item; there are no empty batches.
+struct batch_options {
+  std::uint32_t size_max = 100;
+  std::chrono::milliseconds delay_max{200};
+  std::uint32_t mailbox_capacity = 1024; ///< items
+};
+
+} // namespace weir

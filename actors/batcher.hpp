@@ -1,0 +1,83 @@
+#pragma once
+
+#include <weir/actors/batch.hpp>
+#include <weir/actors/inlet.hpp>
+#include <weir/actors/outlet.hpp>
+#include <weir/actors/worker.hpp>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace weir {
+
+/// Gathers items into batches. Runs no code of the user's, so that nothing can fail.
+template <class T>
+class batch_stepper final : public stepper {
+public:
+  batch_stepper(const ports& where, batch_options options)
+      : options_{options}, in_{where.in}, out_{where.out.front()} {}
+
+  result<void> rebuild(context&) override { return {}; }
+
+  progress step(std::size_t budget, worker& self) override {
+    if (!out_.flush())
+      return {.what = progress::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+    if (!items_.empty() && self.now() >= due_)
+      hand_on(self);
+    auto* from = in_.next();
+    if (from == nullptr)
+      return nothing_there(self);
+    const auto first = from->read_index();
+    const auto count = std::min({budget, from->available(), options_.size_max - items_.size()});
+    if (items_.empty()) {
+      due_ = self.now() + options_.delay_max;
+      items_.reserve(options_.size_max);
+      origins_.reserve(options_.size_max);
+    }
+    for (std::size_t k = 0; k < count; ++k) {
+      items_.push_back(std::move(*from->value(first + k)));
+      origins_.push_back(from->from(first + k));
+    }
+    from->release(count);
+    in_.turn_over();
+    if (items_.size() == options_.size_max)
+      hand_on(self);
+    return {.items = count};
+  }
+
+  void inputs(std::vector<ring_base*>& rings) const override { in_.waiting_for(rings); }
+  void blocked_on(std::vector<ring_base*>& rings) const override { out_.blocked_on(rings); }
+  std::size_t backlog() const override { return in_.size(); }
+
+private:
+  progress nothing_there(worker& self) {
+    if (!in_.finished()) {
+      progress wait{.what = progress::state::waiting, .for_input = true};
+      if (!items_.empty())
+        wait.until = due_;
+      return wait;
+    }
+    hand_on(self); // the end of the stream does not wait for the delay
+    if (!out_.flush())
+      return {.what = progress::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+    out_.close();
+    return {.what = progress::state::finished};
+  }
+
+  void hand_on(worker& self) {
+    if (items_.empty())
+      return;
+    out_.put(batch<T>{std::exchange(items_, {})}, self.books().group(std::exchange(origins_, {})));
+    out_.flush();
+  }
+
+  const batch_options options_;
+  inlet<T> in_;
+  outlet<batch<T>> out_;
+  std::vector<T> items_;
+  std::vector<origin> origins_;
+  time_point due_{};
+};
+
+} // namespace weir

@@ -1,0 +1,103 @@
+#include <weir/actors/dead_letter_actor.hpp>
+#include <weir/actors/runtime.hpp>
+
+#include <algorithm>
+
+namespace weir {
+
+dead_letter_actor::dead_letter_actor(runtime& node, acknowledgement& books,
+                                     std::shared_ptr<dead_letter_store> store)
+    : actor{"dead-letters"}, node_{node}, books_{books}, store_{std::move(store)} {}
+
+bool dead_letter_actor::offer(parked_item& item, waker& who) {
+  {
+    const std::lock_guard lock{lock_};
+    if (queue_.size() >= capacity) {
+      if (std::ranges::find(refused_, &who) == refused_.end())
+        refused_.push_back(&who);
+      return false;
+    }
+    queue_.push_back(std::move(item));
+  }
+  wake();
+  return true;
+}
+
+void dead_letter_actor::close() {
+  {
+    const std::lock_guard lock{lock_};
+    closed_ = true;
+  }
+  wake();
+}
+
+void dead_letter_actor::abort() {
+  {
+    const std::lock_guard lock{lock_};
+    aborted_ = true;
+  }
+  wake();
+}
+
+std::size_t dead_letter_actor::waiting() const {
+  const std::lock_guard lock{lock_};
+  return queue_.size();
+}
+
+std::string dead_letter_actor::trouble() const {
+  const std::lock_guard lock{lock_};
+  return trouble_;
+}
+
+activity dead_letter_actor::turn() {
+  std::vector<dead_letter> letters;
+  {
+    const std::lock_guard lock{lock_};
+    if (aborted_ || (closed_ && queue_.empty()))
+      return activity::finished();
+    if (queue_.empty())
+      return activity::parked();
+    if (node_.now() < retry_at_)
+      return activity::parked(retry_at_);
+    letters.reserve(queue_.size());
+    for (const auto& item : queue_)
+      letters.push_back(item.letter); // what is stored stays queued until it is: a store may throw
+  }
+
+  result<void> stored;
+  try {
+    stored = store_->put(letters);
+  } catch (...) {
+    stored = describe_current_exception();
+  }
+
+  if (!stored) {
+    const auto delay = backoff{}.delay(++failures_in_a_row_, node_.random());
+    retry_at_ = node_.now() + delay;
+    const std::lock_guard lock{lock_};
+    trouble_ = stored.error().message();
+    return activity::parked(retry_at_);
+  }
+
+  failures_in_a_row_ = 0;
+  std::vector<waker*> refused;
+  {
+    const std::lock_guard lock{lock_};
+    trouble_.clear();
+    for (std::size_t k = 0; k < letters.size(); ++k) {
+      books_.settle(queue_.front().where, ending::dead_lettered);
+      queue_.pop_front();
+    }
+    refused.swap(refused_);
+  }
+  for (auto* who : refused)
+    who->wake();
+  return activity::again();
+}
+
+void dead_letter_actor::crashed(failure why) noexcept {
+  const std::lock_guard lock{lock_};
+  trouble_ = why.message();
+}
+
+} // namespace weir

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <weir/actors/acknowledgement.hpp>
+#include <weir/actors/actor.hpp>
+#include <weir/supervision/dead_letter.hpp>
+#include <weir/supervision/retry.hpp>
+
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+class runtime;
+
+/// A dead letter on its way to the store, with what it settles once it is there.
+struct parked_item {
+  dead_letter letter;
+  origin where;
+};
+
+/// The dead-letter actor of a pipeline: takes parked items from all workers through one bounded queue, stores
+/// them, and only then settles them. On a thread of its own, as stores block.
+///
+/// Failure: a store that is full or fails is tried again with back-off, for ever; meanwhile the queue fills and
+/// the workers that have something to park wait. Nothing is dropped.
+class dead_letter_actor final : public actor {
+public:
+  static constexpr std::size_t capacity = 256;
+
+  dead_letter_actor(runtime& node, acknowledgement& books,
+                    std::shared_ptr<dead_letter_store> store);
+
+  /// Takes the item over and returns true; or leaves it as it is, and wakes `who` once there is room. Any
+  /// thread.
+  bool offer(parked_item& item, waker& who);
+
+  /// Nothing will be offered any more: finishes when all is stored. Any thread.
+  void close();
+  /// Finishes now, whatever is not stored. Any thread.
+  void abort();
+
+  std::size_t waiting() const;
+  /// Why the store refused last; empty while it works. Any thread.
+  std::string trouble() const;
+
+  activity turn() override;
+  void crashed(failure why) noexcept override;
+
+private:
+  runtime& node_;
+  acknowledgement& books_;
+  const std::shared_ptr<dead_letter_store> store_;
+
+  mutable std::mutex lock_; // guards what follows
+  std::deque<parked_item> queue_;
+  std::vector<waker*> refused_;
+  std::string trouble_;
+  bool closed_ = false;
+  bool aborted_ = false;
+
+  // The actor's own.
+  std::uint32_t failures_in_a_row_ = 0;
+  time_point retry_at_{};
+};
+
+} // namespace weir

@@ -1,0 +1,297 @@
+#pragma once
+
+#include <weir/actors/batcher.hpp>
+#include <weir/actors/payload.hpp>
+#include <weir/actors/plan.hpp>
+#include <weir/actors/router.hpp>
+#include <weir/actors/sink.hpp>
+#include <weir/actors/transform.hpp>
+
+#include <array>
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+namespace weir {
+
+/// Defined in <weir/actors/awaitable.hpp>.
+template <class F>
+class awaitable_stepper;
+
+struct partition_options {
+  std::uint32_t lanes = 1; ///< workers of the next stage, each with its share of the keys
+};
+
+/// Follows a rejected edge and takes anything, so that one wrong edge is one error.
+struct broken_flow {
+  auto via(auto&&...) && { return broken_flow{}; }
+  auto batch(auto&&...) && { return broken_flow{}; }
+  auto partition_by(auto&&...) && { return broken_flow{}; }
+  auto merge() && { return broken_flow{}; }
+  void to(auto&&...) && {}
+};
+
+/// The typed edge under construction: what leaves one stage, or several that were merged, as items of type T.
+/// Every flow must be used up, by one of the functions below; each of them ends it.
+template <class T>
+class [[nodiscard]] flow {
+public:
+  using value_type = T;
+
+  flow(flow&&) noexcept = default;
+  flow& operator=(flow&&) noexcept = default;
+
+  /// Adds a stage: a function of one item, or a class with state. What the function returns says what it does:
+  /// `Out`; `result<Out>` may fail; `std::optional<Out>` filters; `std::vector<Out>`, or an `emitter<Out>&`
+  /// parameter, yields 0..n; `boost::asio::awaitable<…>` waits (needs <weir/actors/awaitable.hpp>).
+  /// What is given is a prototype: each worker, and each restart of one, gets a copy; or what `factory{…}` makes.
+  template <class F>
+  auto via(std::string name, F function, stage_options options = {}) &&;
+
+  /// Gathers items into batches.
+  flow<weir::batch<T>> batch(std::string name, batch_options options = {}) &&;
+
+  /// Every item goes to each of N flows.
+  template <std::size_t N>
+  std::array<flow, N> broadcast(std::string name = {}) &&;
+
+  /// The items that fulfil the predicate, and the others.
+  template <class Predicate>
+  std::array<flow, 2> route(Predicate predicate, std::string name = {}) &&;
+
+  /// Spreads the items over `lanes` workers of the next stage by a hash of their key, which keeps the order of
+  /// the items of one key; the lanes stay apart until `merge`. `key` is a member or a function.
+  template <class Key>
+  auto partition_by(Key key, partition_options options) &&;
+
+  /// Ends the lanes of partition_by.
+  flow merge() &&;
+
+  /// Ends the flow in a sink: see sink.hpp.
+  template <class S>
+  void to(std::string name, S sink, stage_options options = {}) &&;
+
+private:
+  friend class pipeline;
+  template <class>
+  friend class flow;
+
+  struct end {
+    std::size_t stage;
+    std::uint32_t leg;
+  };
+
+  flow(std::shared_ptr<plan> into, std::vector<end> ends)
+      : plan_{std::move(into)}, ends_{std::move(ends)} {}
+
+  /// Adds the stage behind this flow and returns its index.
+  std::size_t append(graph_stage stage, plan::stage_parts parts) {
+    if (lanes_ > 0)
+      stage.options.workers = lanes_;
+    stage.input = type_name(typeid(T));
+    const auto index = plan_->graph.stages.size();
+    plan_->graph.stages.push_back(std::move(stage));
+    plan_->stages.push_back(std::move(parts));
+    for (const auto& one : ends_) {
+      plan_->graph.edges.push_back({one.stage, one.leg, index, how_});
+      plan_->edges.push_back(
+          {[](std::size_t capacity) { return std::make_shared<ring<T>>(capacity); }, key_});
+    }
+    return index;
+  }
+  template <class Out>
+  flow<Out> onward(std::size_t stage, std::uint32_t leg = 0) {
+    flow<Out> next{plan_, {{stage, leg}}};
+    next.lanes_ = lanes_;
+    next.how_ = lanes_ > 0 ? spread::straight : spread::any;
+    return next;
+  }
+  std::string name_after(std::string given, const char* what) const {
+    return given.empty() ? plan_->graph.stages[ends_.front().stage].name + "." + what
+                         : std::move(given);
+  }
+
+  template <std::size_t N>
+  std::array<flow, N> split(std::string name, stage_kind kind, bool may_fail,
+                            typename router_stepper<T>::choice choice);
+
+  std::shared_ptr<plan> plan_;
+  std::vector<end> ends_;
+  spread how_ = spread::any;
+  std::shared_ptr<const void> key_;
+  std::uint32_t lanes_ = 0;
+};
+
+template <class T>
+template <class F>
+auto flow<T>::via(std::string name, F function, stage_options options) && {
+  static_assert(
+      stage_like<F>,
+      "weir: a stage is a function with one signature (not overloaded, not generic), or a "
+      "class with input, output and on_item");
+  if constexpr (!stage_like<F>) {
+    return broken_flow{};
+  } else {
+    using shape = stage_shape<product_t<F>>;
+    constexpr bool fits = std::same_as<typename shape::input, T>;
+    static_assert(fits, "weir: this stage's input is not the flow's item type");
+    if constexpr (!fits) {
+      return broken_flow{};
+    } else {
+      using Out = typename shape::output;
+      static_assert(
+          !std::is_void_v<Out>,
+          "weir: a stage must return something to go on with; a function that ends the flow "
+          "goes to to()");
+      bool may_fail = true;
+      if constexpr (!stateful_stage<product_t<F>>)
+        may_fail = !shape::call::is_noexcept || shape::returns::may_fail || shape::waits;
+      plan::make_stepper make;
+      if constexpr (shape::waits) {
+        static_assert(
+            requires { sizeof(awaitable_stepper<F>); },
+            "weir: an awaitable stage needs #include <weir/actors/awaitable.hpp>");
+        make = [function](const ports& where, std::uint32_t) {
+          return std::make_unique<awaitable_stepper<F>>(where, function);
+        };
+      } else {
+        make = [function](const ports& where, std::uint32_t) {
+          return std::make_unique<transform_stepper<F>>(where, function);
+        };
+      }
+      const auto index = append({.name = std::move(name),
+                                 .kind = stage_kind::transform,
+                                 .options = options,
+                                 .batch = {},
+                                 .input = {},
+                                 .output = type_name(typeid(Out)),
+                                 .may_fail = may_fail,
+                                 .waits = shape::waits},
+                                {std::move(make), {}});
+      return onward<Out>(index);
+    }
+  }
+}
+
+template <class T>
+flow<weir::batch<T>> flow<T>::batch(std::string name, batch_options options) && {
+  const auto index = append({.name = std::move(name),
+                             .kind = stage_kind::batch,
+                             .options = {.mailbox_capacity = options.mailbox_capacity},
+                             .batch = options,
+                             .input = {},
+                             .output = type_name(typeid(weir::batch<T>))},
+                            {[options](const ports& where, std::uint32_t) {
+                               return std::make_unique<batch_stepper<T>>(where, options);
+                             },
+                             {}});
+  return onward<weir::batch<T>>(index);
+}
+
+template <class T>
+template <std::size_t N>
+std::array<flow<T>, N> flow<T>::split(std::string name, stage_kind kind, bool may_fail,
+                                      typename router_stepper<T>::choice choice) {
+  const auto index = append({.name = std::move(name),
+                             .kind = kind,
+                             .options = {},
+                             .batch = {},
+                             .input = {},
+                             .output = type_name(typeid(T)),
+                             .may_fail = may_fail,
+                             .waits = false,
+                             .legs = N},
+                            {[choice](const ports& where, std::uint32_t) {
+                               return std::make_unique<router_stepper<T>>(where, choice);
+                             },
+                             {}});
+  return [&]<std::size_t... Leg>(std::index_sequence<Leg...>) {
+    return std::array<flow, N>{onward<T>(index, static_cast<std::uint32_t>(Leg))...};
+  }
+  (std::make_index_sequence<N>{});
+}
+
+template <class T>
+template <std::size_t N>
+std::array<flow<T>, N> flow<T>::broadcast(std::string name) && {
+  static_assert(N >= 2, "weir: a broadcast has at least two flows");
+  static_assert(std::is_copy_constructible_v<T>,
+                "weir: a broadcast copies its items, and this type can't be copied");
+  return split<N>(name_after(std::move(name), "broadcast"), stage_kind::broadcast, false, {});
+}
+
+template <class T>
+template <class Predicate>
+std::array<flow<T>, 2> flow<T>::route(Predicate predicate, std::string name) && {
+  static_assert(std::predicate<Predicate&, const T&>,
+                "weir: route takes a predicate of the flow's item type");
+  return split<2>(name_after(std::move(name), "route"), stage_kind::route,
+                  !std::is_nothrow_invocable_v<Predicate&, const T&>,
+                  [predicate](const T& item) mutable -> std::size_t {
+                    return std::invoke(predicate, item) ? 0 : 1;
+                  });
+}
+
+template <class T>
+template <class Key>
+auto flow<T>::partition_by(Key key, partition_options options) && {
+  constexpr bool fits = std::invocable<Key&, const T&>;
+  static_assert(fits, "weir: partition_by takes a member or a function of the flow's item type");
+  if constexpr (!fits) {
+    return broken_flow{};
+  } else {
+    using value = std::remove_cvref_t<std::invoke_result_t<Key&, const T&>>;
+    how_ = spread::by_key;
+    key_ = std::make_shared<const typename outlet<T>::key_function>(
+        [key](const T& item) { return std::hash<value>{}(std::invoke(key, item)); });
+    lanes_ = options.lanes;
+    return std::move(*this);
+  }
+}
+
+template <class T>
+flow<T> flow<T>::merge() && {
+  lanes_ = 0;
+  how_ = spread::any;
+  key_.reset();
+  return std::move(*this);
+}
+
+template <class T>
+template <class S>
+void flow<T>::to(std::string name, S sink, stage_options options) && {
+  static_assert(
+      sink_like<S>,
+      "weir: a sink is a function of one item, or a class with input and on_item or on_batch");
+  if constexpr (sink_like<S>) {
+    constexpr bool fits = std::same_as<typename sink_shape<product_t<S>>::input, T>;
+    static_assert(fits, "weir: this sink's input is not the flow's item type");
+    if constexpr (fits) {
+      bool may_fail = true;
+      if constexpr (plain_callable<
+                        product_t<S>> && !item_sink<product_t<S>> && !batch_sink<product_t<S>>)
+        may_fail = !stage_shape<product_t<S>>::call::is_noexcept
+                   || stage_shape<product_t<S>>::returns::may_fail;
+      append({.name = std::move(name),
+              .kind = stage_kind::sink,
+              .options = options,
+              .batch = {},
+              .input = {},
+              .output = {},
+              .may_fail = may_fail,
+              .waits = false,
+              .legs = 0},
+             {[sink](const ports& where, std::uint32_t) {
+                return std::make_unique<sink_stepper<S>>(where, sink);
+              },
+              {}});
+    }
+  }
+}
+
+} // namespace weir

@@ -1,0 +1,276 @@
+#include <weir/actors/graph.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <set>
+#include <sstream>
+
+namespace weir {
+
+std::string_view to_string(stage_kind kind) noexcept {
+  switch (kind) {
+  case stage_kind::source:
+    return "source";
+  case stage_kind::transform:
+    return "transform";
+  case stage_kind::batch:
+    return "batch";
+  case stage_kind::broadcast:
+    return "broadcast";
+  case stage_kind::route:
+    return "route";
+  case stage_kind::sink:
+    return "sink";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(spread how) noexcept {
+  switch (how) {
+  case spread::any:
+    return "any";
+  case spread::by_key:
+    return "by_key";
+  case spread::straight:
+    return "straight";
+  }
+  return "unknown";
+}
+
+bool is_name(std::string_view text) {
+  const auto letter = [](char c) { return c >= 'a' && c <= 'z'; };
+  return !text.empty() && text.size() <= name_length_max && letter(text.front())
+         && std::ranges::all_of(text, [&](char c) {
+              return letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+            });
+}
+
+std::uint32_t graph::rings_into(std::size_t stage) const {
+  std::uint32_t rings = 0;
+  for (const auto& edge : edges)
+    if (edge.to == stage)
+      rings += edge.how == spread::straight ? 1 : stages[edge.from].options.workers;
+  return rings;
+}
+
+namespace {
+
+/// Collects sentences about one stage.
+class inspector {
+public:
+  inspector(const graph& whole, std::vector<std::string>& found) : whole_{whole}, found_{found} {}
+
+  void stage(std::size_t index) {
+    const auto& one = whole_.stages[index];
+    name_ = one.name;
+    names(one);
+    mailbox(index);
+    options(one);
+    flows(index);
+  }
+
+private:
+  void say(std::string what) { found_.push_back("stage '" + name_ + "': " + std::move(what)); }
+
+  void names(const graph_stage& one) {
+    if (!is_name(one.name))
+      say("a name is 1 to " + std::to_string(name_length_max)
+          + " characters a-z, 0-9, '-', '_', '.', the first a letter");
+    if (!seen_.insert(one.name).second)
+      say("there is another stage of that name");
+  }
+
+  void mailbox(std::size_t index) {
+    const auto& one = whole_.stages[index];
+    const auto capacity = one.options.mailbox_capacity;
+    if (one.kind == stage_kind::source)
+      return;
+    if (capacity == 0 || capacity > ring_base::capacity_max)
+      say("mailbox_capacity must be 1 to " + std::to_string(ring_base::capacity_max) + ", not "
+          + std::to_string(capacity));
+    else if (const auto rings = whole_.rings_into(index); capacity < rings)
+      say("mailbox_capacity " + std::to_string(capacity) + " can't be shared among the "
+          + std::to_string(rings) + " workers before it: it must be at least as many");
+    if (one.kind == stage_kind::batch && one.batch.size_max > capacity)
+      say("size_max " + std::to_string(one.batch.size_max) + " is larger than mailbox_capacity "
+          + std::to_string(capacity));
+  }
+
+  void options(const graph_stage& one) {
+    const auto& chosen = one.options;
+    if (chosen.workers == 0 || chosen.workers > workers_max)
+      say("workers must be 1 to " + std::to_string(workers_max) + ", not "
+          + std::to_string(chosen.workers));
+    if (one.kind == stage_kind::source && chosen.workers > 1)
+      say("a source has one worker; merge several sources instead");
+    if (chosen.retry.attempts == 0)
+      say("retry.attempts must be at least 1: the first run counts");
+    if (chosen.retry.factor < 1.0)
+      say("retry.factor must be at least 1");
+    if (chosen.retry.jitter < 0.0 || chosen.retry.jitter > 1.0)
+      say("retry.jitter must be 0 to 1");
+    not_negative("retry.delay_min", chosen.retry.delay_min);
+    not_negative("retry.delay_max", chosen.retry.delay_max);
+    if (chosen.retry.delay_max < chosen.retry.delay_min)
+      say("retry.delay_max is less than retry.delay_min");
+    not_negative("timeout", chosen.timeout);
+    not_negative("delay_max", one.batch.delay_max);
+    if (one.kind == stage_kind::batch && one.batch.size_max == 0)
+      say("size_max must be at least 1");
+    if (chosen.rate.permits > 0 && chosen.rate.per <= std::chrono::milliseconds{0})
+      say("rate.per must be longer than 0");
+    if (chosen.outputs_max == 0)
+      say("outputs_max must be at least 1");
+    if (chosen.in_flight_max == 0)
+      say("in_flight_max must be at least 1");
+    if (one.waits && chosen.in_flight_max > chosen.mailbox_capacity)
+      say("in_flight_max " + std::to_string(chosen.in_flight_max)
+          + " is larger than mailbox_capacity " + std::to_string(chosen.mailbox_capacity));
+    if (!one.waits && chosen.in_flight_max > 1)
+      say("in_flight_max is for awaitable stages; others take workers");
+    if (!one.waits && chosen.timeout.count() > 0)
+      say("timeout is for awaitable stages: another can't be interrupted");
+    if (one.may_fail && !whole_.has_dead_letters)
+      say("it may fail, but the pipeline has no dead_letters_to");
+  }
+
+  void not_negative(const std::string& what, std::chrono::milliseconds value) {
+    if (value.count() < 0)
+      say(what + " must not be negative, but is " + std::to_string(value.count()) + " ms");
+  }
+
+  void flows(std::size_t index) {
+    const auto& one = whole_.stages[index];
+    for (std::uint32_t leg = 0; leg < one.legs; ++leg)
+      if (std::ranges::none_of(whole_.edges, [&](const auto& edge) {
+            return edge.from == index && edge.leg == leg;
+          }))
+        say(one.legs == 1 ? "its flow leads nowhere: end it with to()"
+                          : "its flow " + std::to_string(leg) + " leads nowhere: end it with to()");
+    if (one.kind != stage_kind::source
+        && std::ranges::none_of(whole_.edges, [&](const auto& edge) { return edge.to == index; }))
+      say("nothing flows into it");
+  }
+
+  const graph& whole_;
+  std::vector<std::string>& found_;
+  std::set<std::string> seen_;
+  std::string name_;
+};
+
+/// Removes stages without predecessors until none is left; what remains goes round in a circle.
+bool has_cycle(const graph& whole) {
+  std::vector<bool> gone(whole.stages.size(), false);
+  for (bool any = true; any;) {
+    any = false;
+    for (std::size_t k = 0; k < whole.stages.size(); ++k) {
+      if (gone[k] || std::ranges::any_of(whole.edges, [&](const auto& edge) {
+            return edge.to == k && !gone[edge.from];
+          }))
+        continue;
+      gone[k] = true;
+      any = true;
+    }
+  }
+  return !std::ranges::all_of(gone, [](bool one) { return one; });
+}
+
+nlohmann::ordered_json options_of(const graph_stage& one) {
+  nlohmann::ordered_json options;
+  const auto& chosen = one.options;
+  options["workers"] = chosen.workers;
+  if (one.kind != stage_kind::source)
+    options["mailbox_capacity"] = chosen.mailbox_capacity;
+  if (one.kind == stage_kind::batch) {
+    options["size_max"] = one.batch.size_max;
+    options["delay_max_ms"] = one.batch.delay_max.count();
+  }
+  if (one.may_fail) {
+    options["retry"] = {{"delay_min_ms", chosen.retry.delay_min.count()},
+                        {"delay_max_ms", chosen.retry.delay_max.count()}};
+    if (chosen.retry.attempts == unlimited)
+      options["retry"]["attempts"] = "unlimited";
+    else
+      options["retry"]["attempts"] = chosen.retry.attempts;
+  }
+  if (one.waits) {
+    options["in_flight_max"] = chosen.in_flight_max;
+    options["timeout_ms"] = chosen.timeout.count();
+    options["order"] = chosen.order == order::kept ? "kept" : "relaxed";
+  }
+  if (chosen.rate.permits > 0)
+    options["rate"] = {{"permits", chosen.rate.permits},
+                       {"per_ms", chosen.rate.per.count()},
+                       {"burst", chosen.rate.burst}};
+  options["execution"] = chosen.execution == execution::shared ? "shared" : "own_thread";
+  return options;
+}
+
+} // namespace
+
+std::vector<std::string> graph::problems() const {
+  std::vector<std::string> found;
+  if (!is_name(name))
+    found.push_back("pipeline '" + name + "': a name is 1 to " + std::to_string(name_length_max)
+                    + " characters a-z, 0-9, '-', '_', '.', the first a letter");
+  if (std::ranges::none_of(stages, [](const auto& one) { return one.kind == stage_kind::sink; }))
+    found.push_back("pipeline '" + name + "' has no sink: end its flows with to()");
+  inspector look{*this, found};
+  for (std::size_t k = 0; k < stages.size(); ++k)
+    look.stage(k);
+  if (has_cycle(*this))
+    found.push_back("pipeline '" + name
+                    + "' goes round in a circle: put a store between a sink and a source instead");
+  return found;
+}
+
+std::string graph::to_json() const {
+  nlohmann::ordered_json whole;
+  whole["pipeline"] = name;
+  whole["dead_letters"] = has_dead_letters;
+  whole["stages"] = nlohmann::ordered_json::array();
+  for (const auto& one : stages) {
+    nlohmann::ordered_json stage{{"stage", one.name}, {"kind", to_string(one.kind)}};
+    if (!one.input.empty())
+      stage["input"] = one.input;
+    if (!one.output.empty())
+      stage["output"] = one.output;
+    stage["may_fail"] = one.may_fail;
+    stage["options"] = options_of(one);
+    whole["stages"].push_back(std::move(stage));
+  }
+  whole["edges"] = nlohmann::ordered_json::array();
+  for (const auto& edge : edges)
+    whole["edges"].push_back({{"from", stages[edge.from].name},
+                              {"leg", edge.leg},
+                              {"to", stages[edge.to].name},
+                              {"spread", to_string(edge.how)}});
+  return whole.dump(2);
+}
+
+std::string graph::to_dot() const {
+  std::ostringstream dot;
+  const auto quoted = [](const std::string& text) { return nlohmann::json(text).dump(); };
+  dot << "digraph " << quoted(name) << " {\n  rankdir=LR;\n  node [shape=box];\n";
+  for (const auto& one : stages) {
+    auto label = one.name;
+    if (one.options.workers > 1)
+      label += " ×" + std::to_string(one.options.workers);
+    const auto* shape = one.kind == stage_kind::source || one.kind == stage_kind::sink ? "cds"
+                        : one.kind == stage_kind::batch                                ? "box3d"
+                                                                                       : "box";
+    dot << "  " << quoted(one.name) << " [label=" << quoted(label) << ", shape=" << shape << "];\n";
+  }
+  for (const auto& edge : edges) {
+    dot << "  " << quoted(stages[edge.from].name) << " -> " << quoted(stages[edge.to].name)
+        << " [label=" << quoted(std::to_string(stages[edge.to].options.mailbox_capacity));
+    if (edge.how == spread::by_key)
+      dot << ", style=bold";
+    dot << "];\n";
+  }
+  dot << "}\n";
+  return dot.str();
+}
+
+} // namespace weir

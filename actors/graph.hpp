@@ -1,0 +1,63 @@
+#pragma once
+
+#include <weir/actors/batch.hpp>
+#include <weir/actors/stage_options.hpp>
+#include <weir/actors/stepper.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// A pipeline as plain data: what can be printed, validated and drawn before anything runs.
+namespace weir {
+
+enum class stage_kind { source, transform, batch, broadcast, route, sink };
+
+std::string_view to_string(stage_kind kind) noexcept;
+std::string_view to_string(spread how) noexcept;
+
+struct graph_stage {
+  std::string name;
+  stage_kind kind = stage_kind::transform;
+  stage_options options;
+  batch_options batch; ///< of a batch
+  std::string input;   ///< type names; empty where there is none
+  std::string output;
+  bool may_fail = false;  ///< it may throw, or return a failure
+  bool waits = false;     ///< awaitable
+  std::uint32_t legs = 1; ///< flows that leave it
+};
+
+struct graph_edge {
+  std::size_t from = 0; ///< index of a stage
+  std::uint32_t leg = 0;
+  std::size_t to = 0;
+  spread how = spread::any;
+};
+
+struct graph {
+  std::string name;
+  std::vector<graph_stage>
+      stages; ///< in the order they were added: a stage comes after those before it
+  std::vector<graph_edge> edges;
+  bool has_dead_letters = false;
+
+  /// What keeps it from running, a sentence each; empty if nothing does.
+  std::vector<std::string> problems() const;
+
+  std::string to_json() const;
+  std::string to_dot() const;
+
+  /// How many rings lead to each worker of a stage.
+  std::uint32_t rings_into(std::size_t stage) const;
+};
+
+inline constexpr std::size_t name_length_max = 63;
+inline constexpr std::uint32_t workers_max = 256;
+
+/// a-z, 0-9, '-', '_' and '.', beginning with a letter; at most name_length_max characters.
+bool is_name(std::string_view text);
+
+} // namespace weir

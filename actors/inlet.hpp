@@ -1,0 +1,64 @@
+#pragma once
+
+#include <weir/actors/stepper.hpp>
+
+#include <vector>
+
+namespace weir {
+
+/// The consumer's view of a mailbox: its rings, taken in turns.
+template <class T>
+class inlet {
+public:
+  explicit inlet(const std::vector<std::shared_ptr<ring_base>>& rings) : owned_{rings} {
+    for (const auto& one : rings)
+      open_.push_back(static_cast<ring<T>*>(one.get()));
+  }
+
+  /// The ring to take the next slice from; null if all are empty. Stays the same until `turn_over`, so that a
+  /// failed item is found again.
+  ring<T>* next() {
+    for (std::size_t tried = 0; tried < open_.size();) {
+      auto* one = open_[current_];
+      if (one->available() > 0)
+        return one;
+      if (one->drained()) {
+        open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(current_));
+        if (current_ == open_.size())
+          current_ = 0;
+        continue;
+      }
+      turn_over();
+      ++tried;
+    }
+    return nullptr;
+  }
+
+  /// The ring that `next` returned last. Requires that it did.
+  ring<T>* current() const { return open_[current_]; }
+  void turn_over() { current_ = current_ + 1 < open_.size() ? current_ + 1 : 0; }
+
+  /// Every ring is closed and empty.
+  bool finished() const { return open_.empty(); }
+
+  void waiting_for(std::vector<ring_base*>& rings) const {
+    rings.insert(rings.end(), open_.begin(), open_.end());
+  }
+  std::size_t size() const {
+    std::size_t items = 0;
+    for (auto* one : open_)
+      items += one->size();
+    return items;
+  }
+  const std::vector<ring<T>*>& open() const { return open_; }
+
+  /// Keeps the rings alive: for operations that may outlive the worker.
+  const std::vector<std::shared_ptr<ring_base>>& owned() const { return owned_; }
+
+private:
+  std::vector<std::shared_ptr<ring_base>> owned_;
+  std::vector<ring<T>*> open_;
+  std::size_t current_ = 0;
+};
+
+} // namespace weir

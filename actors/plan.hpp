@@ -1,0 +1,49 @@
+#pragma once
+
+#include <weir/actors/graph.hpp>
+#include <weir/actors/stepper.hpp>
+#include <weir/supervision/dead_letter.hpp>
+#include <weir/supervision/restart.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// What a pipeline's builder leaves behind: the graph, and how to make its typed parts.
+namespace weir {
+
+struct pipeline_options {
+  supervision_options supervision = {};
+};
+
+/// A source's lane, as its prototype names it.
+struct lane_start {
+  std::string name;
+  std::uint64_t resume_after = 0;
+};
+
+struct plan {
+  using make_stepper =
+      std::function<std::unique_ptr<stepper>(const ports& where, std::uint32_t lane)>;
+  using make_ring = std::function<std::shared_ptr<ring_base>(std::size_t capacity)>;
+
+  struct edge_parts {
+    make_ring ring;
+    std::shared_ptr<const void> key; ///< see outlet_ports
+  };
+  struct stage_parts {
+    make_stepper make;
+    std::function<lane_start()> lane; ///< of a source
+  };
+
+  weir::graph graph;
+  pipeline_options options;
+  std::vector<stage_parts> stages; ///< as graph.stages
+  std::vector<edge_parts> edges;   ///< as graph.edges
+  std::shared_ptr<dead_letter_store> dead_letters;
+};
+
+} // namespace weir

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <weir/actors/outlet.hpp>
+#include <weir/actors/transform.hpp>
+
+#include <functional>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace weir {
+
+/// Hands every item to all flows (a broadcast), or to the one that a function of the user's names (a route).
+/// The slowest flow holds up the others: nothing is buffered beyond the mailboxes.
+template <class T>
+class router_stepper final : public consuming_stepper<T> {
+  using consuming_stepper<T>::in_;
+
+public:
+  /// Index of the flow; empty: all of them.
+  using choice = std::function<std::size_t(const T&)>;
+
+  router_stepper(const ports& where, choice to) : consuming_stepper<T>{where}, to_{std::move(to)} {
+    for (const auto& one : where.out)
+      out_.emplace_back(one);
+  }
+
+  result<void> rebuild(context&) override { return {}; }
+
+  progress step(std::size_t budget, worker& self) override {
+    if (!flush())
+      return {.what = progress::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+    auto* from = in_.next();
+    if (from == nullptr) {
+      if (!in_.finished())
+        return {.what = progress::state::waiting, .for_input = true};
+      for (auto& one : out_)
+        one.close();
+      return {.what = progress::state::finished};
+    }
+    const auto first = from->read_index();
+    const auto count = std::min(budget, from->available());
+    std::size_t done = 0;
+    std::optional<failure> failed;
+    for (; done < count && ready(); ++done) {
+      auto& item = *from->value(first + done);
+      const auto where = from->from(first + done);
+      if (to_) {
+        std::size_t flow = 0;
+        try {
+          flow = to_(item);
+        } catch (...) {
+          failed = describe_current_exception();
+          break;
+        }
+        out_[flow].put(std::move(item), where);
+      } else {
+        copy_to_all(item, where, self);
+      }
+    }
+    for (auto& one : out_)
+      one.publish();
+    if (done > 0)
+      from->release(done);
+    if (failed)
+      return this->item_failed(std::move(*failed), done);
+    in_.turn_over();
+    return {.items = done};
+  }
+
+  void blocked_on(std::vector<ring_base*>& rings) const override {
+    for (const auto& one : out_)
+      if (!one.ready())
+        one.blocked_on(rings);
+  }
+
+private:
+  void copy_to_all(T& item, origin where, worker& self) {
+    if constexpr (std::is_copy_constructible_v<T>) {
+      self.books().share(where, static_cast<std::uint32_t>(out_.size() - 1));
+      for (std::size_t k = 0; k + 1 < out_.size(); ++k)
+        out_[k].put(T{item}, where);
+      out_.back().put(std::move(item), where);
+    }
+  }
+  bool ready() const {
+    return std::ranges::all_of(out_, [](const auto& one) { return one.ready(); });
+  }
+  bool flush() {
+    bool all = true;
+    for (auto& one : out_)
+      all = one.flush() && all;
+    return all;
+  }
+
+  const choice to_;
+  std::vector<outlet<T>> out_;
+};
+
+} // namespace weir

@@ -1,0 +1,258 @@
+#include <weir/actors/running_pipeline.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace weir {
+
+running_pipeline::running_pipeline(pipeline definition, runtime& node)
+    : plan_{std::move(definition.plan_)},
+      node_{node},
+      services_{.node = node,
+                .pipeline = plan_->graph.name,
+                .books = {},
+                .dead_letters = nullptr,
+                .stopping = {}} {}
+
+running_pipeline::~running_pipeline() {
+  if (!started_)
+    return;
+  abort();
+  wait();
+}
+
+result<void> running_pipeline::start() {
+  if (auto problems = plan_->graph.problems(); !problems.empty()) {
+    failure why{.kind = failure_kind::fatal, .chain = std::move(problems), .retry_after = {}};
+    why.chain.insert(why.chain.begin(), "pipeline '" + plan_->graph.name + "' can't run");
+    return why;
+  }
+  if (plan_->dead_letters) {
+    result<void> opened;
+    try {
+      opened = plan_->dead_letters->open();
+    } catch (...) {
+      opened = describe_current_exception();
+    }
+    if (!opened)
+      return std::move(opened.error()).within("the dead letters can't be kept");
+    services_.dead_letters =
+        std::make_unique<dead_letter_actor>(node_, services_.books, plan_->dead_letters);
+  }
+  try {
+    wire();
+  } catch (...) {
+    return describe_current_exception().within("pipeline '" + plan_->graph.name
+                                               + "' can't be started");
+  }
+  started_ = true;
+  node_.spawn(*supervisor_, execution::shared);
+  if (services_.dead_letters)
+    node_.spawn(*services_.dead_letters, execution::own_thread);
+  // Every worker builds its function before the sources begin: they are first in the order, so last here.
+  for (auto one = workers_.rbegin(); one != workers_.rend(); ++one) {
+    (*one)->start();
+    const auto stage = static_cast<std::size_t>(
+        std::ranges::upper_bound(first_worker_, static_cast<std::size_t>(workers_.rend() - one) - 1)
+        - first_worker_.begin() - 1);
+    node_.spawn(**one, plan_->graph.stages[stage].options.execution);
+  }
+  return {};
+}
+
+/// Makes rings, steppers and workers from the plan.
+void running_pipeline::wire() {
+  const auto& graph = plan_->graph;
+  std::vector<std::vector<ports>> all(graph.stages.size());
+  for (std::size_t k = 0; k < graph.stages.size(); ++k) {
+    all[k].resize(graph.stages[k].options.workers);
+    for (auto& one : all[k])
+      one.out.resize(graph.stages[k].legs);
+  }
+  struct wired {
+    std::shared_ptr<ring_base> ring;
+    std::size_t from, from_worker, to, to_worker;
+  };
+  std::vector<wired> rings;
+  for (std::size_t k = 0; k < graph.edges.size(); ++k) {
+    const auto& edge = graph.edges[k];
+    const auto& target = graph.stages[edge.to].options;
+    const auto capacity = target.mailbox_capacity / graph.rings_into(edge.to);
+    for (std::uint32_t from = 0; from < graph.stages[edge.from].options.workers; ++from) {
+      auto& leg = all[edge.from][from].out[edge.leg];
+      leg.how = edge.how;
+      leg.key = plan_->edges[k].key;
+      for (std::uint32_t to = 0; to < target.workers; ++to) {
+        if (edge.how == spread::straight && from != to)
+          continue;
+        auto ring = plan_->edges[k].ring(capacity);
+        leg.rings.push_back(ring);
+        all[edge.to][to].in.push_back(ring);
+        rings.push_back({std::move(ring), edge.from, from, edge.to, to});
+      }
+    }
+  }
+
+  std::vector<child_spec> children;
+  for (const auto& stage : graph.stages)
+    for (std::uint32_t k = 0; k < stage.options.workers; ++k)
+      children.push_back(
+          {stage.options.workers == 1 ? stage.name : stage.name + "/" + std::to_string(k)});
+  supervisor_ = std::make_unique<supervisor_actor>(
+      graph.name, node_, plan_->options.supervision, children,
+      supervisor_actor::events{
+          .gave_up = [this](const failure& why) { settle_end(state::failed, why); },
+          .all_finished = [this] { settle_end(state::finished, {}); }});
+
+  for (std::size_t k = 0; k < graph.stages.size(); ++k) {
+    const auto& stage = graph.stages[k];
+    permits_.push_back(std::make_unique<token_bucket>(stage.options.rate, node_.now()));
+    std::uint32_t lane = 0;
+    if (stage.kind == stage_kind::source) {
+      auto start = plan_->stages[k].lane();
+      lane = services_.books.add_lane(std::move(start.name), start.resume_after);
+    }
+    first_worker_.push_back(workers_.size());
+    for (std::uint32_t n = 0; n < stage.options.workers; ++n) {
+      const auto index = workers_.size();
+      mailboxes_.push_back(all[k][n].in);
+      workers_.push_back(std::make_unique<worker>(
+          children[index].name, services_, *supervisor_, index, stage.name, n, stage.options,
+          *permits_.back(), plan_->stages[k].make(all[k][n], lane)));
+    }
+  }
+  for (const auto& one : rings) {
+    one.ring->set_producer(workers_[first_worker_[one.from] + one.from_worker].get());
+    one.ring->set_consumer(workers_[first_worker_[one.to] + one.to_worker].get());
+  }
+  std::vector<worker*> workers;
+  for (const auto& one : workers_)
+    workers.push_back(one.get());
+  supervisor_->set_workers(std::move(workers));
+}
+
+void running_pipeline::drain() {
+  services_.stopping.request_stop();
+  for (std::size_t k = 0; k < plan_->graph.stages.size(); ++k)
+    if (plan_->graph.stages[k].kind == stage_kind::source && k < first_worker_.size())
+      workers_[first_worker_[k]]->wake();
+}
+
+void running_pipeline::abort_workers() {
+  services_.stopping.request_stop();
+  for (const auto& one : workers_)
+    one->abort();
+  if (services_.dead_letters)
+    services_.dead_letters->abort();
+}
+
+void running_pipeline::abort() {
+  if (!started_)
+    return;
+  {
+    const std::lock_guard lock{lock_};
+    if (workers_finished_)
+      return;
+    if (!why_)
+      why_ = fatal("aborted");
+  }
+  supervisor_->abort();
+  abort_workers();
+}
+
+/// In turns of the supervisor.
+void running_pipeline::settle_end(state how, std::optional<failure> why) {
+  if (how == state::failed) {
+    {
+      const std::lock_guard lock{lock_};
+      if (!why_)
+        why_ = std::move(why);
+    }
+    abort_workers();
+    return;
+  }
+  if (services_.dead_letters)
+    services_.dead_letters->close();
+  const std::lock_guard lock{lock_};
+  workers_finished_ = true;
+  changed_.notify_all();
+}
+
+std::optional<running_pipeline::state> running_pipeline::wait_until(time_point deadline) {
+  {
+    std::unique_lock lock{lock_};
+    if (!changed_.wait_until(lock, deadline, [this] { return workers_finished_; }))
+      return std::nullopt;
+    if (stopped_)
+      return why_ ? state::failed : state::finished;
+  }
+  // What was parked last may still be on its way into a store that does not work.
+  if (services_.dead_letters && !node_.join_until(*services_.dead_letters, deadline))
+    return std::nullopt;
+  for (const auto& one : workers_)
+    node_.join(*one);
+  node_.join(*supervisor_);
+  const std::lock_guard lock{lock_};
+  stopped_ = true;
+  return why_ ? state::failed : state::finished;
+}
+
+running_pipeline::state running_pipeline::wait() {
+  for (;;)
+    if (auto how = wait_until(node_.now() + std::chrono::hours{1}))
+      return *how;
+}
+
+failure running_pipeline::why() const {
+  const std::lock_guard lock{lock_};
+  return why_.value_or(failure{});
+}
+
+pipeline_snapshot running_pipeline::snapshot() const {
+  pipeline_snapshot all;
+  all.pipeline = plan_->graph.name;
+  all.ledger = services_.books.totals();
+  if (services_.dead_letters) {
+    all.dead_letters_waiting = services_.dead_letters->waiting();
+    all.dead_letters_trouble = services_.dead_letters->trouble();
+  }
+  for (std::size_t k = 0; k < first_worker_.size(); ++k) {
+    const auto& stage = plan_->graph.stages[k];
+    stage_snapshot one;
+    one.stage = stage.name;
+    one.kind = stage.kind;
+    one.mailbox_capacity = stage.kind == stage_kind::source ? 0 : stage.options.mailbox_capacity;
+    histogram latency;
+    double busy = 0;
+    double blocked = 0;
+    double idle = 0;
+    for (std::size_t n = 0; n < stage.options.workers; ++n) {
+      const auto& each = *workers_[first_worker_[k] + n];
+      const auto& counted = each.counters();
+      one.processed += counted.processed;
+      one.failed += counted.failed;
+      one.parked += counted.parked;
+      one.restarts += supervisor_->restarts(first_worker_[k] + n);
+      busy += static_cast<double>(counted.busy_ns);
+      blocked += static_cast<double>(counted.blocked_ns);
+      idle += static_cast<double>(counted.idle_ns);
+      for (const auto& ring : mailboxes_[first_worker_[k] + n])
+        one.backlog += ring->size();
+      one.backlog_max = std::max<std::uint64_t>(one.backlog_max, counted.backlog_max);
+      latency.add(counted.latency);
+      if (auto last = each.last_failure(); !last.empty())
+        one.last_failure = std::move(last);
+    }
+    if (const auto time = busy + blocked + idle; time > 0) {
+      one.busy = busy / time;
+      one.blocked = blocked / time;
+      one.idle = idle / time;
+    }
+    one.latency_p50 = latency.quantile(0.5);
+    one.latency_p99 = latency.quantile(0.99);
+    all.stages.push_back(std::move(one));
+  }
+  return all;
+}
+
+} // namespace weir

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <weir/actors/pipeline.hpp>
+#include <weir/actors/supervisor_actor.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+/// What a stage has done so far, over all its workers.
+struct stage_snapshot {
+  std::string stage;
+  stage_kind kind = stage_kind::transform;
+  std::uint64_t processed = 0;
+  std::uint64_t failed = 0; ///< runs that failed
+  std::uint64_t parked = 0; ///< items that became dead letters
+  std::uint64_t restarts = 0;
+  double busy = 0;    ///< shares of the workers' time, which add up to 1
+  double blocked = 0; ///< by credit, permits, back-off, or the dead-letter store
+  double idle = 0;
+  std::chrono::nanoseconds latency_p50{0};
+  std::chrono::nanoseconds latency_p99{0};
+  std::uint64_t backlog = 0;
+  std::uint64_t backlog_max = 0; ///< of one worker
+  std::uint64_t mailbox_capacity = 0;
+  std::string last_failure; ///< empty if there was none
+};
+
+struct pipeline_snapshot {
+  std::string pipeline;
+  ledger_totals ledger;
+  std::vector<stage_snapshot> stages;
+  std::size_t dead_letters_waiting = 0;
+  std::string dead_letters_trouble; ///< why the store refuses; empty while it works
+};
+
+/// A pipeline that runs: its rings, its workers, its supervisor and its dead-letter actor.
+///
+/// Owner: one thread starts, drains, aborts and destroys it; snapshots may be taken from any.
+/// Failure: what can't be started says why and nothing runs. A supervisor that gives up aborts the pipeline;
+/// what was in flight stays unsettled.
+class running_pipeline {
+public:
+  enum class state {
+    running,
+    finished, ///< every item ended, to the end of the stream or of the drain
+    failed    ///< given up: see why()
+  };
+
+  /// Requires a pipeline that validates. `changed` is called, from any thread, when the state changes.
+  running_pipeline(pipeline definition, runtime& node);
+  running_pipeline(const running_pipeline&) = delete;
+  running_pipeline& operator=(const running_pipeline&) = delete;
+  /// Aborts what still runs, and waits for it.
+  ~running_pipeline();
+
+  result<void> start();
+
+  /// Stops the sources; what is in flight goes on to its end. Any thread.
+  void drain();
+  /// Stops everything after the items in hand. Any thread.
+  void abort();
+
+  /// Waits until it is finished or failed and everything has stopped, or until `deadline`.
+  std::optional<state> wait_until(time_point deadline);
+  state wait();
+
+  /// After it failed: why.
+  failure why() const;
+
+  pipeline_snapshot snapshot() const;
+
+private:
+  void wire();
+  void settle_end(state how, std::optional<failure> why);
+  void abort_workers();
+
+  std::shared_ptr<plan> plan_;
+  runtime& node_;
+  pipeline_services services_;
+  std::vector<std::unique_ptr<token_bucket>> permits_; // one a stage
+  std::vector<std::unique_ptr<worker>> workers_; // stages in their order, each stage's together
+  std::vector<std::size_t> first_worker_;        // of each stage
+  std::vector<std::vector<std::shared_ptr<ring_base>>> mailboxes_; // of each worker
+  std::unique_ptr<supervisor_actor> supervisor_;
+  bool started_ = false;
+
+  mutable std::mutex lock_; // guards what follows
+  std::condition_variable changed_;
+  bool workers_finished_ = false;
+  bool stopped_ = false; // every actor has had its last turn
+  std::optional<failure> why_;
+};
+
+} // namespace weir

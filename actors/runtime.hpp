@@ -1,0 +1,66 @@
+#pragma once
+
+#include <weir/actors/actor.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace boost::asio {
+class io_context;
+}
+
+/// The seam to what runs actors: CAF's scheduler and timers, threads, Asio, and the clock.
+namespace weir {
+
+enum class execution {
+  shared,    ///< takes turns with others on the scheduler's threads: must not block
+  own_thread ///< a thread of its own: may block
+};
+
+struct runtime_options {
+  std::uint32_t threads = 0; ///< of the scheduler; 0: as many as the machine has cores
+  /// CAF's scheduling policy, "sharing" or "stealing"; see docs/adr for why it is this one.
+  std::string policy = "sharing";
+  /// Items a worker may take in one turn before others have theirs.
+  std::uint32_t turn_items = 4096;
+};
+
+class runtime {
+public:
+  explicit runtime(runtime_options options = {});
+  runtime(const runtime&) = delete;
+  runtime& operator=(const runtime&) = delete;
+  /// Requires every actor to have finished.
+  ~runtime();
+
+  const runtime_options& options() const noexcept { return options_; }
+
+  time_point now() const noexcept { return std::chrono::steady_clock::now(); }
+  std::chrono::system_clock::time_point wall_clock() const noexcept {
+    return std::chrono::system_clock::now();
+  }
+  /// In [0, 1). Any thread.
+  double random() noexcept;
+
+  /// Gives `who` its first turn, and turns from then on, until one returns finished. `who` must live until
+  /// `join` returned.
+  void spawn(actor& who, execution how);
+
+  /// Waits until `who` has had its last turn. Not from a turn.
+  void join(actor& who);
+  /// The same until `deadline`; false if it has not had its last turn by then.
+  bool join_until(actor& who, time_point deadline);
+
+  /// The node's I/O context, on one thread of its own that starts with the first call.
+  boost::asio::io_context& io();
+
+private:
+  struct engine;
+
+  const runtime_options options_;
+  std::unique_ptr<engine> engine_;
+};
+
+} // namespace weir

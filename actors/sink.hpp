@@ -1,0 +1,191 @@
+#pragma once
+
+#include <weir/actors/batch.hpp>
+#include <weir/actors/transform.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace weir {
+
+/// One item of a batch that a sink will never take.
+struct rejected_item {
+  std::size_t index = 0; ///< in the batch
+  failure why;
+};
+
+/// What became of a batch that a sink has taken: every item is stored, but for these.
+struct batch_outcome {
+  std::vector<std::size_t> filtered;   ///< indices of items that were there already, ascending
+  std::vector<rejected_item> rejected; ///< become dead letters, ascending
+};
+
+/// A sink is a function of one item that returns void or result<void>; or a class with `input` and
+/// `on_item(const input&, context&)`, or, where its input is a batch,
+/// `on_batch(const batch<T>&, context&)` returning result<batch_outcome>: then one bad row parks one row.
+/// Optional in a class: `on_start(context&)` and `on_drain(context&)`, both returning result<void>.
+template <class S>
+concept item_sink = requires(S sink, const typename S::input& in, context& where) {
+  sink.on_item(in, where);
+};
+template <class S>
+concept batch_sink = requires(S sink, const typename S::input& in, context& where) {
+  { sink.on_batch(in, where) } -> std::convertible_to<result<batch_outcome>>;
+};
+
+template <class S>
+struct sink_shape;
+template <class S>
+  requires item_sink<S> || batch_sink<S>
+struct sink_shape<S> {
+  using input = typename S::input;
+};
+template <plain_callable F>
+  requires(!item_sink<F> && !batch_sink<F>)
+struct sink_shape<F> {
+  using input = typename stage_shape<F>::input;
+};
+
+template <class F>
+concept sink_like =
+    item_sink<product_t<F>> || batch_sink<product_t<F>> || plain_callable<product_t<F>>;
+
+template <class F>
+class sink_stepper final : public consuming_stepper<typename sink_shape<product_t<F>>::input> {
+  using sink = product_t<F>;
+  using In = typename sink_shape<sink>::input;
+  using consuming_stepper<In>::in_;
+
+public:
+  sink_stepper(const ports& where, F prototype)
+      : consuming_stepper<In>{where}, prototype_{std::move(prototype)} {}
+
+  result<void> rebuild(context& where) override {
+    sink_.reset();
+    sink_.emplace(product<F>::make(prototype_));
+    return started(*sink_, where);
+  }
+
+  progress step(std::size_t budget, worker& self) override {
+    auto* from = in_.next();
+    if (from == nullptr)
+      return in_.finished() ? end_of_stream(self)
+                            : progress{.what = progress::state::waiting, .for_input = true};
+    const auto first = from->read_index();
+    const auto count = std::min(budget, from->available());
+    std::size_t done = 0;
+    std::optional<failure> failed;
+    {
+      batched_settlement stored{self.books(), ending::acknowledged};
+      try {
+        for (; done < count; ++done) {
+          failed = take(*from->value(first + done), from->from(first + done), stored, self);
+          if (failed)
+            break;
+        }
+      } catch (...) {
+        failed = describe_current_exception();
+      }
+    }
+    if (done > 0)
+      from->release(done);
+    if (failed)
+      return this->item_failed(std::move(*failed), done);
+    in_.turn_over();
+    return {.items = done};
+  }
+
+private:
+  std::optional<failure> take(In& item, origin where, batched_settlement& stored, worker& self) {
+    if constexpr (batch_sink<sink>) {
+      return take_batch(item, where, self);
+    } else {
+      result<void> answer;
+      if constexpr (std::is_void_v<decltype(call(item, self))>)
+        call(item, self);
+      else
+        answer = call(item, self);
+      if (!answer)
+        return std::move(answer.error());
+      stored.add(where);
+      return std::nullopt;
+    }
+  }
+
+  decltype(auto) call(In& item, worker& self) {
+    if constexpr (item_sink<sink>)
+      return sink_->on_item(std::as_const(item), self.where());
+    else if constexpr (stage_shape<sink>::parameters::wants_context)
+      return (*sink_)(std::as_const(item), self.where());
+    else
+      return (*sink_)(std::as_const(item));
+  }
+
+  std::optional<failure> take_batch(In& batch, origin where, worker& self) {
+    const auto members = where.is_group() ? where.group()->members() : std::span<const origin>{};
+    self.batch_in_hand = members;
+    result<batch_outcome> answer{batch_outcome{}};
+    try {
+      answer = sink_->on_batch(std::as_const(batch), self.where());
+    } catch (...) {
+      self.batch_in_hand = {};
+      throw;
+    }
+    self.batch_in_hand = {};
+    if (!answer)
+      return std::move(answer.error());
+    settle_members(batch, where, *answer, self);
+    return std::nullopt;
+  }
+
+  void settle_members(In& batch, origin where, batch_outcome& outcome, worker& self) {
+    if (!where.is_group()) {
+      self.books().settle(where, ending::acknowledged);
+      return;
+    }
+    // The batch is taken apart: each item ends its own way.
+    const auto members = self.books().take_apart(where);
+    std::vector<ending> how(members.size(), ending::acknowledged);
+    for (auto index : outcome.filtered)
+      how[index] = ending::filtered;
+    for (auto& one : outcome.rejected) {
+      self.run_failed();
+      self.park(members[one.index], payload_of(batch.items[one.index]),
+                typeid(typename In::value_type), std::move(one.why), 1,
+                self.services().node.wall_clock());
+      how[one.index] = ending::dead_lettered; // settled by the dead-letter actor
+    }
+    for (const auto kind : {ending::acknowledged, ending::filtered}) {
+      batched_settlement settlement{self.books(), kind};
+      for (std::size_t k = 0; k < members.size(); ++k)
+        if (how[k] == kind)
+          settlement.add(members[k]);
+    }
+  }
+
+  progress end_of_stream(worker& self) {
+    if constexpr (requires { sink_->on_drain(self.where()); }) {
+      if (!drained_) {
+        result<void> answer;
+        try {
+          answer = sink_->on_drain(self.where());
+        } catch (...) {
+          answer = describe_current_exception();
+        }
+        if (!answer)
+          return this->stage_failed(std::move(answer.error()), 0);
+        drained_ = true;
+      }
+    }
+    return {.what = progress::state::finished};
+  }
+
+  F prototype_;
+  std::optional<sink> sink_;
+  bool drained_ = false;
+};
+
+} // namespace weir

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <weir/actors/runtime.hpp>
+#include <weir/actors/token_bucket.hpp>
+#include <weir/supervision/retry.hpp>
+
+#include <chrono>
+#include <cstdint>
+
+namespace weir {
+
+/// Do the results of an awaitable stage leave in the order of the items, or as they come?
+enum class order { kept, relaxed };
+
+/// How a stage runs. Every option has a default.
+struct stage_options {
+  /// Running instances of the stage's function, each with a mailbox of its own. With more than one, the order
+  /// between items is given up (see flow::partition_by for order by key).
+  std::uint32_t workers = 1;
+  /// Items that may wait for one worker: the credit it grants, shared among the stages before it.
+  std::uint32_t mailbox_capacity = 1024;
+  /// What happens to an item that fails.
+  retry_policy retry = {};
+  /// Items that an awaitable stage works on at a time, per worker.
+  std::uint32_t in_flight_max = 1;
+  /// Runs of items, over all workers; the retries count too.
+  rate_limit rate = {};
+  /// Time for one run of an item in an awaitable stage; then the operation is cancelled, which is a transient
+  /// failure. 0: none.
+  std::chrono::milliseconds timeout{0};
+  weir::order order = order::kept;
+  weir::execution execution = execution::shared;
+  /// Outputs that one item may lead to.
+  std::uint32_t outputs_max = 1024;
+};
+
+} // namespace weir

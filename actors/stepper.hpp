@@ -1,0 +1,108 @@
+#pragma once
+
+#include <weir/actors/actor.hpp>
+#include <weir/mailbox/origin.hpp>
+#include <weir/mailbox/ring.hpp>
+#include <weir/supervision/failure.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <typeinfo>
+#include <vector>
+
+namespace weir {
+
+class context;
+class worker;
+
+/// What counts the time until the next turn: had the worker nothing to do, or could it not go on?
+enum class waiting_as { idle, blocked, busy };
+
+/// What came of a slice.
+struct progress {
+  enum class state {
+    again,    ///< there may be more to do at once
+    waiting,  ///< nothing to do until one of the things below happens, or the worker is woken
+    finished, ///< the end of the stream was handed on
+    failed    ///< the item in hand failed: see stepper::take_failure
+  };
+  state what = state::again;
+  std::size_t items = 0; ///< done in this slice, whatever became of the rest
+
+  // Of waiting.
+  bool for_input = false;
+  bool for_credit = false;
+  std::optional<time_point> until = {};
+  waiting_as time = waiting_as::idle;
+};
+
+/// How items leave a worker for the workers of one next stage.
+enum class spread {
+  any,     ///< to the one with the most credit
+  by_key,  ///< by a hash of the item
+  straight ///< to the one worker with the same index
+};
+
+struct outlet_ports {
+  std::vector<std::shared_ptr<ring_base>> rings;
+  spread how = spread::any;
+  std::shared_ptr<const void> key; ///< of by_key: a std::function<std::size_t(const T&)>
+};
+
+/// The rings that lead to and from one worker.
+struct ports {
+  std::vector<std::shared_ptr<ring_base>> in;
+  std::vector<outlet_ports> out; ///< one for each flow that leaves the stage
+};
+
+/// The typed part of a worker: the loop around the user's function. Virtual once a slice, never once an item.
+///
+/// It outlives the user's function: `rebuild` makes a fresh one, everything else stays.
+/// Owner: the worker that drives it; one call at a time.
+class stepper {
+public:
+  stepper() = default;
+  stepper(const stepper&) = delete;
+  stepper& operator=(const stepper&) = delete;
+  virtual ~stepper() = default;
+
+  /// Throws away the user's function and makes a fresh one. May throw what that throws.
+  virtual result<void> rebuild(context& where) = 0;
+
+  /// Works on up to `budget` items: commits what succeeded, rolls back what did not.
+  virtual progress step(std::size_t budget, worker& self) = 0;
+
+  /// After progress::failed. The item in hand is the oldest one of its ring and stays there until it succeeds
+  /// or is discarded; where no item was in hand (at the start, at the end), there is no origin.
+  failure take_failure() { return std::move(failure_); }
+  virtual std::optional<origin> in_hand() const { return std::nullopt; }
+  virtual std::string payload() const { return {}; }
+  virtual const std::type_info& payload_type() const { return typeid(void); }
+  /// The item in hand was parked: takes it out of the mailbox without settling it.
+  virtual void discard() {}
+
+  /// The rings to wait for. Only those that may still change.
+  virtual void inputs(std::vector<ring_base*>&) const {}
+  virtual void blocked_on(std::vector<ring_base*>&) const {}
+  virtual std::size_t backlog() const { return 0; }
+
+  /// Gives up what goes on outside of turns. After that the worker is woken when something ended.
+  virtual void cancel() {}
+  /// Does nothing go on outside of turns?
+  virtual bool quiet() const { return true; }
+
+protected:
+  progress failed_with(failure why, std::size_t items) {
+    failure_ = std::move(why);
+    return {.what = progress::state::failed, .items = items};
+  }
+
+private:
+  failure failure_;
+};
+
+} // namespace weir

@@ -1,0 +1,115 @@
+#include <weir/actors/supervisor_actor.hpp>
+
+#include <utility>
+
+namespace weir {
+
+supervisor_actor::supervisor_actor(std::string name, runtime& node, supervision_options options,
+                                   std::vector<child_spec> children, events report)
+    : actor{std::move(name)},
+      node_{node},
+      report_{std::move(report)},
+      decides_{options, std::move(children)} {}
+
+void supervisor_actor::report(happening one) {
+  {
+    const std::lock_guard lock{lock_};
+    happened_.push_back(std::move(one)); // bounded: a worker waits for the answer to most of them
+  }
+  wake();
+}
+
+void supervisor_actor::worker_failed(std::size_t index, std::uint32_t charge, failure why) {
+  report({happening::kind::failed, index, charge, std::move(why)});
+}
+void supervisor_actor::worker_stopped(std::size_t index) {
+  report({happening::kind::stopped, index, 0, {}});
+}
+void supervisor_actor::worker_recovered(std::size_t index) {
+  report({happening::kind::recovered, index, 0, {}});
+}
+void supervisor_actor::worker_finished(std::size_t index, std::optional<failure> crash) {
+  report({happening::kind::finished, index, 0, std::move(crash)});
+}
+
+void supervisor_actor::abort() {
+  {
+    const std::lock_guard lock{lock_};
+    aborted_ = true;
+  }
+  wake();
+}
+
+std::uint64_t supervisor_actor::restarts(std::size_t index) const {
+  const std::lock_guard lock{lock_};
+  return decides_.restarts(index);
+}
+
+activity supervisor_actor::turn() {
+  std::vector<happening> happened;
+  std::vector<supervisor_step> steps;
+  std::optional<failure> gave_up;
+  std::optional<time_point> next;
+  {
+    const std::lock_guard lock{lock_};
+    happened.swap(happened_);
+    const auto now = node_.now();
+    const auto add = [&](std::vector<supervisor_step> more) {
+      steps.insert(steps.end(), more.begin(), more.end());
+    };
+    for (auto& one : happened) {
+      switch (one.what) {
+      case happening::kind::failed:
+        add(decides_.exited(one.child, exit_reason::failed, one.charge, std::move(*one.why), now,
+                            node_.random()));
+        break;
+      case happening::kind::stopped:
+        add(decides_.stopped(one.child, now));
+        break;
+      case happening::kind::recovered:
+        decides_.recovered(one.child);
+        break;
+      case happening::kind::finished:
+        ++finished_;
+        decides_.ended(one.child);
+        if (one.why)
+          gave_up = std::move(one.why);
+        break;
+      }
+    }
+    add(decides_.due(now));
+    if (aborted_)
+      steps.clear();
+    else
+      next = decides_.next_due();
+    if (!gave_up && !steps.empty() && steps.back().what == supervisor_step::kind::escalate)
+      gave_up = decides_.given_up();
+  }
+  carry_out(steps);
+  if (gave_up)
+    report_.gave_up(*gave_up);
+  if (finished_ == workers_.size()) {
+    report_.all_finished();
+    return activity::finished();
+  }
+  return activity::parked(next);
+}
+
+void supervisor_actor::carry_out(const std::vector<supervisor_step>& steps) {
+  for (const auto& step : steps) {
+    switch (step.what) {
+    case supervisor_step::kind::start:
+      workers_[step.child]->start();
+      break;
+    case supervisor_step::kind::stop:
+      workers_[step.child]->stop();
+      break;
+    case supervisor_step::kind::escalate:
+      break; // reported by the turn
+    }
+  }
+}
+
+void supervisor_actor::crashed(failure why) noexcept { report_.gave_up(why); }
+
+} // namespace weir

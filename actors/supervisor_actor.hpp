@@ -1,0 +1,68 @@
+#pragma once
+
+#include <weir/actors/worker.hpp>
+#include <weir/supervision/supervisor.hpp>
+
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+/// The supervisor of a pipeline: takes what the workers report, asks the state machine `supervisor` what to do,
+/// and does it. It never waits for a worker.
+class supervisor_actor final : public actor, public worker_observer {
+public:
+  /// Called in turns of the supervisor: when it has given up, and when every worker has finished.
+  struct events {
+    std::function<void(const failure&)> gave_up;
+    std::function<void()> all_finished;
+  };
+
+  supervisor_actor(std::string name, runtime& node, supervision_options options,
+                   std::vector<child_spec> children, events report);
+
+  /// Before anything is spawned. As many as there are children, in their order.
+  void set_workers(std::vector<worker*> workers) { workers_ = std::move(workers); }
+
+  void worker_failed(std::size_t index, std::uint32_t charge, failure why) override;
+  void worker_stopped(std::size_t index) override;
+  void worker_recovered(std::size_t index) override;
+  void worker_finished(std::size_t index, std::optional<failure> crash) override;
+
+  /// From now on nothing is restarted. Any thread.
+  void abort();
+
+  std::uint64_t restarts(std::size_t index) const;
+
+  activity turn() override;
+  void crashed(failure why) noexcept override;
+
+private:
+  struct happening {
+    enum class kind { failed, stopped, recovered, finished };
+    kind what;
+    std::size_t child;
+    std::uint32_t charge = 0;
+    std::optional<failure> why;
+  };
+
+  void report(happening one);
+  void carry_out(const std::vector<supervisor_step>& steps);
+
+  runtime& node_;
+  const events report_;
+  std::vector<worker*> workers_;
+
+  mutable std::mutex lock_; // guards what follows
+  std::vector<happening> happened_;
+  bool aborted_ = false;
+  supervisor decides_; // changed in turns only
+
+  // The actor's own.
+  std::size_t finished_ = 0;
+};
+
+} // namespace weir

@@ -1,0 +1,357 @@
+#pragma once
+
+#include <weir/actors/inlet.hpp>
+#include <weir/actors/outlet.hpp>
+#include <weir/actors/payload.hpp>
+#include <weir/actors/signature.hpp>
+#include <weir/actors/worker.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace weir {
+
+/// What every stepper with a mailbox of `In` shares: the mailbox, and the item at its head while it fails.
+template <class In>
+class consuming_stepper : public stepper {
+public:
+  explicit consuming_stepper(const ports& where) : in_{where.in} {}
+
+  std::optional<origin> in_hand() const override {
+    if (!failed_item_)
+      return std::nullopt;
+    auto* from = in_.current();
+    return from->from(from->read_index());
+  }
+  std::string payload() const override {
+    auto* from = in_.current();
+    return payload_of(*from->value(from->read_index()));
+  }
+  const std::type_info& payload_type() const override { return typeid(In); }
+  void discard() override {
+    in_.current()->release(1);
+    in_.turn_over();
+    failed_item_ = false;
+  }
+
+  void inputs(std::vector<ring_base*>& rings) const override { in_.waiting_for(rings); }
+  std::size_t backlog() const override { return in_.size(); }
+
+protected:
+  /// The item at the head of the current ring failed.
+  progress item_failed(failure why, std::size_t items) {
+    failed_item_ = true;
+    return failed_with(std::move(why), items);
+  }
+  /// Something failed with no item in hand: at the end of the stream, say.
+  progress stage_failed(failure why, std::size_t items) {
+    failed_item_ = false;
+    return failed_with(std::move(why), items);
+  }
+
+  inlet<In> in_;
+
+private:
+  bool failed_item_ = false;
+};
+
+/// The loop around a stage function, or a stateful stage: items in, items out.
+template <class F>
+class transform_stepper final
+    : public consuming_stepper<typename stage_shape<product_t<F>>::input> {
+  using shape = stage_shape<product_t<F>>;
+  using In = typename shape::input;
+  using Out = typename shape::output;
+  using stage = product_t<F>;
+  using consuming_stepper<In>::in_;
+
+public:
+  transform_stepper(const ports& where, F prototype)
+      : consuming_stepper<In>{where}, prototype_{std::move(prototype)}, out_{where.out.front()} {}
+
+  result<void> rebuild(context& where) override {
+    stage_.reset();
+    stage_.emplace(product<F>::make(prototype_));
+    if constexpr (recoverable_stage<stage>)
+      if (kept_)
+        stage_->restore(*kept_);
+    return started(*stage_, where);
+  }
+
+  progress step(std::size_t budget, worker& self) override {
+    if (!out_.ready() && !out_.flush())
+      return {.what = progress::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+    if (auto failed = timer(self))
+      return std::move(*failed);
+    auto* from = in_.next();
+    if (from == nullptr) {
+      if (in_.finished())
+        return end_of_stream(self);
+      return {.what = progress::state::waiting, .for_input = true};
+    }
+    if constexpr (shape_is_direct())
+      if (auto* to = out_.single(); to != nullptr)
+        return step_into(*from, *to, budget, self);
+    return step_through(*from, budget, self);
+  }
+
+  void blocked_on(std::vector<ring_base*>& rings) const override { out_.blocked_on(rings); }
+
+private:
+  static constexpr bool shape_is_direct() { return shape::direct; }
+
+  /// One call of the function, its item passed as it may be.
+  template <class... More>
+  decltype(auto) call(In& item, More&&... more) {
+    if constexpr (shape::moves_item)
+      return (*stage_)(std::move(item), std::forward<More>(more)...);
+    else
+      return (*stage_)(std::as_const(item), std::forward<More>(more)...);
+  }
+  decltype(auto) call_direct(In& item, worker& self) {
+    if constexpr (shape::parameters::wants_context)
+      return call(item, self.where());
+    else
+      return call(item);
+  }
+
+  /// One item in, at most one out, straight from slot to slot.
+  progress step_into(ring<In>& from, ring<Out>& to, std::size_t budget, worker& self) {
+    using returns = typename shape::returns;
+    const auto first = from.read_index();
+    const auto target = to.write_index();
+    const auto count = std::min({budget, from.available(), to.credit(budget),
+                                 from.contiguous(first), to.contiguous(target)});
+    if (count == 0) {
+      return {.what = progress::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+    }
+    In* const source = from.value(first);
+    Out* const destination = to.value(target);
+    const origin* const source_origin = &from.from(first);
+    origin* const destination_origin = &to.from(target);
+
+    std::size_t done = 0; // items finished
+    std::size_t made = 0; // outputs written
+    std::optional<failure> failed;
+    if constexpr (!returns::may_fail && !returns::filters) {
+      try {
+        for (; done < count; ++done)
+          std::construct_at(destination + done, call_direct(source[done], self));
+      } catch (...) {
+        failed = describe_current_exception();
+      }
+      std::copy_n(source_origin, done, destination_origin);
+      made = done;
+    } else {
+      batched_settlement filtered{self.books(), ending::filtered};
+      try {
+        for (; done < count; ++done) {
+          auto answer = call_direct(source[done], self);
+          if (auto* output = output_of(answer, failed); output != nullptr) {
+            std::construct_at(destination + made, std::move(*output));
+            destination_origin[made++] = source_origin[done];
+          } else if (failed) {
+            break;
+          } else {
+            filtered.add(source_origin[done]);
+          }
+        }
+      } catch (...) {
+        failed = describe_current_exception();
+      }
+    }
+    if (made > 0)
+      to.publish(made);
+    if (done > 0)
+      from.release(done);
+    if (failed)
+      return this->item_failed(std::move(*failed), done);
+    in_.turn_over();
+    return {.items = done};
+  }
+
+  /// The output in an answer; null if there is none, with `failed` set if it is a failure.
+  template <class T>
+  static Out* output_of(T& answer, std::optional<failure>& failed) {
+    if constexpr (std::is_same_v<T, Out>) {
+      return &answer;
+    } else if constexpr (requires { answer.error(); }) {
+      if (!answer) {
+        failed = std::move(answer.error());
+        return nullptr;
+      }
+      return output_of(*answer, failed);
+    } else {
+      return answer ? &*answer : nullptr;
+    }
+  }
+
+  /// The general way: what an item leads to is held until the item is done.
+  progress step_through(ring<In>& from, std::size_t budget, worker& self) {
+    const auto first = from.read_index();
+    auto count = std::min(budget, from.available());
+    if constexpr (recoverable_stage<stage>)
+      count = std::min(count, slice_max_);
+    std::size_t done = 0;
+    std::optional<failure> failed;
+    {
+      batched_settlement filtered{self.books(), ending::filtered};
+      for (; done < count && out_.ready(); ++done) {
+        auto& item = *from.value(first + done);
+        const auto where = from.from(first + done);
+        outputs_.clear();
+        try {
+          failed = run(item, self);
+        } catch (...) {
+          failed = describe_current_exception();
+        }
+        if (failed)
+          break;
+        if constexpr (recoverable_stage<stage>)
+          held_.emplace_back(where, std::move(outputs_));
+        else
+          hand_on(where, outputs_, filtered, self);
+      }
+      if constexpr (recoverable_stage<stage>) {
+        // The state is kept once a slice. If an item failed, the slice is given up and run again up to that
+        // item, so that the state kept is the one before it.
+        if (failed && done > 0) {
+          held_.clear();
+          slice_max_ = done;
+          auto why = rebuild(self.where());
+          return why ? progress{} : this->stage_failed(std::move(why.error()), 0);
+        }
+        slice_max_ = failed ? 1 : SIZE_MAX;
+        if (done > 0)
+          kept_ = stage_->checkpoint();
+        for (auto& [where, outputs] : held_)
+          hand_on(where, outputs, filtered, self);
+        held_.clear();
+      }
+    }
+    out_.publish();
+    if (done > 0)
+      from.release(done);
+    if (failed)
+      return this->item_failed(std::move(*failed), done);
+    in_.turn_over();
+    return {.items = done};
+  }
+
+  void hand_on(origin where, std::vector<Out>& outputs, batched_settlement& filtered,
+               worker& self) {
+    if (outputs.empty())
+      filtered.add(where);
+    else
+      self.books().share(where, static_cast<std::uint32_t>(outputs.size() - 1));
+    for (auto& output : outputs)
+      out_.put(std::move(output), where);
+  }
+
+  /// Runs one item; its outputs are in outputs_ then.
+  std::optional<failure> run(In& item, worker& self) {
+    emitter<Out> emit{outputs_, self.options().outputs_max};
+    if constexpr (stateful_stage<stage>) {
+      return failure_of([&]() -> decltype(auto) {
+        return stage_->on_item(std::as_const(item), emit, self.where());
+      });
+    } else if constexpr (shape::parameters::emits) {
+      if constexpr (shape::parameters::wants_context)
+        return failure_of([&]() -> decltype(auto) { return call(item, emit, self.where()); });
+      else
+        return failure_of([&]() -> decltype(auto) { return call(item, emit); });
+    } else if constexpr (shape::returns::many) {
+      std::optional<failure> failed;
+      auto answer = call_direct(item, self);
+      if constexpr (shape::returns::may_fail) {
+        if (!answer)
+          return std::move(answer.error());
+        for (auto& output : *answer)
+          emit(std::move(output));
+      } else {
+        for (auto& output : answer)
+          emit(std::move(output));
+      }
+      return failed;
+    } else {
+      std::optional<failure> failed;
+      auto answer = call_direct(item, self);
+      if (auto* output = output_of(answer, failed); output != nullptr)
+        emit(std::move(*output));
+      return failed;
+    }
+  }
+
+  template <class Call>
+  static std::optional<failure> failure_of(Call call) {
+    if constexpr (std::is_void_v<decltype(call())>) {
+      call();
+      return std::nullopt;
+    } else {
+      result<void> answer = call();
+      return answer ? std::nullopt : std::optional<failure>{std::move(answer.error())};
+    }
+  }
+
+  std::optional<progress> timer(worker& self) {
+    if constexpr (requires(emitter<Out> & emit) { stage_->on_timer(emit, self.where()); })
+      return hook(self, [&](emitter<Out>& emit) { stage_->on_timer(emit, self.where()); });
+    else
+      return std::nullopt;
+  }
+
+  progress end_of_stream(worker& self) {
+    if constexpr (requires(emitter<Out> & emit) { stage_->on_drain(emit, self.where()); })
+      if (!drained_) {
+        if (auto failed =
+                hook(self, [&](emitter<Out>& emit) { stage_->on_drain(emit, self.where()); }))
+          return std::move(*failed);
+        drained_ = true;
+      }
+    if (!out_.flush())
+      return {.what = progress::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+    out_.close();
+    return {.what = progress::state::finished};
+  }
+
+  /// Calls what emits without an item: its outputs belong to no position.
+  template <class Call>
+  std::optional<progress> hook(worker&, Call call) {
+    outputs_.clear();
+    try {
+      emitter<Out> emit{outputs_, SIZE_MAX};
+      call(emit);
+    } catch (...) {
+      return this->stage_failed(describe_current_exception(), 0);
+    }
+    for (auto& output : outputs_)
+      out_.put(std::move(output), origin{});
+    out_.publish();
+    return std::nullopt;
+  }
+
+  template <class S>
+  struct state_of {
+    using type = int;
+  };
+  template <recoverable_stage S>
+  struct state_of<S> {
+    using type = decltype(std::declval<const S&>().checkpoint());
+  };
+
+  F prototype_;
+  std::optional<stage> stage_;
+  outlet<Out> out_;
+  std::vector<Out> outputs_; // of the item in hand
+  bool drained_ = false;
+
+  // Of a recoverable stage.
+  std::optional<typename state_of<stage>::type> kept_;
+  std::vector<std::pair<origin, std::vector<Out>>> held_; // the slice's outputs
+  std::size_t slice_max_ = SIZE_MAX;
+};
+
+} // namespace weir

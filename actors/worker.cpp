@@ -1,0 +1,343 @@
+#include <weir/actors/payload.hpp>
+#include <weir/actors/worker.hpp>
+
+#include <algorithm>
+#include <functional>
+
+namespace weir {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// A slice commits when it ends, so it must not take long; and it must be long enough for its fixed cost (a
+// virtual call, a clock read, a few counters: about 100 ns) not to show.
+constexpr auto slice_short = 50us;
+constexpr auto slice_long = 500us;
+constexpr std::size_t slice_min = 1;
+
+} // namespace
+
+worker::worker(std::string name, pipeline_services& services, worker_observer& observer,
+               std::size_t index, std::string stage, std::uint32_t index_in_stage,
+               stage_options options, token_bucket& permits, std::unique_ptr<stepper> steps)
+    : actor{std::move(name)},
+      services_{services},
+      observer_{observer},
+      index_{index},
+      stage_{std::move(stage)},
+      index_in_stage_{index_in_stage},
+      options_{options},
+      permits_{permits},
+      stepper_{std::move(steps)},
+      now_{services.node.now()} {}
+
+void worker::order_now(order_given what) {
+  auto before = order_.load();
+  while (before != order_given::abort && !order_.compare_exchange_weak(before, what))
+    ;
+  wake();
+}
+
+void worker::abort() { order_now(order_given::abort); }
+
+void worker::wake_at(time_point when) noexcept {
+  if (!wake_at_ || when < *wake_at_)
+    wake_at_ = when;
+}
+
+std::string worker::last_failure() const {
+  const std::lock_guard lock{last_failure_lock_};
+  return last_failure_;
+}
+
+void worker::account(waiting_as how) {
+  const auto now = services_.node.now();
+  const auto passed = static_cast<std::uint64_t>(
+      std::max<std::int64_t>(0, std::chrono::nanoseconds{now - now_}.count()));
+  now_ = now;
+  auto& counter = how == waiting_as::busy      ? counters_.busy_ns
+                  : how == waiting_as::blocked ? counters_.blocked_ns
+                                               : counters_.idle_ns;
+  worker_counters::add(counter, passed);
+}
+
+activity worker::turn() {
+  account(resting_as_);
+  if (wake_at_ && *wake_at_ <= now_)
+    wake_at_.reset();
+  if (auto done = carry_out_order())
+    return *done;
+  return run_slices();
+}
+
+std::optional<activity> worker::carry_out_order() {
+  switch (order_.exchange(order_given::none)) {
+  case order_given::none:
+    break;
+  case order_given::abort:
+    aborting_ = true;
+    order_.store(order_given::abort); // nothing overrides it
+    stepper_->cancel();
+    break;
+  case order_given::stop:
+    if (now_is() == state::running || now_is() == state::down) {
+      state_.store(state::stopped);
+      observer_.worker_stopped(index_);
+    }
+    break;
+  case order_given::start:
+    if (now_is() == state::finished)
+      break;
+    try {
+      if (auto built = stepper_->rebuild(context_); !built)
+        return go_down(blame_.failed(std::nullopt), std::move(built.error()));
+    } catch (...) {
+      return go_down(blame_.failed(std::nullopt), describe_current_exception());
+    }
+    account(waiting_as::busy);
+    state_.store(state::running);
+    break;
+  }
+  if (aborting_)
+    return stepper_->quiet() ? finish() : rest({}, waiting_as::busy);
+  if (now_is() != state::running)
+    return rest({}, waiting_as::blocked);
+  return std::nullopt;
+}
+
+/// What has to be out of the way before new items are taken.
+std::optional<activity> worker::before_slice() {
+  if (!hand_over_parked())
+    return rest({}, waiting_as::blocked); // the dead-letter actor wakes us
+  if (resume_at_) {
+    if (now_ < *resume_at_)
+      return rest(*resume_at_, waiting_as::blocked);
+    resume_at_.reset();
+  }
+  return std::nullopt;
+}
+
+activity worker::run_slices() {
+  // An awaitable stage takes its permits itself, one for each run it starts.
+  const bool limited = permits_.limited() && options_.in_flight_max <= 1;
+  auto turn_left = static_cast<std::size_t>(services_.node.options().turn_items);
+  while (turn_left > 0) {
+    if (auto wait = before_slice())
+      return *wait;
+    auto budget = std::min(slice_, turn_left);
+    if (limited) {
+      budget = permits_.take(budget, now_);
+      if (budget == 0)
+        return rest(permits_.next(now_),
+                    stepper_->backlog() > 0 ? waiting_as::blocked : waiting_as::idle);
+    }
+    if (const auto backlog = stepper_->backlog();
+        backlog > counters_.backlog_max.load(std::memory_order_relaxed))
+      counters_.backlog_max.store(backlog, std::memory_order_relaxed);
+
+    const auto began = now_;
+    const auto done = stepper_->step(budget, *this);
+    account(waiting_as::busy);
+    if (limited)
+      permits_.give_back(budget
+                         - std::min(budget, done.items + (done.what == progress::state::failed)));
+    turn_left -= std::min(turn_left, std::max<std::size_t>(done.items, 1));
+
+    if (done.items > 0) {
+      const auto took = now_ - began;
+      worker_counters::add(counters_.processed, done.items);
+      counters_.latency.add(took / static_cast<std::int64_t>(done.items), done.items);
+      if (took > slice_long)
+        slice_ = std::max(slice_min, slice_ / 2);
+      else if (took < slice_short && done.items == slice_)
+        slice_ = std::min<std::size_t>(slice_ * 2, services_.node.options().turn_items);
+      if (trouble_ || blame_.suspicious())
+        succeeded();
+    }
+
+    switch (done.what) {
+    case progress::state::again:
+      break;
+    case progress::state::finished:
+      if (!hand_over_parked())
+        return rest({}, waiting_as::blocked);
+      return finish();
+    case progress::state::failed:
+      if (auto wait = after_failure())
+        return *wait;
+      break;
+    case progress::state::waiting:
+      if (auto wait = park_until(done))
+        return *wait;
+      break;
+    }
+    if (order_.load(std::memory_order_relaxed) != order_given::none)
+      return activity::again();
+  }
+  resting_as_ = waiting_as::busy; // it could work, it lets others
+  return activity::again();
+}
+
+void worker::succeeded() {
+  trouble_.reset();
+  if (blame_.succeeded())
+    observer_.worker_recovered(index_);
+}
+
+std::optional<activity> worker::after_failure() {
+  auto why = stepper_->take_failure();
+  run_failed();
+  {
+    const std::lock_guard lock{last_failure_lock_};
+    last_failure_ = why.message();
+  }
+  const auto item = stepper_->in_hand();
+  if (!item) {
+    if (why.kind == failure_kind::transient) { // a source that could not read: once more, later
+      if (!trouble_)
+        trouble_.emplace(origin{}, 0U, services_.node.wall_clock());
+      const auto delay =
+          options_.retry.delays().delay(++trouble_->attempts, services_.node.random());
+      resume_at_ = now_ + std::max<std::chrono::nanoseconds>(delay, why.retry_after.value_or(0ms));
+      return std::nullopt;
+    }
+    return go_down(blame_.failed(std::nullopt), std::move(why));
+  }
+  if (!trouble_ || trouble_->where != *item)
+    trouble_.emplace(*item, 0U, services_.node.wall_clock());
+  ++trouble_->attempts;
+
+  const auto park_it = [&](const failure& cause) {
+    park(*item, stepper_->payload(), stepper_->payload_type(), cause, trouble_->attempts,
+         trouble_->first_failed_at);
+    stepper_->discard();
+    trouble_.reset();
+  };
+  switch (answer_to(why.kind, trouble_->attempts, options_.retry)) {
+  case answer::retry: {
+    const auto delay = options_.retry.delays().delay(trouble_->attempts, services_.node.random());
+    resume_at_ = now_ + std::max<std::chrono::nanoseconds>(delay, why.retry_after.value_or(0ms));
+    return std::nullopt;
+  }
+  case answer::park: {
+    if (why.kind == failure_kind::transient) {
+      // All attempts used up: perhaps it is not this item's fault.
+      if (const auto charge = blame_.failed(item->word()); charge > 0) {
+        park_it(why);
+        return go_down(charge, std::move(why));
+      }
+    }
+    park_it(why);
+    return std::nullopt;
+  }
+  case answer::restart:
+    return go_down(blame_.failed(item->word()), std::move(why));
+  case answer::park_and_restart: {
+    const auto charge = blame_.failed(item->word());
+    park_it(why);
+    return go_down(charge, std::move(why));
+  }
+  }
+  return std::nullopt;
+}
+
+activity worker::go_down(std::uint32_t charge, failure why) {
+  state_.store(state::down);
+  observer_.worker_failed(index_, charge, std::move(why).within("stage '" + stage_ + "'"));
+  return rest({}, waiting_as::blocked);
+}
+
+void worker::park(origin where, std::string payload, const std::type_info& payload_type,
+                  failure why, std::uint32_t attempts,
+                  std::chrono::system_clock::time_point first_failed_at) {
+  worker_counters::add(counters_.parked, 1);
+  parked_in_a_row_ = where == last_parked_ ? parked_in_a_row_ + 1 : 0;
+  last_parked_ = where;
+  const auto read_at = services_.books.position_of(where);
+  // Several items of one position may fail in one stage: their payloads tell them apart, the same ones again
+  // after a crash; equal payloads are counted.
+  const auto part =
+      static_cast<std::uint32_t>(std::hash<std::string>{}(payload)) + parked_in_a_row_;
+  parked_.push_back({.letter = {.pipeline = services_.pipeline,
+                                .stage = stage_,
+                                .source = read_at.lane,
+                                .position = read_at.position,
+                                .part = part,
+                                .payload = std::move(payload),
+                                .payload_type = type_name(payload_type),
+                                .attempts = attempts,
+                                .first_failed_at = first_failed_at,
+                                .last_failed_at = services_.node.wall_clock(),
+                                .why = std::move(why)},
+                     .where = where});
+}
+
+bool worker::hand_over_parked() {
+  while (!parked_.empty()) {
+    if (!services_.dead_letters->offer(parked_.front(), *this))
+      return false;
+    parked_.pop_front();
+  }
+  return true;
+}
+
+/// Stops until something changes, unless something has changed already.
+std::optional<activity> worker::park_until(const progress& next) {
+  std::vector<ring_base*> inputs;
+  std::vector<ring_base*> outputs;
+  if (next.for_input)
+    stepper_->inputs(inputs);
+  if (next.for_credit)
+    stepper_->blocked_on(outputs);
+  for (auto* one : inputs)
+    one->announce_consumer_waiting();
+  for (auto* one : outputs)
+    one->announce_producer_waiting();
+  const bool changed =
+      std::ranges::any_of(inputs, [](auto* one) { return one->consumer_may_go_on(); })
+      || std::ranges::any_of(outputs, [](auto* one) { return one->producer_may_go_on(); });
+  if (changed) {
+    for (auto* one : inputs)
+      one->withdraw_consumer_waiting();
+    for (auto* one : outputs)
+      one->withdraw_producer_waiting();
+    return std::nullopt;
+  }
+  return rest(next.until, next.time);
+}
+
+activity worker::rest(std::optional<time_point> until, waiting_as how) {
+  resting_as_ = how;
+  if (wake_at_ && (!until || *wake_at_ < *until))
+    until = wake_at_;
+  return activity::parked(until);
+}
+
+activity worker::finish() {
+  state_.store(state::finished);
+  observer_.worker_finished(index_, std::nullopt);
+  return activity::finished();
+}
+
+void worker::crashed(failure why) noexcept {
+  state_.store(state::finished);
+  observer_.worker_finished(index_, std::move(why).within("worker '" + name() + "'"));
+}
+
+// --- context -----------------------------------------------------------------------------------------
+
+const std::string& context::pipeline() const { return who_.services().pipeline; }
+const std::string& context::stage() const { return who_.stage(); }
+std::uint32_t context::worker_index() const { return who_.index_in_stage(); }
+time_point context::now() const { return who_.now(); }
+runtime& context::node() const { return who_.services().node; }
+waker& context::source_waker() const { return who_; }
+void context::wake_at(time_point when) const { who_.wake_at(when); }
+std::stop_token context::stopping() const { return who_.services().stopping.get_token(); }
+std::uint64_t context::last_position() const { return who_.last_position; }
+std::vector<resume_point> context::resume_points() const {
+  return who_.books().resume_points(who_.batch_in_hand);
+}
+
+} // namespace weir

@@ -1,0 +1,177 @@
+#pragma once
+
+#include <weir/actors/acknowledgement.hpp>
+#include <weir/actors/context.hpp>
+#include <weir/actors/dead_letter_actor.hpp>
+#include <weir/actors/histogram.hpp>
+#include <weir/actors/runtime.hpp>
+#include <weir/actors/stage_options.hpp>
+#include <weir/actors/stepper.hpp>
+#include <weir/supervision/blame.hpp>
+#include <weir/supervision/restart.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+/// Whom a worker tells what became of it. Called from the worker's turns.
+class worker_observer {
+public:
+  /// The worker ended by a failure and waits to be started again.
+  virtual void worker_failed(std::size_t index, std::uint32_t charge, failure why) = 0;
+  /// The worker stopped as it was told to and waits to be started again.
+  virtual void worker_stopped(std::size_t index) = 0;
+  /// An item succeeded after failures.
+  virtual void worker_recovered(std::size_t index) = 0;
+  /// The worker has had its last turn but for the return from this call; `crash` says why if by a defect.
+  virtual void worker_finished(std::size_t index, std::optional<failure> crash) = 0;
+
+protected:
+  ~worker_observer() = default;
+};
+
+/// What the workers of one pipeline share.
+struct pipeline_services {
+  runtime& node;
+  std::string pipeline;
+  acknowledgement books;
+  std::unique_ptr<dead_letter_actor> dead_letters; ///< null where no stage can fail
+  std::stop_source stopping;
+};
+
+/// What a worker counted. Written by the worker, read by anybody.
+struct worker_counters {
+  std::atomic<std::uint64_t> processed{0}; ///< items that left the stage, whatever their way
+  std::atomic<std::uint64_t> failed{0};    ///< runs that failed
+  std::atomic<std::uint64_t> parked{0};    ///< items that became dead letters
+  std::atomic<std::uint64_t> busy_ns{0};
+  std::atomic<std::uint64_t> blocked_ns{0};
+  std::atomic<std::uint64_t> idle_ns{0};
+  std::atomic<std::uint64_t> backlog_max{0};
+  histogram latency; ///< of one item's run, in its slice's average
+
+  /// Only one thread adds.
+  static void add(std::atomic<std::uint64_t>& counter, std::uint64_t value) noexcept {
+    counter.store(counter.load(std::memory_order_relaxed) + value, std::memory_order_relaxed);
+  }
+};
+
+/// One running instance of a stage: the actor that drives a stepper, compiled once for all types.
+///
+/// It is the address that its neighbours know, and holds what outlives the user's function: mailbox, credits,
+/// the item in hand with its attempts. A restart only makes a fresh function (stepper::rebuild).
+///
+/// | state \ event | failure     | stop     | start   | end of stream | abort    |
+/// |---------------|-------------|----------|---------|---------------|----------|
+/// | running       | → down      | → stopped| –       | → finished    | finished |
+/// | down          | –           | → stopped| running | –             | finished |
+/// | stopped       | –           | –        | running | –             | finished |
+///
+/// Invariants: an item that fails stays at the head of its ring until it succeeds or its dead letter has been
+/// taken over by the dead-letter actor.
+class worker final : public actor {
+public:
+  enum class state { down, running, stopped, finished };
+
+  worker(std::string name, pipeline_services& services, worker_observer& observer,
+         std::size_t index, std::string stage, std::uint32_t index_in_stage, stage_options options,
+         token_bucket& permits, std::unique_ptr<stepper> steps);
+
+  // --- orders, from any thread ---------------------------------------------------------------------
+  void start() { order_now(order_given::start); }
+  void stop() { order_now(order_given::stop); }
+  void abort();
+
+  // --- for steppers and context, in a turn ---------------------------------------------------------
+  acknowledgement& books() noexcept { return services_.books; }
+  pipeline_services& services() noexcept { return services_; }
+  const stage_options& options() const noexcept { return options_; }
+  const std::string& stage() const noexcept { return stage_; }
+  std::uint32_t index_in_stage() const noexcept { return index_in_stage_; }
+  token_bucket& permits() noexcept { return permits_; }
+  worker_counters& counters() noexcept { return counters_; }
+  const worker_counters& counters() const noexcept { return counters_; }
+  context& where() noexcept { return context_; }
+  time_point now() const noexcept { return now_; }
+  void wake_at(time_point when) noexcept;
+
+  /// The item of `where` becomes a dead letter. It is handed over before the worker takes further items.
+  void park(origin where, std::string payload, const std::type_info& payload_type, failure why,
+            std::uint32_t attempts, std::chrono::system_clock::time_point first_failed_at);
+  void run_failed() { worker_counters::add(counters_.failed, 1); }
+
+  /// The batch that a sink has in hand, for context::resume_points; the position for context::last_position.
+  std::span<const origin> batch_in_hand;
+  std::uint64_t last_position = 0;
+
+  // --- anybody -------------------------------------------------------------------------------------
+  state now_is() const noexcept { return state_.load(std::memory_order_acquire); }
+  std::string last_failure() const;
+
+  activity turn() override;
+  void crashed(failure why) noexcept override;
+
+private:
+  enum class order_given { none, start, stop, abort };
+
+  /// What is known about the item in hand while it fails.
+  struct trouble {
+    origin where;
+    std::uint32_t attempts = 0;
+    std::chrono::system_clock::time_point first_failed_at{};
+  };
+
+  void order_now(order_given what);
+  std::optional<activity> carry_out_order();
+  std::optional<activity> before_slice();
+  activity run_slices();
+  std::optional<activity> after_failure();
+  activity go_down(std::uint32_t charge, failure why);
+  bool hand_over_parked();
+  std::optional<activity> park_until(const progress& next);
+  activity rest(std::optional<time_point> until, waiting_as how);
+  activity finish();
+  void succeeded();
+  void account(waiting_as how);
+
+  // Constant after construction.
+  pipeline_services& services_;
+  worker_observer& observer_;
+  const std::size_t index_;
+  const std::string stage_;
+  const std::uint32_t index_in_stage_;
+  const stage_options options_;
+  token_bucket& permits_;
+  const std::unique_ptr<stepper> stepper_;
+
+  // Any thread.
+  std::atomic<order_given> order_{order_given::none};
+  std::atomic<state> state_{state::down};
+  worker_counters counters_;
+  mutable std::mutex last_failure_lock_;
+  std::string last_failure_; // guarded by last_failure_lock_
+
+  // The worker's turns.
+  context context_{*this};
+  time_point now_{};
+  waiting_as resting_as_ = waiting_as::idle;
+  bool aborting_ = false;
+  std::size_t slice_ = 32; // items; follows the time they take
+  std::optional<trouble> trouble_;
+  blame blame_;
+  std::optional<time_point> resume_at_; // of the back-off
+  std::optional<time_point> wake_at_;   // asked for by the stage
+  std::deque<parked_item> parked_;      // not yet taken over
+  origin last_parked_;
+  std::uint32_t parked_in_a_row_ = 0; // of one origin
+};
+
+} // namespace weir

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+
+namespace weir {
+
+class origin_group;
+
+/// Where an item came from: one word that travels with it and is settled when the item's way ends.
+///
+/// It is either a *lane* (a source, or one partition of it) with a *position* in that lane (a line number, an
+/// offset), or a group: the origins of all the items that a batch was made of.
+class origin {
+public:
+  static constexpr std::uint64_t position_max = (std::uint64_t{1} << 48U) - 1;
+  static constexpr std::uint32_t lanes_max = 0x7FFF;
+
+  /// Belongs to nothing: settling it does nothing.
+  constexpr origin() = default;
+
+  /// Requires lane < lanes_max and position <= position_max.
+  constexpr origin(std::uint32_t lane, std::uint64_t position)
+      : word_{(std::uint64_t{lane + 1} << 48U) | position} {}
+
+  /// Pointers into user space fit in 48 bits on every platform that the rings are built for.
+  explicit origin(origin_group* group)
+      : word_{group_bit | static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(group))} {}
+
+  constexpr bool empty() const { return word_ == 0; }
+  constexpr bool is_group() const { return (word_ & group_bit) != 0; }
+
+  /// Require an origin that is neither empty nor a group.
+  constexpr std::uint32_t lane() const { return static_cast<std::uint32_t>(word_ >> 48U) - 1; }
+  constexpr std::uint64_t position() const { return word_ & position_max; }
+
+  /// Requires `is_group()`.
+  origin_group* group() const {
+    return reinterpret_cast<origin_group*>(static_cast<std::uintptr_t>(word_ & position_max));
+  }
+
+  constexpr std::uint64_t word() const { return word_; }
+
+  constexpr bool operator==(const origin&) const = default;
+
+private:
+  static constexpr std::uint64_t group_bit = std::uint64_t{1} << 63U;
+
+  std::uint64_t word_ = 0;
+};
+
+} // namespace weir

@@ -1,0 +1,259 @@
+#pragma once
+
+#include <weir/mailbox/origin.hpp>
+#include <weir/mailbox/waker.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+/// The bounded queue of one edge: a ring between one producer and one consumer.
+///
+/// Its free space is its producer's credit. A mailbox is the set of rings that lead to one worker.
+///
+/// Owner: one thread at a time is the producer, one thread at a time the consumer; a hand-over to another
+/// thread must happen through something that synchronises (an actor's next turn, a join).
+/// Invariants: 0 <= published - released <= capacity. What is written beyond the published cursor is invisible
+/// to the consumer; what is read beyond the released cursor stays in its slot. So a slice of work is either
+/// committed (publish + release) or, if it is given up, never happened.
+/// Parking: who finds nothing to do announces it, looks once more, and only then stops; who changes the ring
+/// afterwards sees the announcement and wakes it. tests/model/ checks this protocol exhaustively.
+namespace weir {
+
+class ring_base {
+public:
+  static constexpr std::size_t capacity_max = std::size_t{1} << 20U;
+
+  /// Throws std::invalid_argument unless 1 <= capacity <= capacity_max.
+  explicit ring_base(std::size_t capacity);
+  ring_base(const ring_base&) = delete;
+  ring_base& operator=(const ring_base&) = delete;
+  virtual ~ring_base() = default;
+
+  std::size_t capacity() const noexcept { return capacity_; }
+
+  /// Whom a change of the other side wakes. To be set before the first item.
+  void set_producer(waker* who) noexcept { producer_ = who; }
+  void set_consumer(waker* who) noexcept { consumer_ = who; }
+
+  // --- the producer's side -------------------------------------------------------------------------
+
+  /// Items that may be written and published now. Looks at the consumer's cursor only when the last look
+  /// doesn't show `wanted`.
+  std::size_t credit(std::size_t wanted) noexcept {
+    const auto published = published_.load(std::memory_order_relaxed);
+    auto free = capacity_ - (published - released_seen_);
+    if (free < wanted) {
+      released_seen_ = released_.load(std::memory_order_acquire);
+      free = capacity_ - (published - released_seen_);
+    }
+    return free;
+  }
+
+  /// The absolute index of the first slot that is not published.
+  std::size_t write_index() const noexcept { return published_.load(std::memory_order_relaxed); }
+
+  /// Makes the next `count` slots, already written, visible. Requires count <= credit.
+  void publish(std::size_t count) noexcept {
+    published_.store(published_.load(std::memory_order_relaxed) + count, std::memory_order_seq_cst);
+    wake_consumer();
+  }
+
+  /// No item will follow. Needs no credit. May be called once more without effect.
+  void close() noexcept {
+    closed_.store(true, std::memory_order_seq_cst);
+    wake_consumer();
+  }
+
+  /// The consumer is gone for good: nothing more needs to be written.
+  bool cancelled() const noexcept { return cancelled_.load(std::memory_order_seq_cst); }
+
+  /// Announces that the producer is about to park for want of credit. It must then ask `producer_may_go_on`
+  /// of every ring it waits for, and park only if all say no.
+  void announce_producer_waiting() noexcept {
+    producer_waiting_.store(true, std::memory_order_seq_cst);
+  }
+  void withdraw_producer_waiting() noexcept {
+    producer_waiting_.store(false, std::memory_order_relaxed);
+  }
+  bool producer_may_go_on() const noexcept { return cancelled() || free_now() >= wake_threshold(); }
+
+  // --- the consumer's side -------------------------------------------------------------------------
+
+  /// Items that are published and not released. Looks at the producer's cursor only when the last look showed
+  /// nothing beyond `index`.
+  std::size_t available(std::size_t wanted = 1) noexcept {
+    const auto released = released_.load(std::memory_order_relaxed);
+    auto there = published_seen_ - released;
+    if (there < wanted) {
+      published_seen_ = published_.load(std::memory_order_acquire);
+      there = published_seen_ - released;
+    }
+    return there;
+  }
+
+  /// The absolute index of the oldest item.
+  std::size_t read_index() const noexcept { return released_.load(std::memory_order_relaxed); }
+
+  /// True if nothing is left and nothing will come.
+  bool drained() const noexcept {
+    // In this order: an item published before the close is seen after it.
+    const bool closed = closed_.load(std::memory_order_seq_cst);
+    return closed && empty_now();
+  }
+
+  /// The consumer goes away for good. What is left stays in the ring.
+  void cancel() noexcept {
+    cancelled_.store(true, std::memory_order_seq_cst);
+    if (producer_waiting_.exchange(false, std::memory_order_seq_cst) && producer_ != nullptr)
+      producer_->wake();
+  }
+
+  /// As for the producer: announce on every ring that isn't drained, then ask each of them, then park.
+  void announce_consumer_waiting() noexcept {
+    consumer_waiting_.store(true, std::memory_order_seq_cst);
+  }
+  void withdraw_consumer_waiting() noexcept {
+    consumer_waiting_.store(false, std::memory_order_relaxed);
+  }
+  bool consumer_may_go_on() const noexcept {
+    return closed_.load(std::memory_order_seq_cst) || !empty_now();
+  }
+
+  // --- anybody -------------------------------------------------------------------------------------
+
+  /// Items between the two cursors; a moment's value.
+  std::size_t size() const noexcept {
+    const auto released = released_.load(std::memory_order_acquire);
+    return std::min(capacity_, published_.load(std::memory_order_acquire) - released);
+  }
+
+protected:
+  /// Requires the slots to be destroyed already. Requires count <= available.
+  void release_slots(std::size_t count) noexcept {
+    const auto released = released_.load(std::memory_order_relaxed) + count;
+    released_.store(released, std::memory_order_seq_cst);
+    if (producer_waiting_.load(std::memory_order_seq_cst) && free_now() >= wake_threshold()
+        && producer_waiting_.exchange(false, std::memory_order_seq_cst) && producer_ != nullptr)
+      producer_->wake();
+  }
+
+private:
+  /// Half the capacity: a producer that was out of credit gets a slice's worth of it, not one item at a time.
+  std::size_t wake_threshold() const noexcept { return std::max<std::size_t>(1, capacity_ / 2); }
+  std::size_t free_now() const noexcept {
+    return capacity_
+           - (published_.load(std::memory_order_seq_cst)
+              - released_.load(std::memory_order_seq_cst));
+  }
+  bool empty_now() const noexcept {
+    return published_.load(std::memory_order_seq_cst) == released_.load(std::memory_order_seq_cst);
+  }
+  void wake_consumer() noexcept {
+    if (consumer_waiting_.load(std::memory_order_seq_cst)
+        && consumer_waiting_.exchange(false, std::memory_order_seq_cst) && consumer_ != nullptr)
+      consumer_->wake();
+  }
+
+  // Two lines, so that the adjacent-line prefetcher does not tie the sides together.
+  static constexpr std::size_t apart = 128; // bytes
+
+  // Constant once wired.
+  const std::size_t capacity_;
+  waker* producer_ = nullptr;
+  waker* consumer_ = nullptr;
+
+  // Written by the consumer.
+  alignas(apart) std::atomic<std::size_t> released_{0};
+  std::size_t published_seen_ = 0;
+
+  // Written by the producer.
+  alignas(apart) std::atomic<std::size_t> published_{0};
+  std::size_t released_seen_ = 0;
+
+  // Read by both once a slice, written only around parking and at the end.
+  alignas(apart) std::atomic<bool> consumer_waiting_{false};
+  std::atomic<bool> producer_waiting_{false};
+  std::atomic<bool> closed_{false};
+  std::atomic<bool> cancelled_{false};
+};
+
+inline ring_base::ring_base(std::size_t capacity) : capacity_{capacity} {
+  if (capacity == 0 || capacity > capacity_max)
+    throw std::invalid_argument{"weir: the capacity of a ring must be 1 to "
+                                + std::to_string(capacity_max) + ", not "
+                                + std::to_string(capacity)};
+}
+
+/// The typed slots of a ring: values and their origins, in two arrays, so that a slice is two plain loops.
+template <class T>
+class ring final : public ring_base {
+public:
+  explicit ring(std::size_t capacity)
+      : ring_base{capacity},
+        mask_{std::bit_ceil(capacity) - 1},
+        values_{
+            static_cast<T*>(::operator new (sizeof(T) * (mask_ + 1), std::align_val_t{alignment}))},
+        origins_{std::make_unique<origin[]>(mask_ + 1)} {}
+
+  ~ring() override {
+    const auto end = write_index();
+    for (auto index = read_index(); index != end; ++index)
+      std::destroy_at(value(index));
+    ::operator delete (static_cast<void*>(values_), std::align_val_t{alignment});
+  }
+
+  /// The slot of an absolute index: raw memory beyond the published cursor, a value before it.
+  T* value(std::size_t index) noexcept { return values_ + (index & mask_); }
+  origin& from(std::size_t index) noexcept { return origins_[index & mask_]; }
+
+  /// How many slots from `index` on lie side by side in memory.
+  std::size_t contiguous(std::size_t index) const noexcept { return mask_ + 1 - (index & mask_); }
+
+  /// Destroys the oldest `count` items and gives their credit back. Requires count <= available.
+  void release(std::size_t count) noexcept {
+    if constexpr (!std::is_trivially_destructible_v<T>) {
+      const auto first = read_index();
+      for (std::size_t k = 0; k < count; ++k)
+        std::destroy_at(value(first + k));
+    }
+    release_slots(count);
+  }
+
+  /// Publishes one item, or hands it back if there is no credit or the consumer is gone.
+  std::optional<T> try_push(T item, origin where = {}) {
+    if (cancelled() || credit(1) == 0)
+      return item;
+    const auto index = write_index();
+    std::construct_at(value(index), std::move(item));
+    from(index) = where;
+    publish(1);
+    return std::nullopt;
+  }
+
+  /// Takes the oldest item, if there is one.
+  std::optional<T> try_pop() {
+    if (available() == 0)
+      return std::nullopt;
+    std::optional<T> item{std::move(*value(read_index()))};
+    release(1);
+    return item;
+  }
+
+private:
+  static constexpr std::size_t alignment = std::max<std::size_t>(alignof(T), 64);
+
+  const std::size_t mask_;
+  T* const values_;
+  const std::unique_ptr<origin[]> origins_;
+};
+
+} // namespace weir

@@ -1,0 +1,46 @@
+#include <weir/supervision/dead_letter_memory.hpp>
+
+#include <algorithm>
+#include <tuple>
+
+namespace weir::dead_letters {
+
+namespace {
+
+auto key(const dead_letter& letter) {
+  return std::tie(letter.pipeline, letter.stage, letter.source, letter.position, letter.part);
+}
+
+} // namespace
+
+result<void> memory::put(std::span<const dead_letter> letters) {
+  const std::lock_guard lock{kept_->lock};
+  auto& all = kept_->letters;
+  const auto place_of = [&all](const dead_letter& letter) {
+    return std::ranges::find_if(all, [&](const auto& one) { return key(one) == key(letter); });
+  };
+  const auto added = std::ranges::count_if(
+      letters, [&](const auto& letter) { return place_of(letter) == all.end(); });
+  if (all.size() + static_cast<std::size_t>(added) > kept_->capacity)
+    return transient("the dead letters in memory are full (capacity "
+                     + std::to_string(kept_->capacity) + ")");
+  for (const auto& letter : letters) {
+    if (const auto place = place_of(letter); place != all.end())
+      *place = letter;
+    else
+      all.push_back(letter);
+  }
+  return {};
+}
+
+std::vector<dead_letter> memory::letters() const {
+  const std::lock_guard lock{kept_->lock};
+  return kept_->letters;
+}
+
+void memory::clear() {
+  const std::lock_guard lock{kept_->lock};
+  kept_->letters.clear();
+}
+
+} // namespace weir::dead_letters

@@ -1,0 +1,115 @@
+#include <weir/supervision/failure.hpp>
+
+#include <new>
+#include <typeinfo>
+
+#include <cxxabi.h>
+
+namespace weir {
+
+std::string_view to_string(failure_kind kind) noexcept {
+  switch (kind) {
+  case failure_kind::transient:
+    return "transient";
+  case failure_kind::poison:
+    return "poison";
+  case failure_kind::fatal:
+    return "fatal";
+  }
+  return "unknown";
+}
+
+namespace {
+
+std::string bounded(std::string_view text) {
+  if (text.size() <= failure_message_max)
+    return std::string{text};
+  auto cut = failure_message_max;
+  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0U) == 0x80U)
+    --cut; // not in the middle of a UTF-8 sequence
+  return std::string{text.substr(0, cut)} + "… (" + std::to_string(text.size()) + " bytes)";
+}
+
+failure make(failure_kind kind, std::string_view why) {
+  return {.kind = kind, .chain = {bounded(why)}, .retry_after = {}};
+}
+
+void append_exception(std::vector<std::string>& chain, const std::exception& thrown) {
+  chain.push_back(bounded(thrown.what()));
+  if (chain.size() >= failure_chain_max)
+    return;
+  try {
+    std::rethrow_if_nested(thrown);
+  } catch (const std::exception& cause) {
+    append_exception(chain, cause);
+  } catch (...) {
+    chain.emplace_back("an exception that is no std::exception");
+  }
+}
+
+std::string type_name_of_current_exception() {
+  const std::type_info* type = abi::__cxa_current_exception_type();
+  if (type == nullptr)
+    return "an unknown thing";
+  int status = 0;
+  char* readable = abi::__cxa_demangle(type->name(), nullptr, nullptr, &status);
+  std::string name = status == 0 ? readable : type->name();
+  std::free(readable);
+  return name;
+}
+
+} // namespace
+
+failure failure::within(std::string layer) && {
+  if (chain.size() < failure_chain_max)
+    chain.insert(chain.begin(), bounded(layer));
+  return std::move(*this);
+}
+
+std::string failure::message() const {
+  std::string text;
+  for (const auto& one : chain) {
+    if (!text.empty())
+      text += " ← ";
+    text += one;
+  }
+  return text;
+}
+
+failure transient(std::string why) { return make(failure_kind::transient, why); }
+
+failure transient(std::string why, std::chrono::milliseconds retry_after) {
+  auto made = make(failure_kind::transient, why);
+  made.retry_after = retry_after;
+  return made;
+}
+
+failure poison(std::string why) { return make(failure_kind::poison, why); }
+
+failure fatal(std::string why) { return make(failure_kind::fatal, why); }
+
+failure describe_current_exception() noexcept {
+  try {
+    try {
+      throw;
+    } catch (const std::bad_alloc&) {
+      return fatal("out of memory (std::bad_alloc)");
+    } catch (const std::exception& thrown) {
+      failure described{.kind = failure_kind::fatal, .chain = {}, .retry_after = {}};
+      append_exception(described.chain, thrown);
+      return described;
+    } catch (const std::string& thrown) {
+      return fatal("threw a std::string: " + thrown);
+    } catch (const char* thrown) {
+      return fatal(std::string{"threw a string: "} + thrown);
+    } catch (int thrown) {
+      return fatal("threw an int: " + std::to_string(thrown));
+    } catch (...) {
+      return fatal("threw " + type_name_of_current_exception());
+    }
+  } catch (...) {
+    return failure{.kind = failure_kind::fatal, .chain = {}, .retry_after = {}};
+  }
+}
+
+} // namespace weir

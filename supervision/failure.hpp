@@ -1,0 +1,102 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+/// What a stage, a store or a connector answers when it could not do its work, and why.
+///
+/// A failure is a value. Its `chain` holds one message a layer, the outermost first, so that it prints as
+/// "stage ← cause ← root".
+namespace weir {
+
+enum class failure_kind {
+  transient, ///< may succeed if tried again: retried with back-off
+  poison,    ///< this item can't ever succeed: dead letter, go on
+  fatal      ///< the worker is in doubt: its supervisor decides
+};
+
+std::string_view to_string(failure_kind kind) noexcept;
+
+struct failure {
+  failure_kind kind = failure_kind::poison;
+  /// Messages, outermost first; never empty in a failure made by the functions below.
+  std::vector<std::string> chain;
+  /// The least time to wait before the next attempt, where the other side named one (`Retry-After`).
+  std::optional<std::chrono::milliseconds> retry_after;
+
+  /// The same failure seen from one layer further out: "`layer` ← what it was".
+  failure within(std::string layer) &&;
+  /// The chain on one line, "outermost ← … ← root".
+  std::string message() const;
+
+  bool operator==(const failure&) const = default;
+};
+
+failure transient(std::string why);
+failure transient(std::string why, std::chrono::milliseconds retry_after);
+failure poison(std::string why);
+failure fatal(std::string why);
+
+/// Messages longer than this are cut (with a mark): an error text must not be what exhausts the memory.
+inline constexpr std::size_t failure_message_max = 4096; // bytes, of each message in the chain
+inline constexpr std::size_t failure_chain_max = 16;     // messages
+
+/// Describes the exception in flight as a fatal failure, nested exceptions as the chain. Any thrown thing is
+/// described; if even that throws (no memory), a fixed text is used. Must be called in a catch clause.
+failure describe_current_exception() noexcept;
+
+/// A value, or the failure that stands for it.
+template <class T>
+class [[nodiscard]] result {
+public:
+  using value_type = T;
+
+  result(T value) : state_{std::in_place_index<0>, std::move(value)} {}
+  result(failure why) : state_{std::in_place_index<1>, std::move(why)} {}
+
+  bool has_value() const noexcept { return state_.index() == 0; }
+  explicit operator bool() const noexcept { return has_value(); }
+
+  /// Require `has_value()`.
+  T& operator*() & noexcept { return *std::get_if<0>(&state_); }
+  const T& operator*() const& noexcept { return *std::get_if<0>(&state_); }
+  T&& operator*() && noexcept { return std::move(*std::get_if<0>(&state_)); }
+  T* operator->() noexcept { return std::get_if<0>(&state_); }
+  const T* operator->() const noexcept { return std::get_if<0>(&state_); }
+
+  /// Require `!has_value()`.
+  failure& error() & noexcept { return *std::get_if<1>(&state_); }
+  const failure& error() const& noexcept { return *std::get_if<1>(&state_); }
+  failure&& error() && noexcept { return std::move(*std::get_if<1>(&state_)); }
+
+private:
+  std::variant<T, failure> state_;
+};
+
+template <>
+class [[nodiscard]] result<void> {
+public:
+  using value_type = void;
+
+  result() = default;
+  result(failure why) : why_{std::move(why)} {}
+
+  bool has_value() const noexcept { return !why_; }
+  explicit operator bool() const noexcept { return has_value(); }
+
+  failure& error() & noexcept { return *why_; }
+  const failure& error() const& noexcept { return *why_; }
+  failure&& error() && noexcept { return std::move(*why_); }
+
+private:
+  std::optional<failure> why_;
+};
+
+} // namespace weir

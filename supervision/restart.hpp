@@ -1,0 +1,70 @@
+#pragma once
+
+#include <weir/supervision/retry.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+/// OTP's words for what happens when a child ends, and the table that decides.
+namespace weir {
+
+enum class exit_reason {
+  normal,   ///< it had nothing more to do
+  shutdown, ///< it was told to stop
+  failed    ///< anything else
+};
+
+enum class restart {
+  permanent, ///< always restarted
+  transient, ///< restarted only after a failure
+  temporary  ///< never restarted
+};
+
+enum class strategy {
+  one_for_one, ///< only the child that ended is restarted
+  one_for_all, ///< all children are stopped and started again
+  rest_for_one ///< the child that ended and those started after it are
+};
+
+inline constexpr auto one_for_one = strategy::one_for_one;
+inline constexpr auto one_for_all = strategy::one_for_all;
+inline constexpr auto rest_for_one = strategy::rest_for_one;
+
+/// | restart \ reason | normal | shutdown | failed |
+/// |------------------|--------|----------|--------|
+/// | permanent        | yes    | yes      | yes    |
+/// | transient        | no     | no       | yes    |
+/// | temporary        | no     | no       | no     |
+constexpr bool is_restarted(restart type, exit_reason reason) {
+  return type == restart::permanent
+         || (type == restart::transient && reason == exit_reason::failed);
+}
+
+/// The children [first, last) that are restarted when `child` of `count` ended.
+constexpr std::pair<std::size_t, std::size_t> restarted_with(strategy how, std::size_t child,
+                                                             std::size_t count) {
+  switch (how) {
+  case strategy::one_for_all:
+    return {0, count};
+  case strategy::rest_for_one:
+    return {child, count};
+  case strategy::one_for_one:
+    break;
+  }
+  return {child, child + 1};
+}
+
+/// How a supervisor treats its children.
+struct supervision_options {
+  weir::strategy strategy = one_for_one;
+  /// More than `intensity` restarts within `period`, and the supervisor gives up: it escalates.
+  std::uint32_t intensity = 5;
+  std::chrono::milliseconds period{30'000};
+  /// Before each restart of a child, by the number of its restarts since it last did some work.
+  backoff delays{.delay_min = std::chrono::milliseconds{5},
+                 .delay_max = std::chrono::milliseconds{5000}};
+};
+
+} // namespace weir

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+
+namespace weir {
+
+using time_point = std::chrono::steady_clock::time_point;
+
+/// OTP's restart arithmetic: more than `intensity` restarts within `period` is too many. Restarts that turn
+/// out to have been an item's fault can be forgiven.
+class restart_window {
+public:
+  restart_window(std::uint32_t intensity, std::chrono::milliseconds period)
+      : intensity_{intensity}, period_{period} {}
+
+  /// Notes `count` restarts of `child` at `now`; returns false if that is too many.
+  bool add(std::size_t child, std::uint32_t count, time_point now);
+
+  /// Takes back what `child` was charged with.
+  void forgive(std::size_t child);
+
+  /// Restarts that count at `now`.
+  std::size_t size(time_point now);
+
+private:
+  struct charge {
+    std::size_t child;
+    time_point at;
+  };
+
+  const std::uint32_t intensity_;
+  const std::chrono::milliseconds period_;
+  std::deque<charge> charges_; // oldest first; at most intensity_ + 1 … + what one `add` adds
+};
+
+} // namespace weir

@@ -1,0 +1,32 @@
+#include <weir/supervision/retry.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+namespace weir {
+
+std::chrono::nanoseconds backoff::delay(std::uint32_t n, double random) const {
+  using nanoseconds = std::chrono::duration<double, std::nano>;
+  const auto longest = nanoseconds{delay_max}.count();
+  // Beyond 1000 doublings the power is infinite, which `min` turns into the longest delay.
+  const auto grown = nanoseconds{delay_min}.count()
+                     * std::pow(factor, std::min<std::uint32_t>(n > 0 ? n - 1 : 0, 1000));
+  const auto plain = std::min(grown, longest);
+  const auto shifted = plain * (1.0 + jitter * (2.0 * random - 1.0));
+  return std::chrono::nanoseconds{static_cast<std::int64_t>(std::clamp(shifted, 0.0, longest))};
+}
+
+answer answer_to(failure_kind kind, std::uint32_t attempts, const retry_policy& policy) {
+  const bool used_up = policy.attempts != unlimited && attempts >= policy.attempts;
+  switch (kind) {
+  case failure_kind::transient:
+    return used_up ? answer::park : answer::retry;
+  case failure_kind::poison:
+    return answer::park;
+  case failure_kind::fatal:
+    break;
+  }
+  return used_up ? answer::park_and_restart : answer::restart;
+}
+
+} // namespace weir
