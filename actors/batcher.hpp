@@ -47,6 +47,7 @@ public:
   }
 
   void inputs(std::vector<ring_base*>& rings) const override { in_.waiting_for(rings); }
+  bool input_there() const override { return in_.something_there(); }
   void blocked_on(std::vector<ring_base*>& rings) const override { out_.blocked_on(rings); }
   std::size_t backlog() const override { return in_.size(); }
 

@@ -2,6 +2,7 @@
 
 #include <weir/actors/stepper.hpp>
 
+#include <algorithm>
 #include <vector>
 
 namespace weir {
@@ -10,8 +11,8 @@ namespace weir {
 template <class T>
 class inlet {
 public:
-  explicit inlet(const std::vector<std::shared_ptr<ring_base>>& rings) : owned_{rings} {
-    for (const auto& one : rings)
+  explicit inlet(std::vector<std::shared_ptr<ring_base>> rings) : owned_{std::move(rings)} {
+    for (const auto& one : owned_)
       open_.push_back(static_cast<ring<T>*>(one.get()));
   }
 
@@ -44,17 +45,15 @@ public:
   void waiting_for(std::vector<ring_base*>& rings) const {
     rings.insert(rings.end(), open_.begin(), open_.end());
   }
+  bool something_there() const {
+    return std::ranges::any_of(open_, [](auto* one) { return one->consumer_may_go_on(); });
+  }
   std::size_t size() const {
     std::size_t items = 0;
     for (auto* one : open_)
       items += one->size();
     return items;
   }
-  const std::vector<ring<T>*>& open() const { return open_; }
-
-  /// Keeps the rings alive: for operations that may outlive the worker.
-  const std::vector<std::shared_ptr<ring_base>>& owned() const { return owned_; }
-
 private:
   std::vector<std::shared_ptr<ring_base>> owned_;
   std::vector<ring<T>*> open_;

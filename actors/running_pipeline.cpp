@@ -192,6 +192,7 @@ std::optional<running_pipeline::state> running_pipeline::wait_until(time_point d
   for (const auto& one : workers_)
     node_.join(*one);
   node_.join(*supervisor_);
+  node_.settle_io(); // the last completions of the workers are behind us
   const std::lock_guard lock{lock_};
   stopped_ = true;
   return why_ ? state::failed : state::finished;

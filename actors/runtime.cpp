@@ -2,10 +2,12 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 
 #include <caf/all.hpp>
 
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <random>
 #include <thread>
@@ -254,6 +256,17 @@ boost::asio::io_context& runtime::io() {
   if (!engine_->io_thread.joinable())
     engine_->io_thread = std::thread{[this] { engine_->io.run(); }};
   return engine_->io;
+}
+
+void runtime::settle_io() {
+  {
+    const std::lock_guard lock{engine_->lock};
+    if (!engine_->io_thread.joinable())
+      return;
+  }
+  std::promise<void> reached;
+  boost::asio::post(engine_->io, [&reached] { reached.set_value(); });
+  reached.get_future().wait();
 }
 
 } // namespace weir

@@ -55,6 +55,8 @@ public:
 
   /// The node's I/O context, on one thread of its own that starts with the first call.
   boost::asio::io_context& io();
+  /// Waits until everything that the I/O thread had to run by now has run. Not from that thread.
+  void settle_io();
 
 private:
   struct engine;

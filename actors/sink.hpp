@@ -152,10 +152,10 @@ private:
     for (auto index : outcome.filtered)
       how[index] = ending::filtered;
     for (auto& one : outcome.rejected) {
-      self.run_failed();
+      item_trouble trouble;
+      self.decide(one.why, trouble, members[one.index], self.now()); // a rejected row is always parked
       self.park(members[one.index], payload_of(batch.items[one.index]),
-                typeid(typename In::value_type), std::move(one.why), 1,
-                self.services().node.wall_clock());
+                typeid(typename In::value_type), std::move(one.why), trouble);
       how[one.index] = ending::dead_lettered; // settled by the dead-letter actor
     }
     for (const auto kind : {ending::acknowledged, ending::filtered}) {

@@ -31,13 +31,17 @@ struct progress {
     failed    ///< the item in hand failed: see stepper::take_failure
   };
   state what = state::again;
-  std::size_t items = 0; ///< done in this slice, whatever became of the rest
+  std::size_t items = 0; ///< succeeded in this slice, whatever became of the rest
+  bool timed = false;    ///< the stepper has counted their latencies itself
 
   // Of waiting.
   bool for_input = false;
   bool for_credit = false;
   std::optional<time_point> until = {};
   waiting_as time = waiting_as::idle;
+
+  /// Of failed: the stepper has dealt with the item itself; the worker ends, charged with this.
+  std::optional<std::uint32_t> charge = {};
 };
 
 /// How items leave a worker for the workers of one next stage.
@@ -87,8 +91,13 @@ public:
 
   /// The rings to wait for. Only those that may still change.
   virtual void inputs(std::vector<ring_base*>&) const {}
+  /// Is there something new in them? Asked after the wait for it was announced.
+  virtual bool input_there() const { return false; }
   virtual void blocked_on(std::vector<ring_base*>&) const {}
   virtual std::size_t backlog() const { return 0; }
+
+  /// Does it take the stage's permits itself, one for each run?
+  virtual bool takes_permits() const { return false; }
 
   /// Gives up what goes on outside of turns. After that the worker is woken when something ended.
   virtual void cancel() {}

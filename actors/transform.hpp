@@ -38,6 +38,7 @@ public:
   }
 
   void inputs(std::vector<ring_base*>& rings) const override { in_.waiting_for(rings); }
+  bool input_there() const override { return in_.something_there(); }
   std::size_t backlog() const override { return in_.size(); }
 
 protected:

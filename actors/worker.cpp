@@ -120,7 +120,7 @@ std::optional<activity> worker::before_slice() {
 
 activity worker::run_slices() {
   // An awaitable stage takes its permits itself, one for each run it starts.
-  const bool limited = permits_.limited() && options_.in_flight_max <= 1;
+  const bool limited = permits_.limited() && !stepper_->takes_permits();
   auto turn_left = static_cast<std::size_t>(services_.node.options().turn_items);
   while (turn_left > 0) {
     if (auto wait = before_slice())
@@ -147,7 +147,8 @@ activity worker::run_slices() {
     if (done.items > 0) {
       const auto took = now_ - began;
       worker_counters::add(counters_.processed, done.items);
-      counters_.latency.add(took / static_cast<std::int64_t>(done.items), done.items);
+      if (!done.timed)
+        counters_.latency.add(took / static_cast<std::int64_t>(done.items), done.items);
       if (took > slice_long)
         slice_ = std::max(slice_min, slice_ / 2);
       else if (took < slice_short && done.items == slice_)
@@ -164,7 +165,7 @@ activity worker::run_slices() {
         return rest({}, waiting_as::blocked);
       return finish();
     case progress::state::failed:
-      if (auto wait = after_failure())
+      if (auto wait = after_failure(done.charge))
         return *wait;
       break;
     case progress::state::waiting:
@@ -185,61 +186,67 @@ void worker::succeeded() {
     observer_.worker_recovered(index_);
 }
 
-std::optional<activity> worker::after_failure() {
-  auto why = stepper_->take_failure();
-  run_failed();
-  {
-    const std::lock_guard lock{last_failure_lock_};
-    last_failure_ = why.message();
+void worker::count_failure(const failure& why) {
+  worker_counters::add(counters_.failed, 1);
+  const std::lock_guard lock{last_failure_lock_};
+  last_failure_ = why.message();
+}
+
+worker::decision worker::decide(const failure& why, item_trouble& trouble, origin where,
+                                time_point began) {
+  count_failure(why);
+  if (trouble.attempts++ == 0)
+    trouble.first_failed_at = services_.node.wall_clock();
+  decision made{.what = answer_to(why.kind, trouble.attempts, options_.retry)};
+  // An item that uses up its attempts may not be at fault: nothing may succeed now. Runs that went on side by
+  // side with the one that was blamed last don't say more than that one: they did not fail in a row.
+  if (made.what != answer::retry && why.kind != failure_kind::poison && began >= blamed_at_) {
+    made.charge = blame_.failed(where.word());
+    blamed_at_ = now_;
   }
+  if (made.what == answer::park && made.charge > 0)
+    made.what = answer::park_and_restart;
+  if (made.what == answer::retry) {
+    const auto delay = options_.retry.delays().delay(trouble.attempts, services_.node.random());
+    made.delay = std::max<std::chrono::nanoseconds>(delay, why.retry_after.value_or(0ms));
+  }
+  return made;
+}
+
+std::optional<activity> worker::after_failure(std::optional<std::uint32_t> charge) {
+  auto why = stepper_->take_failure();
+  if (charge)
+    return go_down(*charge, std::move(why));
   const auto item = stepper_->in_hand();
-  if (!item) {
-    if (why.kind == failure_kind::transient) { // a source that could not read: once more, later
-      if (!trouble_)
-        trouble_.emplace(origin{}, 0U, services_.node.wall_clock());
-      const auto delay =
-          options_.retry.delays().delay(++trouble_->attempts, services_.node.random());
-      resume_at_ = now_ + std::max<std::chrono::nanoseconds>(delay, why.retry_after.value_or(0ms));
-      return std::nullopt;
-    }
+  if (!trouble_ || trouble_where_ != item.value_or(origin{}))
+    trouble_.emplace();
+  trouble_where_ = item.value_or(origin{});
+  if (!item && why.kind != failure_kind::transient) {
+    count_failure(why);
     return go_down(blame_.failed(std::nullopt), std::move(why));
   }
-  if (!trouble_ || trouble_->where != *item)
-    trouble_.emplace(*item, 0U, services_.node.wall_clock());
-  ++trouble_->attempts;
-
-  const auto park_it = [&](const failure& cause) {
-    park(*item, stepper_->payload(), stepper_->payload_type(), cause, trouble_->attempts,
-         trouble_->first_failed_at);
-    stepper_->discard();
-    trouble_.reset();
-  };
-  switch (answer_to(why.kind, trouble_->attempts, options_.retry)) {
-  case answer::retry: {
-    const auto delay = options_.retry.delays().delay(trouble_->attempts, services_.node.random());
-    resume_at_ = now_ + std::max<std::chrono::nanoseconds>(delay, why.retry_after.value_or(0ms));
+  // Without an item there is nothing to park: a source that can't read tries for ever.
+  auto next = decide(why, *trouble_, trouble_where_, now_);
+  if (!item) {
+    resume_at_ = now_ + std::max<std::chrono::nanoseconds>(next.delay, options_.retry.delay_min);
     return std::nullopt;
   }
-  case answer::park: {
-    if (why.kind == failure_kind::transient) {
-      // All attempts used up: perhaps it is not this item's fault.
-      if (const auto charge = blame_.failed(item->word()); charge > 0) {
-        park_it(why);
-        return go_down(charge, std::move(why));
-      }
-    }
-    park_it(why);
+  switch (next.what) {
+  case answer::retry:
+    resume_at_ = now_ + next.delay;
     return std::nullopt;
-  }
   case answer::restart:
-    return go_down(blame_.failed(item->word()), std::move(why));
-  case answer::park_and_restart: {
-    const auto charge = blame_.failed(item->word());
-    park_it(why);
-    return go_down(charge, std::move(why));
+    return go_down(next.charge, std::move(why));
+  case answer::park:
+  case answer::park_and_restart:
+    break;
   }
-  }
-  return std::nullopt;
+  park(*item, stepper_->payload(), stepper_->payload_type(), why, *trouble_);
+  stepper_->discard();
+  trouble_.reset();
+  if (next.what == answer::park)
+    return std::nullopt;
+  return go_down(next.charge, std::move(why));
 }
 
 activity worker::go_down(std::uint32_t charge, failure why) {
@@ -249,8 +256,7 @@ activity worker::go_down(std::uint32_t charge, failure why) {
 }
 
 void worker::park(origin where, std::string payload, const std::type_info& payload_type,
-                  failure why, std::uint32_t attempts,
-                  std::chrono::system_clock::time_point first_failed_at) {
+                  failure why, const item_trouble& trouble) {
   worker_counters::add(counters_.parked, 1);
   parked_in_a_row_ = where == last_parked_ ? parked_in_a_row_ + 1 : 0;
   last_parked_ = where;
@@ -266,8 +272,8 @@ void worker::park(origin where, std::string payload, const std::type_info& paylo
                                 .part = part,
                                 .payload = std::move(payload),
                                 .payload_type = type_name(payload_type),
-                                .attempts = attempts,
-                                .first_failed_at = first_failed_at,
+                                .attempts = trouble.attempts,
+                                .first_failed_at = trouble.first_failed_at,
                                 .last_failed_at = services_.node.wall_clock(),
                                 .why = std::move(why)},
                      .where = where});
@@ -295,7 +301,7 @@ std::optional<activity> worker::park_until(const progress& next) {
   for (auto* one : outputs)
     one->announce_producer_waiting();
   const bool changed =
-      std::ranges::any_of(inputs, [](auto* one) { return one->consumer_may_go_on(); })
+      (next.for_input && stepper_->input_there())
       || std::ranges::any_of(outputs, [](auto* one) { return one->producer_may_go_on(); });
   if (changed) {
     for (auto* one : inputs)

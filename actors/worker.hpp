@@ -47,9 +47,15 @@ struct pipeline_services {
   std::stop_source stopping;
 };
 
+/// What is known about an item while it fails.
+struct item_trouble {
+  std::uint32_t attempts = 0; ///< runs that failed
+  std::chrono::system_clock::time_point first_failed_at{};
+};
+
 /// What a worker counted. Written by the worker, read by anybody.
 struct worker_counters {
-  std::atomic<std::uint64_t> processed{0}; ///< items that left the stage, whatever their way
+  std::atomic<std::uint64_t> processed{0}; ///< items that succeeded
   std::atomic<std::uint64_t> failed{0};    ///< runs that failed
   std::atomic<std::uint64_t> parked{0};    ///< items that became dead letters
   std::atomic<std::uint64_t> busy_ns{0};
@@ -105,8 +111,18 @@ public:
 
   /// The item of `where` becomes a dead letter. It is handed over before the worker takes further items.
   void park(origin where, std::string payload, const std::type_info& payload_type, failure why,
-            std::uint32_t attempts, std::chrono::system_clock::time_point first_failed_at);
-  void run_failed() { worker_counters::add(counters_.failed, 1); }
+            const item_trouble& trouble);
+
+  /// An item succeeded; also told by progress::items.
+  void succeeded();
+
+  /// What to do about a run that failed, which began at `began`; counts it.
+  struct decision {
+    answer what;
+    std::uint32_t charge = 0;            ///< of restart and park_and_restart
+    std::chrono::nanoseconds delay{0};   ///< of retry
+  };
+  decision decide(const failure& why, item_trouble& trouble, origin where, time_point began);
 
   /// The batch that a sink has in hand, for context::resume_points; the position for context::last_position.
   std::span<const origin> batch_in_hand;
@@ -122,24 +138,17 @@ public:
 private:
   enum class order_given { none, start, stop, abort };
 
-  /// What is known about the item in hand while it fails.
-  struct trouble {
-    origin where;
-    std::uint32_t attempts = 0;
-    std::chrono::system_clock::time_point first_failed_at{};
-  };
-
   void order_now(order_given what);
   std::optional<activity> carry_out_order();
   std::optional<activity> before_slice();
   activity run_slices();
-  std::optional<activity> after_failure();
+  std::optional<activity> after_failure(std::optional<std::uint32_t> charge);
   activity go_down(std::uint32_t charge, failure why);
   bool hand_over_parked();
   std::optional<activity> park_until(const progress& next);
   activity rest(std::optional<time_point> until, waiting_as how);
   activity finish();
-  void succeeded();
+  void count_failure(const failure& why);
   void account(waiting_as how);
 
   // Constant after construction.
@@ -165,8 +174,10 @@ private:
   waiting_as resting_as_ = waiting_as::idle;
   bool aborting_ = false;
   std::size_t slice_ = 32; // items; follows the time they take
-  std::optional<trouble> trouble_;
+  std::optional<item_trouble> trouble_; // of the item in hand
+  origin trouble_where_;
   blame blame_;
+  time_point blamed_at_{};
   std::optional<time_point> resume_at_; // of the back-off
   std::optional<time_point> wake_at_;   // asked for by the stage
   std::deque<parked_item> parked_;      // not yet taken over

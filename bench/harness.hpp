@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <string>
 
 namespace weir::bench {
@@ -78,6 +77,12 @@ private:
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+// Ends the program with status 1.
+[[noreturn]] inline void give_up(const char* name, const std::string& why) {
+  std::fprintf(stderr, "%s: %s\n", name, why.c_str());
+  std::exit(1);
+}
+
 // Prints the line bench/run.py reads.
 inline void print_result(const char* name, std::uint64_t items, double seconds) {
   std::printf("{\"name\": \"%s\", \"items\": %" PRIu64
@@ -85,15 +90,13 @@ inline void print_result(const char* name, std::uint64_t items, double seconds) 
               name, items, seconds, static_cast<double>(items) / seconds);
 }
 
-// The same after a check of the sum; returns the program's exit status.
+// The same after a check of the sum; returns 0.
 inline int finish(const char* name, std::uint64_t items, double seconds, std::uint64_t sum,
                   std::uint64_t hops) {
   const auto expected = expected_sum(items, hops);
-  if (sum != expected) {
-    std::fprintf(stderr, "%s: the sink's sum is %" PRIu64 ", expected %" PRIu64 "\n", name, sum,
-                 expected);
-    return 1;
-  }
+  if (sum != expected)
+    give_up(name,
+            "the sink's sum is " + std::to_string(sum) + ", expected " + std::to_string(expected));
   print_result(name, items, seconds);
   return 0;
 }

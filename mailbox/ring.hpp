@@ -107,7 +107,7 @@ public:
   bool drained() const noexcept {
     // In this order: an item published before the close is seen after it.
     const bool closed = closed_.load(std::memory_order_seq_cst);
-    return closed && empty_now();
+    return closed && unreleased() == 0;
   }
 
   /// The consumer goes away for good. What is left stays in the ring.
@@ -124,9 +124,11 @@ public:
   void withdraw_consumer_waiting() noexcept {
     consumer_waiting_.store(false, std::memory_order_relaxed);
   }
-  bool consumer_may_go_on() const noexcept {
-    return closed_.load(std::memory_order_seq_cst) || !empty_now();
+  /// `taken` items at the front are being worked on already and don't count.
+  bool consumer_may_go_on(std::size_t taken = 0) const noexcept {
+    return closed() || unreleased() > taken;
   }
+  bool closed() const noexcept { return closed_.load(std::memory_order_seq_cst); }
 
   // --- anybody -------------------------------------------------------------------------------------
 
@@ -149,14 +151,11 @@ protected:
 private:
   /// Half the capacity: a producer that was out of credit gets a slice's worth of it, not one item at a time.
   std::size_t wake_threshold() const noexcept { return std::max<std::size_t>(1, capacity_ / 2); }
-  std::size_t free_now() const noexcept {
-    return capacity_
-           - (published_.load(std::memory_order_seq_cst)
-              - released_.load(std::memory_order_seq_cst));
+  std::size_t unreleased() const noexcept {
+    const auto released = released_.load(std::memory_order_seq_cst);
+    return published_.load(std::memory_order_seq_cst) - released;
   }
-  bool empty_now() const noexcept {
-    return published_.load(std::memory_order_seq_cst) == released_.load(std::memory_order_seq_cst);
-  }
+  std::size_t free_now() const noexcept { return capacity_ - unreleased(); }
   void wake_consumer() noexcept {
     if (consumer_waiting_.load(std::memory_order_seq_cst)
         && consumer_waiting_.exchange(false, std::memory_order_seq_cst) && consumer_ != nullptr)

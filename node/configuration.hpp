@@ -10,8 +10,9 @@
 
 #include <weir/node/option.hpp>
 
-/// What a program can be told: one table of options, declared once, read from flags, the environment, a
-/// JSON file and defaults. A flag wins over the environment, that over the file, that over the default.
+/// What a program can be told: one table of options, declared once, read from flags, the
+/// environment, a JSON file and defaults. A flag wins over the environment, that over the file,
+/// that over the default.
 ///
 ///     configuration config{"events", "Enriches JSON events and stores them.", "0.1.0"};
 ///     config.option("rate", settings.rate, "Calls a second at most.").range(1, 1'000'000);
@@ -19,9 +20,10 @@
 ///     const auto outcome = config.parse(argc, argv);
 ///
 /// `drain-timeout` is the flag `--drain-timeout`, the variable `EVENTS_DRAIN_TIMEOUT` and the key
-/// `drain_timeout` of the file named by `--config` or `EVENTS_CONFIG`. A '.' makes a group: `node.threads` is
-/// `--node-threads`, `EVENTS_NODE_THREADS` and `{"node": {"threads": …}}`. A true-or-false option is switched by
-/// `--name`, `--no-name` or `--name=false`. An empty variable counts as not set.
+/// `drain_timeout` of the file named by `--config` or `EVENTS_CONFIG`. A '.' makes a group:
+/// `node.threads` is `--node-threads`, `EVENTS_NODE_THREADS` and `{"node": {"threads": …}}`. A
+/// true-or-false option is switched by `--name`, `--no-name` or `--name=false`. An empty variable
+/// counts as not set.
 namespace weir {
 
 /// What a program does next, once it has read its configuration.
@@ -48,7 +50,8 @@ std::optional<std::string> process_environment(const std::string& name);
 
 /// Owner: the thread of `main`, before anything else runs.
 /// Invariants: names are unique, also as flags and variables.
-/// Failure: every mistake is reported, not only the first; the targets' values are unspecified then.
+/// Failure: every mistake is reported, not only the first; the targets' values are unspecified
+/// then.
 class configuration {
 public:
   /// The program's name is the prefix of its variables.
@@ -69,11 +72,12 @@ public:
   parsed parse(int argc, const char* const* argv,
                const environment& variables = process_environment);
 
-  /// The answer to a mistake that only the program can see ("--input and --listen exclude each other").
+  /// The answer to a mistake that only the program can see ("--input and --listen exclude each
+  /// other").
   parsed refuse(const std::string& mistake) const { return refuse(std::vector{mistake}); }
 
-  /// Every option with what it takes, its default and its variable. Shows the values as they are: call it
-  /// before `parse()`, or ask for it with --help.
+  /// Every option with what it takes, its default and its variable. Shows the values as they are:
+  /// call it before `parse()`, or ask for it with --help.
   std::string help() const;
 
   /// The values in force and where they came from, as JSON:

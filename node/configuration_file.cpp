@@ -26,7 +26,8 @@ std::string escaped(const std::string& key) {
   return made;
 }
 
-/// Notes every key that an object holds twice: JSON allows it, and parsers keep the last in silence.
+/// Notes every key that an object holds twice: JSON allows it, and parsers keep the last in
+/// silence.
 class key_watch {
 public:
   bool operator()(json::parse_event_t event, const json& parsed) {
@@ -98,13 +99,13 @@ std::string describe(const json& value, bool secret) {
   return type + fitted(text, shown_max);
 }
 
-/// The value as an option takes it, or nothing if it isn't of the JSON type that such an option is written in.
+/// The value as an option takes it, or nothing if it isn't of the JSON type that such an option is
+/// written in.
 std::optional<std::vector<std::string>> texts(const json& value, option_kind kind) {
   switch (kind) {
   case option_kind::boolean:
     return value.is_boolean() ? std::optional{std::vector{value.dump()}} : std::nullopt;
-  case option_kind::integer:
-    return value.is_number_integer() ? std::optional{std::vector{value.dump()}} : std::nullopt;
+  case option_kind::integer: // 5.0 and 1e3 are none, but their text says so
   case option_kind::real:
     return value.is_number() ? std::optional{std::vector{value.dump()}} : std::nullopt;
   case option_kind::text:
@@ -165,8 +166,8 @@ private:
   std::vector<std::string>& problems_;
 };
 
-/// The file's bytes, one more than `configuration_file_max` at most; an empty optional with `errno` set
-/// if it can't be read.
+/// The file's bytes, one more than `configuration_file_max` at most; an empty optional with `errno`
+/// set if it can't be read.
 std::optional<std::string> contents(const std::string& path) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{std::fopen(path.c_str(), "rb"),
                                                              &std::fclose};

@@ -10,16 +10,19 @@
 #include <variant>
 #include <vector>
 
-/// One declared option: its name, where its value is stored, what values it takes, and what help says of it.
+/// One declared option: its name, where its value is stored, what values it takes, and what help
+/// says of it.
 ///
-/// Owner: the `configuration` that declared it. The target must outlive that configuration's `parse()`.
+/// Owner: the `configuration` that declared it. The target must outlive that configuration's
+/// `parse()`.
 /// Invariants: the target only ever holds its default or a value that was checked.
-/// Failure: a value that isn't acceptable leaves the target as it was; declarations that can't be meant
-/// (a bad name, a range on a string) abort with a sentence.
+/// Failure: a value that isn't acceptable leaves the target as it was; declarations that can't be
+/// meant (a bad name, a range on a string) abort with a sentence.
 namespace weir {
 
 /// The types an option's value may have. A list is given by repeating the flag, with commas in an
-/// environment variable, and as a list in a file. A duration is a whole number with its unit: ms, s, m or h.
+/// environment variable, and as a list in a file. A duration is a whole number with its unit: ms,
+/// s, m or h.
 using option_target =
     std::variant<bool*, std::string*, std::uint32_t*, std::uint64_t*, std::int64_t*, double*,
                  std::chrono::milliseconds*, std::vector<std::string>*, std::optional<std::string>*,
@@ -77,8 +80,8 @@ public:
   /// "; did you mean "http"?" if `given` is nearly one of the choices, else nothing.
   std::string hint(std::string_view given) const;
 
-  /// Stores the value, and where it came from; false if it isn't what is expected. Requires one text
-  /// for everything but a list.
+  /// Stores the value, and where it came from; false if it isn't what is expected. Requires one
+  /// text for everything but a list.
   bool assign(const std::vector<std::string>& texts, option_origin from);
   /// Empties an optional value; false if the value isn't optional.
   bool clear(option_origin from);

@@ -10,9 +10,10 @@
 #include <weir/node/terminal.hpp>
 #include <weir/supervision/ledger.hpp>
 
-/// How far a run is, on one line of a terminal: bar, percent, done, rate, in flight, dead letters, ETA.
+/// How far a run is, on one line of a terminal: bar, percent, done, rate, in flight, dead letters,
+/// ETA.
 ///
-///     ██████████░░░░░░░░░░░░░░  41.0 %  4,100 done  498/s  1,024 in flight  12 dead letters  ETA 12 s
+///     ████████░░░░░░░░░░  41.0 %  4,100 done  498/s  1,024 in flight  12 dead letters  ETA 12 s
 namespace weir {
 
 /// How much of an input of known size was read.
@@ -31,14 +32,17 @@ struct progress_snapshot {
   std::optional<input_progress> input = {}; ///< nothing if the size isn't known: no bar, no ETA
 };
 
-/// The share of the input that is done, 0..1: what was read, less the part of it that is still in flight.
+/// The share of the input that is done, 0..1: what was read, less the part of it that is still in
+/// flight.
 double done_share(const progress_snapshot& snapshot);
 
-/// The time left, if the rest goes as fast as this run went so far; nothing before there is something to go by.
+/// The time left, if the rest goes as fast as this run went so far; nothing before there is
+/// something to go by.
 std::optional<std::chrono::seconds> time_left(const progress_snapshot& snapshot);
 
-/// One line of at most `columns`. What doesn't fit is left out, the least telling first; the bar takes the room
-/// that is left. Without an input of known size the time so far stands in the place of the ETA.
+/// One line of at most `columns`. What doesn't fit is left out, the least telling first; the bar
+/// takes the room that is left. Without an input of known size the time so far stands in the place
+/// of the ETA.
 std::string progress_line(const progress_snapshot& snapshot, std::size_t columns, charset shown);
 
 /// Keeps that line on a terminal, always the last one.
@@ -64,7 +68,8 @@ public:
   void update(std::chrono::milliseconds elapsed, const ledger_totals& ledger,
               const std::optional<input_progress>& input = {});
 
-  /// Takes the line off the terminal, before something else is written there; the next update puts it back.
+  /// Takes the line off the terminal, before something else is written there; the next update puts
+  /// it back.
   void erase();
 
 private:

@@ -9,7 +9,8 @@
 #include <weir/supervision/failure.hpp>
 #include <weir/supervision/ledger.hpp>
 
-/// What a run did: the ledger and the stages of every pipeline, and how it ended; for a person and for a program.
+/// What a run did: the ledger and the stages of every pipeline, and how it ended; for a person and
+/// for a program.
 namespace weir {
 
 struct latency_quantiles {
@@ -55,16 +56,18 @@ struct run_report {
   run_outcome outcome = {};
 };
 
-/// One pipeline: {"pipeline", "elapsed_seconds", "ledger", "stages", "dead_letter_causes", "outcome"}, any other
-/// number of them: {"pipelines": [the same without "outcome"], "outcome"}. Ends in a new line.
+/// One pipeline: {"pipeline", "elapsed_seconds", "ledger", "stages", "dead_letter_causes",
+/// "outcome"}, any other number of them: {"pipelines": [the same without "outcome"], "outcome"}.
+/// Ends in a new line.
 std::string to_json(const run_report& report);
 
 /// A page for a terminal of `report_columns`. Ends in a new line.
 std::string to_text(const run_report& report, charset shown);
 inline constexpr std::size_t report_columns = 100;
 
-/// Writes the report as JSON. A file that is there is replaced as a whole, after the new one is on the disk; what is
-/// no regular file (a terminal, a pipe, a symbolic link) is written to where it is.
+/// Writes the report as JSON. A file that is there is replaced as a whole, after the new one is on
+/// the disk; what is no regular file (a terminal, a pipe, a symbolic link) is written to where it
+/// is.
 result<void> write_report(const std::string& path, const run_report& report);
 
 } // namespace weir

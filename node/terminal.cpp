@@ -12,7 +12,8 @@ namespace {
 
 bool continues(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
 
-/// The bytes of the valid UTF-8 sequence at the start of `text`, 0 if there is none (RFC 3629, section 4).
+/// The bytes of the valid UTF-8 sequence at the start of `text`, 0 if there is none (RFC 3629,
+/// section 4).
 std::size_t sequence(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const auto first = byte(0);

@@ -26,7 +26,8 @@ struct ledger_totals {
     return acknowledged + filtered + dropped + dead_lettered;
   }
 
-  /// `entered` less all that is accounted for: positive if items are missing, negative if some were counted twice.
+  /// `entered` less all that is accounted for: positive if items are missing, negative if some were
+  /// counted twice.
   std::int64_t difference() const noexcept {
     // Modulo 2^64, so that the difference is right even where a sum has wrapped.
     return static_cast<std::int64_t>(entered() - settled() - in_flight);
@@ -42,8 +43,9 @@ struct ledger_totals {
   bool operator==(const ledger_totals&) const = default;
 };
 
-/// One line for a log: "admitted 5 + replayed 0 = acknowledged 3 + filtered 0 + dropped 0 + dead-lettered 1 +
-/// in flight 1", with " (1 item is not accounted for)" or " (2 items are counted twice)" if it isn't so.
+/// One line for a log: "admitted 5 + replayed 0 = acknowledged 3 + filtered 0 + dropped 0 +
+/// dead-lettered 1 + in flight 1", with " (1 item is not accounted for)" or " (2 items are counted
+/// twice)" if it isn't so.
 std::string to_string(const ledger_totals& totals);
 
 } // namespace weir

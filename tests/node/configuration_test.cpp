@@ -225,6 +225,23 @@ TEST(Configuration, ADurationNeedsItsUnit) {
               "--drain-timeout: " + expected + "\"" + text + "\"");
 }
 
+TEST(Configuration, WhatItsTypeCantHoldIsRefusedWithoutADeclaredRange) {
+  const auto refusal = [](const char* flag, const char* value) {
+    program events;
+    std::chrono::milliseconds wait{0};
+    double factor = 1;
+    events.config.option("wait", wait, "How long to wait.");
+    events.config.option("factor", factor, "How much longer.");
+    return events.refusal({flag, value});
+  };
+  for (const std::string text : {"9223372036854775808ms", "2562047788015216h", "-1s"})
+    EXPECT_EQ(refusal("--wait", text.c_str()),
+              "--wait: expected a duration such as 250ms, 25s or 2m, found \"" + text + "\"");
+  for (const std::string text : {"inf", "nan", "1e999", "0x10"})
+    EXPECT_EQ(refusal("--factor", text.c_str()),
+              "--factor: expected a number, found \"" + text + "\"");
+}
+
 TEST(Configuration, AFlagWithoutItsValueDoesNotTakeTheNextFlag) {
   EXPECT_EQ(program{}.refusal({"--rate", "--quiet"}),
             "--rate: expected a whole number from 1 to 1000000, found nothing");

@@ -135,10 +135,11 @@ TEST(Progress, ErasesOnceBeforeSomethingElseIsWritten) {
 
 TEST(Progress, KeepsItsRateWhenNoTimeHasPassed) {
   std::ostringstream out;
-  weir::progress line{out, {.terminal = true, .columns = 14, .shown = charset::ascii}};
+  weir::progress line{out, {.terminal = true, .columns = 40, .shown = charset::ascii}};
   line.update(2s, {.acknowledged = 4000});
   line.update(2s, {.acknowledged = 4000});
-  EXPECT_EQ(out.str(), "\r4,000 done\x1b[K\r4,000 done\x1b[K");
+  EXPECT_EQ(out.str(), "\r4,000 done  2,000/s  0 in flight  2 s\x1b[K"
+                       "\r4,000 done  2,000/s  0 in flight  2 s\x1b[K");
 }
 
 TEST(Progress, LeavesTheLastColumnFree) {

@@ -1,11 +1,15 @@
 #include <weir/node/report.hpp>
 
+#include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <limits>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -196,9 +200,16 @@ TEST_F(ReportFile, IsWrittenThroughALinkWhichStays) {
   EXPECT_EQ(read(folder / "target"), to_json(some_run()));
 }
 
-TEST_F(ReportFile, DoesNotReplaceADevice) {
-  ASSERT_TRUE(weir::write_report("/dev/null", {}));
-  EXPECT_TRUE(fs::is_character_file("/dev/null"));
+TEST_F(ReportFile, IsWrittenIntoAPipeWhichStays) {
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const int reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_TRUE(weir::write_report(path, some_run()));
+  std::string read(10'000, '\0');
+  read.resize(
+      static_cast<std::size_t>(std::max<ssize_t>(::read(reader, read.data(), read.size()), 0)));
+  ::close(reader);
+  EXPECT_EQ(read, to_json(some_run()));
+  EXPECT_TRUE(fs::is_fifo(path));
 }
 
 TEST_F(ReportFile, ThatCantBeWrittenNamesItsPathAndTheReason) {
@@ -207,8 +218,23 @@ TEST_F(ReportFile, ThatCantBeWrittenNamesItsPathAndTheReason) {
             "the report can't be written to '" + nowhere + "' ← open: No such file or directory");
   EXPECT_EQ(weir::write_report(folder, {}).error().message(),
             "the report can't be written to '" + folder.string() + "' ← open: Is a directory");
-  EXPECT_EQ(weir::write_report("/dev/full", {}).error().message(),
-            "the report can't be written to '/dev/full' ← write: No space left on device");
+}
+
+TEST_F(ReportFile, ThatDoesNotFitOnTheDiskLeavesTheLastOne) {
+  std::ofstream{path} << "the last one";
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{.rlim_cur = 100, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto outcome = weir::write_report(path, some_run());
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, handler);
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().message(),
+            "the report can't be written to '" + path.string() + "' ← write: File too large");
+  EXPECT_EQ(read(path), "the last one");
+  EXPECT_EQ(files(), 1);
 }
 
 } // namespace

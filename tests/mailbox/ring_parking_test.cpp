@@ -1,0 +1,163 @@
+#include <weir/mailbox/ring.hpp>
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+// When a wake-up is owed, and when not: a wake too few is a pipeline that stands, a wake too many is a
+// message for nothing.
+
+namespace {
+
+using weir::ring;
+
+class recording_waker final : public weir::waker {
+public:
+  void wake() noexcept override { ++woken_; }
+  /// Wakes since it was last asked.
+  int woken() { return std::exchange(woken_, 0); }
+
+private:
+  int woken_ = 0;
+};
+
+class RingParking : public testing::TestWithParam<std::size_t> {
+protected:
+  RingParking() {
+    items_.set_producer(&producer_);
+    items_.set_consumer(&consumer_);
+  }
+
+  void fill() {
+    while (!items_.try_push(0))
+      ;
+  }
+  std::size_t half() const { return std::max<std::size_t>(1, GetParam() / 2); }
+
+  ring<int> items_{GetParam()};
+  recording_waker producer_;
+  recording_waker consumer_;
+};
+INSTANTIATE_TEST_SUITE_P(Capacity, RingParking, testing::Values(1, 2, 3, 4, 7, 64, 100));
+
+TEST_P(RingParking, WakesNobodyWhoDoesNotWait) {
+  fill();
+  items_.release(GetParam());
+  fill();
+  items_.close();
+  items_.cancel();
+  EXPECT_EQ(consumer_.woken(), 0);
+  EXPECT_EQ(producer_.woken(), 0);
+}
+
+TEST_P(RingParking, WakesAWaitingConsumerOnceForTheNextItem) {
+  items_.announce_consumer_waiting();
+  EXPECT_FALSE(items_.consumer_may_go_on());
+  items_.try_push(1);
+  EXPECT_EQ(consumer_.woken(), 1);
+  EXPECT_TRUE(items_.consumer_may_go_on());
+  items_.try_pop();
+  items_.try_push(2);
+  EXPECT_EQ(consumer_.woken(), 0) << "it has not announced itself again";
+  items_.announce_consumer_waiting();
+  items_.try_pop();
+  items_.try_push(3);
+  EXPECT_EQ(consumer_.woken(), 1);
+  EXPECT_EQ(producer_.woken(), 0);
+}
+
+TEST_P(RingParking, WakesAWaitingConsumerForTheEnd) {
+  items_.announce_consumer_waiting();
+  items_.close();
+  EXPECT_EQ(consumer_.woken(), 1);
+  EXPECT_TRUE(items_.consumer_may_go_on());
+  items_.close();
+  EXPECT_EQ(consumer_.woken(), 0);
+}
+
+TEST_P(RingParking, DoesNotWakeAConsumerThatThoughtBetterOfIt) {
+  items_.announce_consumer_waiting();
+  items_.withdraw_consumer_waiting();
+  items_.try_push(1);
+  items_.close();
+  EXPECT_EQ(consumer_.woken(), 0);
+}
+
+TEST_P(RingParking, LetsAConsumerGoOnWithWhatCameBeforeItAnnouncedItself) {
+  items_.try_push(1);
+  items_.announce_consumer_waiting();
+  EXPECT_TRUE(items_.consumer_may_go_on()) << "or it would sleep beside an item";
+  EXPECT_EQ(consumer_.woken(), 0);
+}
+
+TEST_P(RingParking, DoesNotCountWhatTheConsumerIsWorkingOn) {
+  fill();
+  EXPECT_FALSE(items_.consumer_may_go_on(GetParam()));
+  EXPECT_TRUE(items_.consumer_may_go_on(GetParam() - 1));
+  items_.close();
+  EXPECT_TRUE(items_.consumer_may_go_on(GetParam()));
+}
+
+TEST_P(RingParking, WakesAWaitingProducerOnceHalfTheCapacityIsFree) {
+  fill();
+  items_.announce_producer_waiting();
+  EXPECT_FALSE(items_.producer_may_go_on());
+  for (std::size_t free = 1; free <= GetParam(); ++free) {
+    items_.release(1);
+    EXPECT_EQ(producer_.woken(), free == half() ? 1 : 0) << free << " free";
+    EXPECT_EQ(items_.producer_may_go_on(), free >= half()) << free << " free";
+  }
+  EXPECT_EQ(consumer_.woken(), 0);
+}
+
+TEST_P(RingParking, WakesAWaitingProducerOnceForAWholeSlice) {
+  fill();
+  items_.announce_producer_waiting();
+  items_.release(GetParam());
+  EXPECT_EQ(producer_.woken(), 1);
+  fill();
+  items_.release(GetParam());
+  EXPECT_EQ(producer_.woken(), 0) << "it has not announced itself again";
+}
+
+TEST_P(RingParking, LetsAProducerGoOnWithCreditThatCameBeforeItAnnouncedItself) {
+  fill();
+  items_.release(half());
+  items_.announce_producer_waiting();
+  EXPECT_TRUE(items_.producer_may_go_on()) << "or it would sleep beside its credit";
+  EXPECT_EQ(producer_.woken(), 0);
+}
+
+TEST_P(RingParking, DoesNotWakeAProducerThatThoughtBetterOfIt) {
+  fill();
+  items_.announce_producer_waiting();
+  items_.withdraw_producer_waiting();
+  items_.release(GetParam());
+  items_.cancel();
+  EXPECT_EQ(producer_.woken(), 0);
+}
+
+TEST_P(RingParking, WakesAWaitingProducerWhenTheConsumerGoesAway) {
+  fill();
+  items_.announce_producer_waiting();
+  items_.cancel();
+  EXPECT_EQ(producer_.woken(), 1);
+  EXPECT_TRUE(items_.producer_may_go_on());
+  items_.cancel();
+  EXPECT_EQ(producer_.woken(), 0);
+}
+
+TEST_P(RingParking, NeedsNobodyToWake) {
+  ring<int> alone{GetParam()};
+  alone.announce_consumer_waiting();
+  alone.announce_producer_waiting();
+  alone.try_push(1);
+  alone.try_pop();
+  alone.announce_consumer_waiting();
+  alone.announce_producer_waiting();
+  alone.close();
+  alone.cancel();
+  EXPECT_TRUE(alone.drained());
+}
+
+} // namespace
