@@ -54,9 +54,9 @@ public:
     return started(*stage_, where);
   }
 
-  progress step(std::size_t budget, worker& self) override {
+  slice_result step(std::size_t budget, worker& self) override {
     bool ready = out_.flush();
-    progress done{.timed = true};
+    slice_result done{.timed = true};
     std::optional<std::pair<failure, std::uint32_t>> down;
     for (auto& one : runs_)
       if (one.state == state::running && one.now->done.load(std::memory_order_acquire))
@@ -268,7 +268,7 @@ private:
   }
 
   /// A run has ended. Returns the failure and the charge if the worker ends by it.
-  std::optional<std::pair<failure, std::uint32_t>> reap(run& one, progress& done, worker& self) {
+  std::optional<std::pair<failure, std::uint32_t>> reap(run& one, slice_result& done, worker& self) {
     --running_;
     self.counters().latency.add(self.now() - one.began);
     auto ended = std::move(one.now);
@@ -335,14 +335,14 @@ private:
     one.state = state::ended;
   }
 
-  progress nothing_to_do(bool ready, std::optional<time_point> later, worker& self) {
+  slice_result nothing_to_do(bool ready, std::optional<time_point> later, worker& self) {
     if (runs_.empty() && ready && std::ranges::all_of(in_, [this](const auto& one) {
           return exhausted(one);
         })) {
       out_.close();
-      return {.what = progress::state::finished};
+      return {.what = slice_result::state::finished};
     }
-    progress wait{.what = progress::state::waiting, .until = later};
+    slice_result wait{.what = slice_result::state::waiting, .until = later};
     wait.for_credit = !ready;
     const bool full = in_flight() >= self.options().in_flight_max;
     if (ready && !full) {

@@ -20,9 +20,9 @@ public:
 
   result<void> rebuild(context&) override { return {}; }
 
-  progress step(std::size_t budget, worker& self) override {
+  slice_result step(std::size_t budget, worker& self) override {
     if (!out_.flush())
-      return {.what = progress::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+      return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
     if (!items_.empty() && self.now() >= due_)
       hand_on(self);
     auto* from = in_.next();
@@ -52,18 +52,18 @@ public:
   std::size_t backlog() const override { return in_.size(); }
 
 private:
-  progress nothing_there(worker& self) {
+  slice_result nothing_there(worker& self) {
     if (!in_.finished()) {
-      progress wait{.what = progress::state::waiting, .for_input = true};
+      slice_result wait{.what = slice_result::state::waiting, .for_input = true};
       if (!items_.empty())
         wait.until = due_;
       return wait;
     }
     hand_on(self); // the end of the stream does not wait for the delay
     if (!out_.flush())
-      return {.what = progress::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+      return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
     out_.close();
-    return {.what = progress::state::finished};
+    return {.what = slice_result::state::finished};
   }
 
   void hand_on(worker& self) {

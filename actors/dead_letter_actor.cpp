@@ -2,12 +2,15 @@
 #include <weir/actors/runtime.hpp>
 
 #include <algorithm>
+#include <functional>
 
 namespace weir {
 
 dead_letter_actor::dead_letter_actor(runtime& node, acknowledgement& books,
-                                     std::shared_ptr<dead_letter_store> store)
-    : actor{"dead-letters"}, node_{node}, books_{books}, store_{std::move(store)} {}
+                                     std::shared_ptr<dead_letter_store> store,
+                                     std::function<void()> finished)
+    : actor{"dead-letters"}, node_{node}, books_{books}, store_{std::move(store)},
+      finished_{std::move(finished)} {}
 
 bool dead_letter_actor::offer(parked_item& item, waker& who) {
   {
@@ -49,12 +52,33 @@ std::string dead_letter_actor::trouble() const {
   return trouble_;
 }
 
+void dead_letter_actor::count(const dead_letter& letter) {
+  auto cause = letter.why.chain.empty() ? "no cause was given" : letter.why.chain.front();
+  auto key = std::pair{letter.stage, std::move(cause)};
+  if (causes_.size() >= causes_max && !causes_.contains(key))
+    key.second = "other causes";
+  ++causes_[key];
+}
+
+std::vector<dead_letter_count> dead_letter_actor::causes() const {
+  std::vector<dead_letter_count> all;
+  {
+    const std::lock_guard lock{lock_};
+    for (const auto& [key, number] : causes_)
+      all.push_back({key.first, key.second, number});
+  }
+  std::ranges::stable_sort(all, std::greater{}, &dead_letter_count::count);
+  return all;
+}
+
 activity dead_letter_actor::turn() {
   std::vector<dead_letter> letters;
   {
     const std::lock_guard lock{lock_};
-    if (aborted_ || (closed_ && queue_.empty()))
+    if (aborted_ || (closed_ && queue_.empty())) {
+      finished_();
       return activity::finished();
+    }
     if (queue_.empty())
       return activity::parked();
     if (node_.now() < retry_at_)
@@ -86,6 +110,7 @@ activity dead_letter_actor::turn() {
     trouble_.clear();
     for (std::size_t k = 0; k < letters.size(); ++k) {
       books_.settle(queue_.front().where, ending::dead_lettered);
+      count(letters[k]);
       queue_.pop_front();
     }
     refused.swap(refused_);

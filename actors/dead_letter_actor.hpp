@@ -6,10 +6,14 @@
 #include <weir/supervision/retry.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace weir {
@@ -22,6 +26,13 @@ struct parked_item {
   origin where;
 };
 
+/// Dead letters of one stage with one cause.
+struct dead_letter_count {
+  std::string stage;
+  std::string cause; ///< the outermost message
+  std::uint64_t count = 0;
+};
+
 /// The dead-letter actor of a pipeline: takes parked items from all workers through one bounded queue, stores
 /// them, and only then settles them. On a thread of its own, as stores block.
 ///
@@ -31,8 +42,9 @@ class dead_letter_actor final : public actor {
 public:
   static constexpr std::size_t capacity = 256;
 
+  /// `finished` is called in the last turn.
   dead_letter_actor(runtime& node, acknowledgement& books,
-                    std::shared_ptr<dead_letter_store> store);
+                    std::shared_ptr<dead_letter_store> store, std::function<void()> finished);
 
   /// Takes the item over and returns true; or leaves it as it is, and wakes `who` once there is room. Any
   /// thread.
@@ -46,19 +58,27 @@ public:
   std::size_t waiting() const;
   /// Why the store refused last; empty while it works. Any thread.
   std::string trouble() const;
+  /// What was stored, by stage and cause, the most frequent first. Beyond causes_max different ones the rest
+  /// are counted as "other causes". Any thread.
+  std::vector<dead_letter_count> causes() const;
+  static constexpr std::size_t causes_max = 100;
 
   activity turn() override;
   void crashed(failure why) noexcept override;
 
 private:
+  void count(const dead_letter& letter); // requires lock_
+
   runtime& node_;
   acknowledgement& books_;
   const std::shared_ptr<dead_letter_store> store_;
+  const std::function<void()> finished_;
 
   mutable std::mutex lock_; // guards what follows
   std::deque<parked_item> queue_;
   std::vector<waker*> refused_;
   std::string trouble_;
+  std::map<std::pair<std::string, std::string>, std::uint64_t> causes_; // by stage and cause
   bool closed_ = false;
   bool aborted_ = false;
 

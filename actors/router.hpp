@@ -27,16 +27,16 @@ public:
 
   result<void> rebuild(context&) override { return {}; }
 
-  progress step(std::size_t budget, worker& self) override {
+  slice_result step(std::size_t budget, worker& self) override {
     if (!flush())
-      return {.what = progress::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+      return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
     auto* from = in_.next();
     if (from == nullptr) {
       if (!in_.finished())
-        return {.what = progress::state::waiting, .for_input = true};
+        return {.what = slice_result::state::waiting, .for_input = true};
       for (auto& one : out_)
         one.close();
-      return {.what = progress::state::finished};
+      return {.what = slice_result::state::finished};
     }
     const auto first = from->read_index();
     const auto count = std::min(budget, from->available());

@@ -5,9 +5,8 @@
 
 namespace weir {
 
-running_pipeline::running_pipeline(pipeline definition, runtime& node)
-    : plan_{std::move(definition.plan_)},
-      node_{node},
+running_pipeline::running_pipeline(pipeline definition, runtime& node, pipeline_observer watcher)
+    : plan_{std::move(definition.plan_)}, node_{node}, watcher_{std::move(watcher)},
       services_{.node = node,
                 .pipeline = plan_->graph.name,
                 .books = {},
@@ -37,7 +36,8 @@ result<void> running_pipeline::start() {
     if (!opened)
       return std::move(opened.error()).within("the dead letters can't be kept");
     services_.dead_letters =
-        std::make_unique<dead_letter_actor>(node_, services_.books, plan_->dead_letters);
+        std::make_unique<dead_letter_actor>(node_, services_.books, plan_->dead_letters,
+                                            [this] { watcher_.ended(); });
   }
   try {
     wire();
@@ -101,6 +101,7 @@ void running_pipeline::wire() {
   supervisor_ = std::make_unique<supervisor_actor>(
       graph.name, node_, plan_->options.supervision, children,
       supervisor_actor::events{
+          .worker_failed = watcher_.worker_failed,
           .gave_up = [this](const failure& why) { settle_end(state::failed, why); },
           .all_finished = [this] { settle_end(state::finished, {}); }});
 
@@ -169,13 +170,17 @@ void running_pipeline::settle_end(state how, std::optional<failure> why) {
         why_ = std::move(why);
     }
     abort_workers();
+    watcher_.ended();
     return;
   }
   if (services_.dead_letters)
     services_.dead_letters->close();
-  const std::lock_guard lock{lock_};
-  workers_finished_ = true;
-  changed_.notify_all();
+  {
+    const std::lock_guard lock{lock_};
+    workers_finished_ = true;
+    changed_.notify_all();
+  }
+  watcher_.ended();
 }
 
 std::optional<running_pipeline::state> running_pipeline::wait_until(time_point deadline) {
@@ -204,15 +209,26 @@ running_pipeline::state running_pipeline::wait() {
       return *how;
 }
 
+bool running_pipeline::workers_have_finished() const {
+  const std::lock_guard lock{lock_};
+  return workers_finished_;
+}
+
 failure running_pipeline::why() const {
   const std::lock_guard lock{lock_};
   return why_.value_or(failure{});
+}
+
+std::vector<dead_letter_count> running_pipeline::dead_letter_causes() const {
+  return services_.dead_letters ? services_.dead_letters->causes()
+                                : std::vector<dead_letter_count>{};
 }
 
 pipeline_snapshot running_pipeline::snapshot() const {
   pipeline_snapshot all;
   all.pipeline = plan_->graph.name;
   all.ledger = services_.books.totals();
+  all.settled_twice = services_.books.settled_twice();
   if (services_.dead_letters) {
     all.dead_letters_waiting = services_.dead_letters->waiting();
     all.dead_letters_trouble = services_.dead_letters->trouble();

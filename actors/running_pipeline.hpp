@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -39,7 +40,14 @@ struct pipeline_snapshot {
   ledger_totals ledger;
   std::vector<stage_snapshot> stages;
   std::size_t dead_letters_waiting = 0;
+  bool settled_twice = false; ///< an item was, which is a defect
   std::string dead_letters_trouble; ///< why the store refuses; empty while it works
+};
+
+/// Whom a running pipeline tells. Called from any thread; must not block.
+struct pipeline_observer {
+  std::function<void(const failure&)> worker_failed = [](const failure&) {};
+  std::function<void()> ended = [] {}; ///< it gave up, its workers have finished, or its dead letters are stored
 };
 
 /// A pipeline that runs: its rings, its workers, its supervisor and its dead-letter actor.
@@ -55,8 +63,7 @@ public:
     failed    ///< given up: see why()
   };
 
-  /// Requires a pipeline that validates. `changed` is called, from any thread, when the state changes.
-  running_pipeline(pipeline definition, runtime& node);
+  running_pipeline(pipeline definition, runtime& node, pipeline_observer watcher = {});
   running_pipeline(const running_pipeline&) = delete;
   running_pipeline& operator=(const running_pipeline&) = delete;
   /// Aborts what still runs, and waits for it.
@@ -73,10 +80,18 @@ public:
   std::optional<state> wait_until(time_point deadline);
   state wait();
 
-  /// After it failed: why.
+  /// All workers have had their last turn; only dead letters may still be on their way.
+  bool workers_have_finished() const;
+
+  /// After it failed: why; else an empty chain.
   failure why() const;
 
+  /// The dead letters so far by stage and cause, the most frequent first.
+  std::vector<dead_letter_count> dead_letter_causes() const;
+
   pipeline_snapshot snapshot() const;
+
+  const std::string& name() const noexcept { return plan_->graph.name; }
 
 private:
   void wire();
@@ -85,6 +100,7 @@ private:
 
   std::shared_ptr<plan> plan_;
   runtime& node_;
+  const pipeline_observer watcher_;
   pipeline_services services_;
   std::vector<std::unique_ptr<token_bucket>> permits_; // one a stage
   std::vector<std::unique_ptr<worker>> workers_; // stages in their order, each stage's together

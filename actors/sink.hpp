@@ -69,11 +69,11 @@ public:
     return started(*sink_, where);
   }
 
-  progress step(std::size_t budget, worker& self) override {
+  slice_result step(std::size_t budget, worker& self) override {
     auto* from = in_.next();
     if (from == nullptr)
       return in_.finished() ? end_of_stream(self)
-                            : progress{.what = progress::state::waiting, .for_input = true};
+                            : slice_result{.what = slice_result::state::waiting, .for_input = true};
     const auto first = from->read_index();
     const auto count = std::min(budget, from->available());
     std::size_t done = 0;
@@ -166,7 +166,7 @@ private:
     }
   }
 
-  progress end_of_stream(worker& self) {
+  slice_result end_of_stream(worker& self) {
     if constexpr (requires { sink_->on_drain(self.where()); }) {
       if (!drained_) {
         result<void> answer;
@@ -180,7 +180,7 @@ private:
         drained_ = true;
       }
     }
-    return {.what = progress::state::finished};
+    return {.what = slice_result::state::finished};
   }
 
   F prototype_;

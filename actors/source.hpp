@@ -100,15 +100,15 @@ public:
     return started(*source_, where);
   }
 
-  progress step(std::size_t budget, worker& self) override {
+  slice_result step(std::size_t budget, worker& self) override {
     if (!out_.flush())
-      return {.what = progress::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+      return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
     auto& lane = self.books().lane_at(lane_);
     if (done_ || self.where().stopping().stop_requested())
       return end_of_stream();
     budget = static_cast<std::size_t>(std::min<std::uint64_t>(budget, lane.room()));
     if (budget == 0)
-      return {.what = progress::state::waiting,
+      return {.what = slice_result::state::waiting,
               .until = lane.call_when_settled(self) ? std::nullopt : std::optional{self.now()},
               .time = waiting_as::blocked};
 
@@ -123,7 +123,7 @@ public:
       in.first_ = single->write_index();
       in.room_ = std::min(budget, single->credit(budget));
       if (in.room_ == 0)
-        return {.what = progress::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+        return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
     }
     self.last_position = in.last_;
     const auto said = poll(in, self);
@@ -134,7 +134,7 @@ public:
     case source_state::more:
       break;
     case source_state::wait:
-      return {.what = in.put_ > 0 ? progress::state::again : progress::state::waiting,
+      return {.what = in.put_ > 0 ? slice_result::state::again : slice_result::state::waiting,
               .items = in.put_};
     case source_state::done:
       done_ = true;
@@ -165,9 +165,9 @@ private:
       out_.publish();
   }
 
-  progress end_of_stream() {
+  slice_result end_of_stream() {
     out_.close();
-    return {.what = progress::state::finished};
+    return {.what = slice_result::state::finished};
   }
 
   S prototype_;

@@ -23,7 +23,7 @@ class worker;
 enum class waiting_as { idle, blocked, busy };
 
 /// What came of a slice.
-struct progress {
+struct slice_result {
   enum class state {
     again,    ///< there may be more to do at once
     waiting,  ///< nothing to do until one of the things below happens, or the worker is woken
@@ -78,9 +78,9 @@ public:
   virtual result<void> rebuild(context& where) = 0;
 
   /// Works on up to `budget` items: commits what succeeded, rolls back what did not.
-  virtual progress step(std::size_t budget, worker& self) = 0;
+  virtual slice_result step(std::size_t budget, worker& self) = 0;
 
-  /// After progress::failed. The item in hand is the oldest one of its ring and stays there until it succeeds
+  /// After slice_result::failed. The item in hand is the oldest one of its ring and stays there until it succeeds
   /// or is discarded; where no item was in hand (at the start, at the end), there is no origin.
   failure take_failure() { return std::move(failure_); }
   virtual std::optional<origin> in_hand() const { return std::nullopt; }
@@ -105,9 +105,9 @@ public:
   virtual bool quiet() const { return true; }
 
 protected:
-  progress failed_with(failure why, std::size_t items) {
+  slice_result failed_with(failure why, std::size_t items) {
     failure_ = std::move(why);
-    return {.what = progress::state::failed, .items = items};
+    return {.what = slice_result::state::failed, .items = items};
   }
 
 private:

@@ -48,6 +48,7 @@ std::uint64_t supervisor_actor::restarts(std::size_t index) const {
 activity supervisor_actor::turn() {
   std::vector<happening> happened;
   std::vector<supervisor_step> steps;
+  std::vector<failure> failed;
   std::optional<failure> gave_up;
   std::optional<time_point> next;
   {
@@ -60,6 +61,7 @@ activity supervisor_actor::turn() {
     for (auto& one : happened) {
       switch (one.what) {
       case happening::kind::failed:
+        failed.push_back(*one.why);
         add(decides_.exited(one.child, exit_reason::failed, one.charge, std::move(*one.why), now,
                             node_.random()));
         break;
@@ -86,6 +88,8 @@ activity supervisor_actor::turn() {
       gave_up = decides_.given_up();
   }
   carry_out(steps);
+  for (const auto& why : failed)
+    report_.worker_failed(why);
   if (gave_up)
     report_.gave_up(*gave_up);
   if (finished_ == workers_.size()) {

@@ -15,8 +15,9 @@ namespace weir {
 /// and does it. It never waits for a worker.
 class supervisor_actor final : public actor, public worker_observer {
 public:
-  /// Called in turns of the supervisor: when it has given up, and when every worker has finished.
+  /// Called in turns of the supervisor.
   struct events {
+    std::function<void(const failure&)> worker_failed; ///< and is restarted, as far as that goes
     std::function<void(const failure&)> gave_up;
     std::function<void()> all_finished;
   };

@@ -43,12 +43,12 @@ public:
 
 protected:
   /// The item at the head of the current ring failed.
-  progress item_failed(failure why, std::size_t items) {
+  slice_result item_failed(failure why, std::size_t items) {
     failed_item_ = true;
     return failed_with(std::move(why), items);
   }
   /// Something failed with no item in hand: at the end of the stream, say.
-  progress stage_failed(failure why, std::size_t items) {
+  slice_result stage_failed(failure why, std::size_t items) {
     failed_item_ = false;
     return failed_with(std::move(why), items);
   }
@@ -82,16 +82,16 @@ public:
     return started(*stage_, where);
   }
 
-  progress step(std::size_t budget, worker& self) override {
+  slice_result step(std::size_t budget, worker& self) override {
     if (!out_.ready() && !out_.flush())
-      return {.what = progress::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+      return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
     if (auto failed = timer(self))
       return std::move(*failed);
     auto* from = in_.next();
     if (from == nullptr) {
       if (in_.finished())
         return end_of_stream(self);
-      return {.what = progress::state::waiting, .for_input = true};
+      return {.what = slice_result::state::waiting, .for_input = true};
     }
     if constexpr (shape_is_direct())
       if (auto* to = out_.single(); to != nullptr)
@@ -120,14 +120,14 @@ private:
   }
 
   /// One item in, at most one out, straight from slot to slot.
-  progress step_into(ring<In>& from, ring<Out>& to, std::size_t budget, worker& self) {
+  slice_result step_into(ring<In>& from, ring<Out>& to, std::size_t budget, worker& self) {
     using returns = typename shape::returns;
     const auto first = from.read_index();
     const auto target = to.write_index();
     const auto count = std::min({budget, from.available(), to.credit(budget),
                                  from.contiguous(first), to.contiguous(target)});
     if (count == 0) {
-      return {.what = progress::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+      return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
     }
     In* const source = from.value(first);
     Out* const destination = to.value(target);
@@ -191,7 +191,7 @@ private:
   }
 
   /// The general way: what an item leads to is held until the item is done.
-  progress step_through(ring<In>& from, std::size_t budget, worker& self) {
+  slice_result step_through(ring<In>& from, std::size_t budget, worker& self) {
     const auto first = from.read_index();
     auto count = std::min(budget, from.available());
     if constexpr (recoverable_stage<stage>)
@@ -223,7 +223,7 @@ private:
           held_.clear();
           slice_max_ = done;
           auto why = rebuild(self.where());
-          return why ? progress{} : this->stage_failed(std::move(why.error()), 0);
+          return why ? slice_result{} : this->stage_failed(std::move(why.error()), 0);
         }
         slice_max_ = failed ? 1 : SIZE_MAX;
         if (done > 0)
@@ -297,14 +297,14 @@ private:
     }
   }
 
-  std::optional<progress> timer(worker& self) {
+  std::optional<slice_result> timer(worker& self) {
     if constexpr (requires(emitter<Out> & emit) { stage_->on_timer(emit, self.where()); })
       return hook(self, [&](emitter<Out>& emit) { stage_->on_timer(emit, self.where()); });
     else
       return std::nullopt;
   }
 
-  progress end_of_stream(worker& self) {
+  slice_result end_of_stream(worker& self) {
     if constexpr (requires(emitter<Out> & emit) { stage_->on_drain(emit, self.where()); })
       if (!drained_) {
         if (auto failed =
@@ -313,14 +313,14 @@ private:
         drained_ = true;
       }
     if (!out_.flush())
-      return {.what = progress::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+      return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
     out_.close();
-    return {.what = progress::state::finished};
+    return {.what = slice_result::state::finished};
   }
 
   /// Calls what emits without an item: its outputs belong to no position.
   template <class Call>
-  std::optional<progress> hook(worker&, Call call) {
+  std::optional<slice_result> hook(worker&, Call call) {
     outputs_.clear();
     try {
       emitter<Out> emit{outputs_, SIZE_MAX};

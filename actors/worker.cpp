@@ -141,7 +141,7 @@ activity worker::run_slices() {
     account(waiting_as::busy);
     if (limited)
       permits_.give_back(budget
-                         - std::min(budget, done.items + (done.what == progress::state::failed)));
+                         - std::min(budget, done.items + (done.what == slice_result::state::failed)));
     turn_left -= std::min(turn_left, std::max<std::size_t>(done.items, 1));
 
     if (done.items > 0) {
@@ -158,17 +158,17 @@ activity worker::run_slices() {
     }
 
     switch (done.what) {
-    case progress::state::again:
+    case slice_result::state::again:
       break;
-    case progress::state::finished:
+    case slice_result::state::finished:
       if (!hand_over_parked())
         return rest({}, waiting_as::blocked);
       return finish();
-    case progress::state::failed:
+    case slice_result::state::failed:
       if (auto wait = after_failure(done.charge))
         return *wait;
       break;
-    case progress::state::waiting:
+    case slice_result::state::waiting:
       if (auto wait = park_until(done))
         return *wait;
       break;
@@ -289,7 +289,7 @@ bool worker::hand_over_parked() {
 }
 
 /// Stops until something changes, unless something has changed already.
-std::optional<activity> worker::park_until(const progress& next) {
+std::optional<activity> worker::park_until(const slice_result& next) {
   std::vector<ring_base*> inputs;
   std::vector<ring_base*> outputs;
   if (next.for_input)

@@ -113,7 +113,7 @@ public:
   void park(origin where, std::string payload, const std::type_info& payload_type, failure why,
             const item_trouble& trouble);
 
-  /// An item succeeded; also told by progress::items.
+  /// An item succeeded; also told by slice_result::items.
   void succeeded();
 
   /// What to do about a run that failed, which began at `began`; counts it.
@@ -145,7 +145,7 @@ private:
   std::optional<activity> after_failure(std::optional<std::uint32_t> charge);
   activity go_down(std::uint32_t charge, failure why);
   bool hand_over_parked();
-  std::optional<activity> park_until(const progress& next);
+  std::optional<activity> park_until(const slice_result& next);
   activity rest(std::optional<time_point> until, waiting_as how);
   activity finish();
   void count_failure(const failure& why);

@@ -4,6 +4,12 @@
 #include <weir/bench/harness.hpp>
 #include <weir/weir.hpp>
 
+namespace weir::bench {
+
+std::string weir_payload(const event& item) { return item.key + " " + item.data; }
+
+} // namespace weir::bench
+
 namespace {
 
 using weir::bench::event;

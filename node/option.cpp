@@ -191,7 +191,7 @@ std::string option::expected() const {
              || std::holds_alternative<std::optional<std::uint64_t>*>(target_)) {
     min = min.value_or(0);
   }
-  const auto limit = limits(min, max);
+  auto limit = limits(min, max);
   if (kind_ == option_kind::text && !limit.empty())
     return limit;
   return limit.empty() ? made : made + (limit.starts_with("from") ? " " : ", ") + limit;

@@ -1,0 +1,369 @@
+#include <weir/actors/running_pipeline.hpp>
+#include <weir/node/log.hpp>
+#include <weir/node/node.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <mutex>
+#include <system_error>
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+namespace weir {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto progress_every = 200ms;
+/// How long the workers may take to obey an abort: a worker in a blocking call can't be interrupted.
+constexpr auto abort_timeout = 5s;
+/// Lines about failed workers a second; more are only counted. A poison flood must not become a log flood.
+constexpr rate_limit failure_lines{.permits = 5, .per = 1s, .burst = 20};
+
+/// A descriptor that is closed at the end of its scope.
+class descriptor {
+public:
+  descriptor(int fd, const char* what) : fd_{fd} {
+    if (fd < 0)
+      throw std::system_error{errno, std::generic_category(), what};
+  }
+  descriptor(const descriptor&) = delete;
+  descriptor& operator=(const descriptor&) = delete;
+  ~descriptor() { ::close(fd_); }
+  int get() const { return fd_; }
+
+private:
+  int fd_;
+};
+
+/// Blocks the signals in this thread and those it makes, for good, and hands them out.
+int take_over_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN); // a peer that went away is an error of a write
+  return ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+std::size_t terminal_columns() {
+  winsize size{};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    return size.ws_col;
+  return 100;
+}
+
+progress::options progress_options(const std::string& wanted) {
+  const bool shown = wanted == "always" || (wanted == "auto" && ::isatty(STDERR_FILENO) != 0);
+  return {.terminal = shown, .columns = terminal_columns(), .shown = terminal_charset()};
+}
+
+pipeline_report report_of(const running_pipeline& one, std::chrono::duration<double> elapsed) {
+  const auto snapshot = one.snapshot();
+  pipeline_report report{.pipeline = snapshot.pipeline,
+                         .elapsed_seconds = elapsed.count(),
+                         .ledger = snapshot.ledger};
+  for (const auto& stage : snapshot.stages)
+    report.stages.push_back(
+        {.stage = stage.stage,
+         .processed = stage.processed,
+         .failed = stage.failed,
+         .restarts = stage.restarts,
+         .busy = stage.busy,
+         .blocked = stage.blocked,
+         .idle = stage.idle,
+         .latency = {std::chrono::duration<double>{stage.latency_p50}.count(),
+                     std::chrono::duration<double>{stage.latency_p99}.count()},
+         .backlog_max = stage.backlog_max,
+         .mailbox_capacity = stage.mailbox_capacity});
+  for (auto& cause : one.dead_letter_causes())
+    report.dead_letter_causes.push_back({cause.stage, cause.cause, cause.count});
+  return report;
+}
+
+} // namespace
+
+void declare(configuration& config, node_settings& settings) {
+  config.option("threads", settings.threads, "Threads of the scheduler; 0: one a core.")
+      .range(0, 1024);
+  config.option("drain-timeout", settings.drain_timeout,
+                "How long SIGINT or SIGTERM waits for what is in flight.");
+  config.option("report", settings.report, "File to write the run's report to, as JSON.");
+  config.option("log-level", settings.log_level, "The least level that is logged.")
+      .one_of({"debug", "info", "warning", "error"});
+  config.option("log-format", settings.log_format, "How it is logged.").one_of({"text", "json"});
+  config.option("progress", settings.progress, "When progress is shown; auto: on a terminal.")
+      .one_of({"auto", "always", "never"});
+}
+
+struct node::state {
+  state(node_settings given, std::function<std::optional<input_progress>()> read)
+      : settings{std::move(given)}, input{std::move(read)},
+        shows_progress{progress_options(settings.progress).terminal},
+        signals{take_over_signals(), "signalfd"}, ended{::eventfd(0, EFD_CLOEXEC), "eventfd"},
+        runtime{{.threads = settings.threads}}, line{std::cerr, progress_options(settings.progress)},
+        log{settings.log_level, settings.log_format, line},
+        failure_permits{failure_lines, runtime.now() - 10s} {}
+
+  int run(std::vector<pipeline> pipelines);
+  bool start(std::vector<pipeline> pipelines);
+  void watch();
+  void on_signal();
+  void log_failures();
+  void show_progress();
+  bool all_ended();
+  run_outcome outcome();
+  void finish();
+
+  const node_settings settings;
+  const std::function<std::optional<input_progress>()> input;
+  const bool shows_progress;
+  const descriptor signals; // before the threads of the runtime
+  const descriptor ended;
+  weir::runtime runtime;
+  progress line;
+  weir::log log;
+
+  time_point began{};
+  std::optional<time_point> deadline; // of the drain, or of the abort
+  bool draining = false;
+  bool aborting = false;
+  bool stuck = false; // a worker did not obey the abort in time
+  std::optional<failure> not_started;
+
+  std::mutex lock; // guards what follows
+  std::vector<failure> failures;
+  std::uint64_t failures_left_out = 0;
+  token_bucket failure_permits;
+
+  run_report report;
+  std::vector<std::unique_ptr<running_pipeline>> running; // destroyed first
+};
+
+node::node(node_settings settings, std::function<std::optional<input_progress>()> input)
+    : state_{std::make_unique<state>(std::move(settings), std::move(input))} {}
+
+node::~node() = default;
+
+int node::run(pipeline one) {
+  std::vector<pipeline> all;
+  all.push_back(std::move(one));
+  return run(std::move(all));
+}
+
+int node::run(std::vector<pipeline> pipelines) { return state_->run(std::move(pipelines)); }
+
+const run_report& node::report() const { return state_->report; }
+
+int node::state::run(std::vector<pipeline> pipelines) {
+  began = runtime.now();
+  if (start(std::move(pipelines))) {
+    watch();
+    log_failures();
+    line.erase();
+  }
+  finish();
+  const auto code = report.outcome.exit_code;
+  if (stuck) {
+    // Its thread can't be joined. What it holds was not acknowledged, so nothing is lost with it.
+    std::cout.flush();
+    std::_Exit(code);
+  }
+  running.clear();
+  return code;
+}
+
+bool node::state::start(std::vector<pipeline> pipelines) {
+  const auto signal_end = [this] {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(ended.get(), &one, sizeof one);
+  };
+  for (auto& one : pipelines) {
+    running.push_back(std::make_unique<running_pipeline>(
+        std::move(one), runtime,
+        pipeline_observer{.worker_failed =
+                                       [this, signal_end](const failure& why) {
+                                         const std::lock_guard guard{lock};
+                                         if (failure_permits.take(1, runtime.now()) == 0)
+                                           ++failures_left_out;
+                                         else
+                                           failures.push_back(why);
+                                         signal_end();
+                                       },
+                                   .ended = signal_end}));
+    if (auto begun = running.back()->start(); !begun) {
+      not_started = std::move(begun.error());
+      log.write(log::level::error, "did not start",
+                {{"pipeline", running.back()->name()}, {"why", not_started->message()}});
+      running.pop_back();
+      for (const auto& other : running)
+        other->abort();
+      return false;
+    }
+    log.write(log::level::info, "started", {{"pipeline", running.back()->name()}});
+  }
+  return true;
+}
+
+bool node::state::all_ended() {
+  return std::ranges::all_of(running, [this](const auto& one) {
+    return one->wait_until(runtime.now()).has_value();
+  });
+}
+
+/// Sleeps until a signal, an end, a deadline, or the next look at the progress.
+void node::state::watch() {
+  while (!all_ended()) {
+    auto wait = std::chrono::milliseconds{-1};
+    if (shows_progress)
+      wait = progress_every;
+    if (deadline) {
+      const auto left =
+          std::chrono::ceil<std::chrono::milliseconds>(*deadline - runtime.now());
+      if (left <= 0ms) {
+        if (aborting) {
+          stuck = true;
+          return;
+        }
+        log.write(log::level::warning, "the drain took too long: aborting",
+                  {{"drain_timeout_ms", std::to_string(settings.drain_timeout.count())}});
+        aborting = true;
+        for (const auto& one : running)
+          one->abort();
+        deadline = runtime.now() + abort_timeout;
+        continue;
+      }
+      wait = wait.count() < 0 ? left : std::min(wait, left);
+    }
+    pollfd fds[] = {{signals.get(), POLLIN, 0}, {ended.get(), POLLIN, 0}};
+    ::poll(fds, 2, static_cast<int>(std::min<std::chrono::milliseconds>(wait, 1h).count()));
+    if ((fds[0].revents & POLLIN) != 0)
+      on_signal();
+    if ((fds[1].revents & POLLIN) != 0) {
+      std::uint64_t count = 0;
+      [[maybe_unused]] const auto got = ::read(ended.get(), &count, sizeof count);
+      log_failures();
+      // All workers have finished: what is left is to join them, and the last dead letters.
+      for (const auto& one : running)
+        if (one->workers_have_finished())
+          one->wait_until(deadline.value_or(runtime.now() + 100ms));
+    }
+    if (shows_progress)
+      show_progress();
+  }
+}
+
+void node::state::on_signal() {
+  signalfd_siginfo info{};
+  while (::read(signals.get(), &info, sizeof info) == sizeof info) {
+    const std::string name = info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
+    if (!draining) {
+      draining = true;
+      deadline = runtime.now() + settings.drain_timeout;
+      log.write(log::level::info, "draining",
+                {{"signal", name},
+                 {"drain_timeout_ms", std::to_string(settings.drain_timeout.count())}});
+      for (const auto& one : running)
+        one->drain();
+    } else if (!aborting) {
+      aborting = true;
+      deadline = runtime.now() + abort_timeout;
+      log.write(log::level::warning, "aborting", {{"signal", name}});
+      for (const auto& one : running)
+        one->abort();
+    }
+  }
+}
+
+void node::state::log_failures() {
+  std::vector<failure> seen;
+  std::uint64_t left_out = 0;
+  {
+    const std::lock_guard guard{lock};
+    seen.swap(failures);
+    left_out = std::exchange(failures_left_out, 0);
+  }
+  for (const auto& why : seen)
+    log.write(log::level::warning, "worker failed", {{"why", why.message()}});
+  if (left_out > 0)
+    log.write(log::level::warning, "more workers failed", {{"count", std::to_string(left_out)}});
+}
+
+void node::state::show_progress() {
+  ledger_totals totals;
+  for (const auto& one : running)
+    totals += one->snapshot().ledger;
+  line.update(std::chrono::duration_cast<std::chrono::milliseconds>(runtime.now() - began), totals,
+              input ? input() : std::nullopt);
+}
+
+run_outcome node::state::outcome() {
+  if (not_started)
+    return {exit_codes::failed, "did not start: " + not_started->message()};
+  ledger_totals totals;
+  bool twice = false;
+  for (const auto& one : running) {
+    const auto snapshot = one->snapshot();
+    totals += snapshot.ledger;
+    twice = twice || snapshot.settled_twice;
+  }
+  if (!stuck && (!totals.balanced() || twice))
+    return {exit_codes::not_balanced,
+            "the ledger does not balance: " + to_string(totals)
+                + (twice ? "; an item was settled twice" : "")};
+  const auto left = " (" + std::to_string(totals.in_flight)
+                    + " in flight were not acknowledged: the source delivers them again)";
+  if (aborting) {
+    if (totals.in_flight == 0 && !stuck)
+      return {exit_codes::ok, "aborted with nothing in flight"};
+    return {exit_codes::left_over, "aborted" + left};
+  }
+  for (const auto& one : running)
+    if (const auto why = one->why(); !why.chain.empty())
+      return {exit_codes::failed, "failed: " + why.message() + left};
+  if (totals.in_flight > 0)
+    return {exit_codes::left_over, "ended" + left};
+  return {exit_codes::ok, draining ? "drained and balanced" : "finished and balanced"};
+}
+
+void node::state::finish() {
+  const std::chrono::duration<double> elapsed = runtime.now() - began;
+  report = {};
+  for (const auto& one : running)
+    report.pipelines.push_back(report_of(*one, elapsed));
+  report.outcome = outcome();
+  const auto& [code, sentence] = report.outcome;
+  log.write(code == exit_codes::ok ? log::level::info : log::level::error, sentence,
+            {{"exit_code", std::to_string(code)}});
+  if (!settings.report.empty())
+    if (auto written = write_report(settings.report, report); !written) {
+      log.write(log::level::error, "the report was not written",
+                {{"why", written.error().message()}});
+      report.outcome.exit_code = code == exit_codes::ok ? exit_codes::failed : code;
+    }
+  if (!running.empty())
+    std::cout << to_text(report, terminal_charset()) << std::flush;
+}
+
+int main(int argc, const char* const* argv, pipeline one) {
+  node_settings settings;
+  configuration config{one.name(), "Runs the pipeline '" + one.name() + "'."};
+  declare(config, settings);
+  if (const auto outcome = config.parse(argc, argv); !outcome) {
+    (outcome.exit_code() == 0 ? std::cout : std::cerr) << outcome.text;
+    return outcome.exit_code();
+  }
+  return node{std::move(settings)}.run(std::move(one));
+}
+
+} // namespace weir

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <weir/actors/pipeline.hpp>
+#include <weir/actors/runtime.hpp>
+#include <weir/node/configuration.hpp>
+#include <weir/node/progress.hpp>
+#include <weir/node/report.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// One running process: it runs pipelines until they are done, or until it is told to stop.
+namespace weir {
+
+/// What every program that runs a node can be told.
+struct node_settings {
+  std::uint32_t threads = 0; ///< of the scheduler; 0: one a core
+  std::chrono::milliseconds drain_timeout{25'000};
+  std::string report;               ///< file for the run's report as JSON; empty: none
+  std::string log_level = "info";   ///< debug, info, warning or error
+  std::string log_format = "text";  ///< text or json: one object a line
+  std::string progress = "auto";    ///< auto (on a terminal), always or never
+};
+
+/// Declares these settings as options.
+void declare(configuration& config, node_settings& settings);
+
+/// How a process ends.
+struct exit_codes {
+  static constexpr int ok = 0;           ///< drained and balanced
+  static constexpr int failed = 1;       ///< failed to start, or aborted by a fatal error
+  static constexpr int usage = 2;        ///< usage or configuration
+  static constexpr int left_over = 3;    ///< at the deadline, something was left unacknowledged
+  static constexpr int not_balanced = 4; ///< the ledger does not balance
+};
+
+/// Runs pipelines to their end, with everything a service needs around them.
+///
+/// SIGINT or SIGTERM drains: the sources stop, what is in flight is finished, within `drain_timeout`; what is
+/// left then is aborted and stays unacknowledged. A second signal aborts at once. Both signals stay blocked
+/// until the process exits, so that a late one can't change the exit code.
+/// Owner: `main`. One at a time in a process, made before other threads: it takes over the signals.
+class node {
+public:
+  /// `input` tells how much of the input was read, where that is known: for progress and ETA.
+  explicit node(node_settings settings,
+                std::function<std::optional<input_progress>()> input = {});
+  node(const node&) = delete;
+  node& operator=(const node&) = delete;
+  ~node();
+
+  /// Returns the exit code. Logs and progress go to standard error, the report to standard output.
+  int run(std::vector<pipeline> pipelines);
+  int run(pipeline one);
+
+  /// The last run's report.
+  const run_report& report() const;
+
+private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+/// A `main` for a program that has no options of its own.
+int main(int argc, const char* const* argv, pipeline one);
+
+} // namespace weir

@@ -1,0 +1,240 @@
+#include "probes.hpp"
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <string>
+
+namespace {
+
+using namespace probes;
+using weir::context;
+using weir::emitter;
+using weir::result;
+
+/// What happens to one item before it is done; it may throw. The number counts its runs from 1.
+using trouble = std::function<result<void>(int item, int run)>;
+
+/// How often each item was run, over all lives of a stage.
+struct run_counts {
+  std::mutex lock;
+  std::map<int, int> runs;
+  std::atomic<int> built = 0;
+};
+
+/// Emits the sum of the items so far. The sum is what survives a restart; it is changed before the trouble
+/// starts, so that an item that fails has always left its mark.
+struct running_sum {
+  using input = int;
+  using output = int;
+
+  std::shared_ptr<run_counts> counts;
+  trouble happens;
+  int sum = 0;
+
+  result<void> on_item(const int& n, emitter<int>& out, context&) {
+    sum += n;
+    out(sum);
+    int run = 0;
+    {
+      const std::lock_guard lock{counts->lock};
+      run = ++counts->runs[n];
+    }
+    return happens(n, run);
+  }
+  int checkpoint() const { return sum; }
+  void restore(int kept) { sum = kept; }
+};
+
+class RecoverableStage : public testing::Test {
+protected:
+  static constexpr std::size_t count = 1000;
+
+  std::vector<int> sums(trouble happens, std::uint32_t capacity = 1024) {
+    collected<int> out;
+    weir::pipeline p{"sums", restarting()};
+    p.from("numbers", numbers(count))
+        .via("sum", weir::factory{[counts = counts_, happens = std::move(happens)] {
+               ++counts->built;
+               return running_sum{counts, happens};
+             }},
+             {.mailbox_capacity = capacity, .retry = at_once()})
+        .to("sink", out.sink(), {.mailbox_capacity = capacity});
+    p.dead_letters_to(letters_);
+    last_ = run(std::move(p));
+    return out.items();
+  }
+
+  /// The sums of an undisturbed run in which some items never were.
+  static std::vector<int> sums_without(std::vector<int> missing) {
+    int sum = 0;
+    std::vector<int> all;
+    for (auto n : up_to(count))
+      if (std::ranges::find(missing, n) == missing.end())
+        all.push_back(sum += n);
+    return all;
+  }
+  int runs_of(int item) { return counts_->runs[item]; }
+
+  std::shared_ptr<run_counts> counts_ = std::make_shared<run_counts>();
+  weir::dead_letters::memory letters_;
+  weir::pipeline_snapshot last_;
+};
+
+TEST_F(RecoverableStage, GoesOnFromTheCommittedStateAfterAnException) {
+  // In the middle of a slice, at its beginning, and two neighbours.
+  const auto once = [](int n, int run) -> result<void> {
+    if ((n == 17 || n == 500 || n == 501 || n == 0) && run == 1)
+      throw std::runtime_error{"the first time"};
+    return {};
+  };
+  EXPECT_EQ(sums(once), sums_without({}));
+  EXPECT_EQ(last_.ledger.acknowledged, count);
+  EXPECT_EQ(sums(once, 3), sums_without({}));
+}
+
+TEST_F(RecoverableStage, LeavesOutWhatWasParkedForAnException) {
+  EXPECT_EQ(sums([](int n, int) -> result<void> {
+              if (n == 17 || n == 999)
+                throw std::runtime_error{"always"};
+              return {};
+            }),
+            sums_without({17, 999}));
+  EXPECT_EQ(last_.ledger.dead_lettered, 2U);
+  EXPECT_EQ(letters_.letters().size(), 2U);
+}
+
+TEST_F(RecoverableStage, TakesBackWhatAPoisonItemHasChanged) {
+  EXPECT_EQ(sums([](int n, int) -> result<void> {
+              if (n == 0 || n == 17 || n == 18)
+                return weir::poison("never");
+              return {};
+            }),
+            sums_without({0, 17, 18}));
+  EXPECT_EQ(last_.ledger.dead_lettered, 3U);
+}
+
+TEST_F(RecoverableStage, CountsARetriedItemOnce) {
+  EXPECT_EQ(sums([](int n, int run) -> result<void> {
+              if (n % 100 == 33 && run < 3)
+                return weir::transient("not yet");
+              return {};
+            }),
+            sums_without({}));
+  EXPECT_EQ(last_.ledger.acknowledged, count);
+}
+
+TEST_F(RecoverableStage, RunsAFailingItemAsOftenAsItsLetterSays) {
+  (void)sums([](int n, int) -> result<void> {
+    if (n == 17)
+      throw std::runtime_error{"always"};
+    return {};
+  });
+  ASSERT_EQ(letters_.letters().size(), 1U);
+  EXPECT_EQ(letters_.letters().front().attempts, 3U);
+  EXPECT_EQ(runs_of(17), 3);
+}
+
+TEST_F(RecoverableStage, SurvivesThatItCantBeRebuiltAtOnce) {
+  // The second and the third instance can't be made.
+  collected<int> out;
+  weir::pipeline p{"sums", restarting()};
+  p.from("numbers", numbers(count))
+      .via("sum", weir::factory{[counts = counts_] {
+             const auto built = ++counts->built;
+             if (built == 2 || built == 3)
+               throw std::runtime_error{"no instance today"};
+             return running_sum{counts, [](int n, int run) -> result<void> {
+                                  if (n == 17 && run == 1)
+                                    throw std::runtime_error{"once"};
+                                  return {};
+                                }};
+           }},
+           {.retry = at_once()})
+      .to("sink", out.sink());
+  p.dead_letters_to(letters_);
+  run(std::move(p));
+  EXPECT_EQ(out.items(), sums_without({}));
+}
+
+/// Adds up until its timer says enough: then the sum goes on, and is nothing again.
+struct windowed_sum {
+  using input = int;
+  using output = int;
+
+  std::shared_ptr<std::atomic<int>> command; // 1: hand on at the next timer; 2: fail the next item
+  int sum = 0;
+
+  void on_item(const int& n, emitter<int>&, context& where) {
+    if (command->exchange(0) == 2)
+      throw std::runtime_error{"as told"};
+    sum += n;
+    where.wake_at(where.now());
+  }
+  void on_timer(emitter<int>& out, context&) {
+    auto told = 1;
+    if (command->compare_exchange_strong(told, 0)) {
+      out(sum);
+      sum = 0;
+    }
+  }
+  void on_drain(emitter<int>& out, context&) { out(sum); }
+  int checkpoint() const { return sum; }
+  void restore(int kept) { sum = kept; }
+};
+
+TEST_F(RecoverableStage, KeepsWhatItsTimerHasChanged) {
+  auto command = std::make_shared<std::atomic<int>>(0);
+  fed<int> hand;
+  collected<int> out;
+  weir::pipeline p{"windows", restarting()};
+  p.from("hand", hand)
+      .via("sum", windowed_sum{command}, {.retry = at_once()})
+      .to("sink", out.sink());
+  p.dead_letters_to(letters_);
+  running r{std::move(p)};
+  hand.push({1, 2, 3});
+  EXPECT_TRUE(eventually([&] { return r.ledger().filtered == 3; }));
+  *command = 1;
+  hand.push({0}); // gives the stage a turn, in which its timer comes first
+  EXPECT_TRUE(out.wait_for(1));
+  EXPECT_TRUE(eventually([&] { return r.ledger().filtered == 4; }));
+  *command = 2;
+  hand.push({10});
+  hand.complete();
+  r.finishes();
+  EXPECT_EQ(out.items(), (std::vector{6, 10}));
+}
+
+TEST_F(RecoverableStage, HandsNothingOnThatItWillHandOnAgain) {
+  // Failures all over the slices, on a stage that emits several for each item.
+  struct repeating {
+    using input = int;
+    using output = int;
+    std::shared_ptr<run_counts> counts;
+    int last = -1;
+    void on_item(const int& n, emitter<int>& out, context&) {
+      out(last);
+      out(n);
+      last = n;
+      const std::lock_guard lock{counts->lock};
+      if (++counts->runs[n] == 1 && n % 7 == 0)
+        throw n;
+    }
+    int checkpoint() const { return last; }
+    void restore(int kept) { last = kept; }
+  };
+  collected<int> out;
+  weir::pipeline p{"repeating", restarting()};
+  p.from("numbers", numbers(200))
+      .via("twice", repeating{counts_}, {.retry = at_once()})
+      .to("sink", out.sink(), {.mailbox_capacity = 5});
+  p.dead_letters_to(letters_);
+  run(std::move(p));
+  std::vector<int> expected;
+  for (int n = 0; n < 200; ++n)
+    expected.insert(expected.end(), {n - 1, n});
+  EXPECT_EQ(out.items(), expected);
+}
+
+} // namespace

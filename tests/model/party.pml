@@ -1,0 +1,160 @@
+/* The actors that own the sides of the rings: how they are woken, take turns, die and are replaced. */
+
+#define nobody 3
+
+bool scheduled[3] = true; /* a party starts with its first wake message */
+byte posted[3] = 1;       /* wake messages that wait for the present incarnation */
+bool dead[3];             /* the present incarnation is, and isn't replaced yet */
+bool drained[2];          /* the consumer of the ring has found: nothing is left and nothing will come */
+
+byte crashes = CRASHES; /* that may still come */
+byte leavers = LEAVERS;
+bool left_early[3];
+
+/* Only the assertions read these. */
+byte received[2], returned[2];
+bool asleep[3] = true;    /* its turn is over */
+byte on_the_way[3];       /* how many have changed what it may wait for, and haven't told it yet */
+byte restarting = nobody; /* to whom the supervisor owes the first message */
+bool finished[3];
+
+#define parked(p) \
+  (asleep[p] && !dead[p] && posted[p] == 0 && on_the_way[p] == 0 && restarting != p)
+#define end_unseen(e) (closed[e] && items(e) == 0 && !drained[e])
+
+#define producer_lost(e) (parked(e) && (cancelled[e] || credit(e) >= enough))
+#define stage_lost \
+  (parked(1) && (cancelled[1] || (items(0) > 0 && credit(1) >= enough) || end_unseen(0)))
+#define reader_lost(e) \
+  (parked(the_consumer) && consumer_of(e) == the_consumer && (items(e) > 0 || end_unseen(e)))
+
+/* Asked where a turn ends and where a wake-up is no longer on its way: only there can it become false. */
+inline no_lost_wake_up() {
+#ifdef CHAIN
+  assert(!producer_lost(0) && !stage_lost && !reader_lost(1))
+#else
+  assert(!producer_lost(0) && !producer_lost(1) && !reader_lost(0) && !reader_lost(1))
+#endif
+}
+
+/* To the present incarnation; if that is dead, so is the message. More than one can wait only when wake-ups
+   overlap restarts. */
+inline post(p) {
+  if
+  :: dead[p]
+  :: else -> posted[p]++; assert(posted[p] <= 1 + CRASHES - crashes)
+  fi
+}
+
+inline told(p) {
+  on_the_way[p]--;
+  no_lost_wake_up()
+}
+
+/* Once nothing can happen to p, a message that is posted late is one that is handled late. */
+#ifdef UNFOLDED
+#define is_safe(p) false
+#else
+#define is_safe(p) (crashes == 0 && !dead[p] && restarting != p)
+#endif
+
+/* waker::wake(): if (!scheduled.exchange(true)) post. */
+inline wake(p) {
+  if
+  :: atomic { scheduled[p] -> told(p) } /* somebody else's message is on its way */
+  :: atomic { !scheduled[p] && is_safe(p) -> scheduled[p] = true; post(p); told(p) }
+  :: d_step { !scheduled[p] && !is_safe(p) -> scheduled[p] = true };
+     atomic { post(p); told(p) }
+  fi
+}
+
+/* Takes a wake message. */
+inline begin_turn(p) {
+  posted[p]--;
+  asleep[p] = false;
+#ifndef SCHEDULED_CLEARED_LATE
+  scheduled[p] = false
+#endif
+}
+
+inline end_turn(p) {
+#ifdef SCHEDULED_CLEARED_LATE
+  scheduled[p] = false;
+#endif
+  asleep[p] = true;
+  no_lost_wake_up()
+}
+
+/* The budget is used up: it wakes itself. Nobody can tell the exchange from the message. */
+inline yield(p) {
+#ifdef SCHEDULED_CLEARED_LATE
+  scheduled[p] = false;
+#endif
+  if
+  :: scheduled[p]
+  :: else -> scheduled[p] = true; post(p)
+  fi;
+  asleep[p] = true;
+  no_lost_wake_up()
+}
+
+/* The messages that wait die with the incarnation. The rings and their flags stay. */
+inline die(p) {
+  crashes--;
+  posted[p] = 0;
+  dead[p] = true;
+  asleep[p] = true
+}
+
+inline leave_early(p) {
+  leavers--;
+  left_early[p] = true;
+  asleep[p] = false
+}
+
+inline restart(p) {
+  atomic { dead[p] -> restarting = p };
+  dead[p] = false; /* from here on who wakes p reaches the new incarnation */
+#ifdef RESTART_LEAVES_SCHEDULED
+  if
+  :: scheduled[p]
+  :: atomic { else -> scheduled[p] = true; post(p) }
+  fi;
+#else
+#ifdef RESTART_POSTS_FIRST
+  atomic { post(p) };
+  scheduled[p] = true;
+#else
+  scheduled[p] = true;
+  atomic { post(p) };
+#endif
+#endif
+  atomic { restarting = nobody; no_lost_wake_up() }
+}
+
+proctype supervisor() {
+end:
+  do
+  :: restart(0)
+  :: restart(1)
+  :: restart(the_consumer)
+  od
+}
+
+/* The books: nothing is lost and nothing is doubled. */
+inline finish(p) {
+  finished[p] = true;
+  if
+  :: finished[0] && finished[1] && finished[2] ->
+#ifdef CHAIN
+     assert(received[1] + returned[0] + returned[1] == to_send(0));
+     assert(left_early[0] || left_early[1] || left_early[2] || received[1] == to_send(0))
+#else
+     assert(received[0] + returned[0] == to_send(0));
+     assert(received[1] + returned[1] == to_send(1));
+     assert(left_early[0] || left_early[2] || received[0] == to_send(0));
+     assert(left_early[1] || left_early[2] || received[1] == to_send(1))
+#endif
+  :: else
+  fi
+}
