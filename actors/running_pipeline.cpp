@@ -35,9 +35,10 @@ result<void> running_pipeline::start() {
     }
     if (!opened)
       return std::move(opened.error()).within("the dead letters can't be kept");
-    services_.dead_letters =
+    dead_letters_ =
         std::make_unique<dead_letter_actor>(node_, services_.books, plan_->dead_letters,
                                             [this] { watcher_.ended(); });
+    services_.dead_letters = dead_letters_.get();
   }
   try {
     wire();
@@ -47,8 +48,8 @@ result<void> running_pipeline::start() {
   }
   started_ = true;
   node_.spawn(*supervisor_, execution::shared);
-  if (services_.dead_letters)
-    node_.spawn(*services_.dead_letters, execution::own_thread);
+  if (dead_letters_)
+    node_.spawn(*dead_letters_, execution::own_thread);
   // Every worker builds its function before the sources begin: they are first in the order, so last here.
   for (auto one = workers_.rbegin(); one != workers_.rend(); ++one) {
     (*one)->start();
@@ -143,8 +144,8 @@ void running_pipeline::abort_workers() {
   services_.stopping.request_stop();
   for (const auto& one : workers_)
     one->abort();
-  if (services_.dead_letters)
-    services_.dead_letters->abort();
+  if (dead_letters_)
+    dead_letters_->abort();
 }
 
 void running_pipeline::abort() {
@@ -173,8 +174,8 @@ void running_pipeline::settle_end(state how, std::optional<failure> why) {
     watcher_.ended();
     return;
   }
-  if (services_.dead_letters)
-    services_.dead_letters->close();
+  if (dead_letters_)
+    dead_letters_->close();
   {
     const std::lock_guard lock{lock_};
     workers_finished_ = true;
@@ -192,7 +193,7 @@ std::optional<running_pipeline::state> running_pipeline::wait_until(time_point d
       return why_ ? state::failed : state::finished;
   }
   // What was parked last may still be on its way into a store that does not work.
-  if (services_.dead_letters && !node_.join_until(*services_.dead_letters, deadline))
+  if (dead_letters_ && !node_.join_until(*dead_letters_, deadline))
     return std::nullopt;
   for (const auto& one : workers_)
     node_.join(*one);
@@ -220,7 +221,7 @@ failure running_pipeline::why() const {
 }
 
 std::vector<dead_letter_count> running_pipeline::dead_letter_causes() const {
-  return services_.dead_letters ? services_.dead_letters->causes()
+  return dead_letters_ ? dead_letters_->causes()
                                 : std::vector<dead_letter_count>{};
 }
 
@@ -229,9 +230,9 @@ pipeline_snapshot running_pipeline::snapshot() const {
   all.pipeline = plan_->graph.name;
   all.ledger = services_.books.totals();
   all.settled_twice = services_.books.settled_twice();
-  if (services_.dead_letters) {
-    all.dead_letters_waiting = services_.dead_letters->waiting();
-    all.dead_letters_trouble = services_.dead_letters->trouble();
+  if (dead_letters_) {
+    all.dead_letters_waiting = dead_letters_->waiting();
+    all.dead_letters_trouble = dead_letters_->trouble();
   }
   for (std::size_t k = 0; k < first_worker_.size(); ++k) {
     const auto& stage = plan_->graph.stages[k];

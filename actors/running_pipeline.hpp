@@ -1,5 +1,6 @@
 #pragma once
 
+#include <weir/actors/dead_letter_actor.hpp>
 #include <weir/actors/pipeline.hpp>
 #include <weir/actors/supervisor_actor.hpp>
 
@@ -102,6 +103,7 @@ private:
   runtime& node_;
   const pipeline_observer watcher_;
   pipeline_services services_;
+  std::unique_ptr<dead_letter_actor> dead_letters_; // null where no stage can fail
   std::vector<std::unique_ptr<token_bucket>> permits_; // one a stage
   std::vector<std::unique_ptr<worker>> workers_; // stages in their order, each stage's together
   std::vector<std::size_t> first_worker_;        // of each stage

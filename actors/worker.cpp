@@ -1,3 +1,4 @@
+#include <weir/actors/dead_letter_actor.hpp>
 #include <weir/actors/payload.hpp>
 #include <weir/actors/worker.hpp>
 
@@ -31,6 +32,8 @@ worker::worker(std::string name, pipeline_services& services, worker_observer& o
       permits_{permits},
       stepper_{std::move(steps)},
       now_{services.node.now()} {}
+
+worker::~worker() = default;
 
 void worker::order_now(order_given what) {
   auto before = order_.load();
@@ -280,12 +283,11 @@ void worker::park(origin where, std::string payload, const std::type_info& paylo
 }
 
 bool worker::hand_over_parked() {
-  while (!parked_.empty()) {
-    if (!services_.dead_letters->offer(parked_.front(), *this))
-      return false;
-    parked_.pop_front();
-  }
-  return true;
+  std::size_t taken = 0;
+  while (taken < parked_.size() && services_.dead_letters->offer(parked_[taken], *this))
+    ++taken;
+  parked_.erase(parked_.begin(), parked_.begin() + static_cast<std::ptrdiff_t>(taken));
+  return parked_.empty();
 }
 
 /// Stops until something changes, unless something has changed already.

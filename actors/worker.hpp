@@ -2,7 +2,6 @@
 
 #include <weir/actors/acknowledgement.hpp>
 #include <weir/actors/context.hpp>
-#include <weir/actors/dead_letter_actor.hpp>
 #include <weir/actors/histogram.hpp>
 #include <weir/actors/runtime.hpp>
 #include <weir/actors/stage_options.hpp>
@@ -12,15 +11,17 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
-#include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 namespace weir {
+
+class dead_letter_actor;
+struct parked_item;
 
 /// Whom a worker tells what became of it. Called from the worker's turns.
 class worker_observer {
@@ -43,7 +44,7 @@ struct pipeline_services {
   runtime& node;
   std::string pipeline;
   acknowledgement books;
-  std::unique_ptr<dead_letter_actor> dead_letters; ///< null where no stage can fail
+  dead_letter_actor* dead_letters = nullptr; ///< null where no stage can fail
   std::stop_source stopping;
 };
 
@@ -90,6 +91,7 @@ public:
   worker(std::string name, pipeline_services& services, worker_observer& observer,
          std::size_t index, std::string stage, std::uint32_t index_in_stage, stage_options options,
          token_bucket& permits, std::unique_ptr<stepper> steps);
+  ~worker() override;
 
   // --- orders, from any thread ---------------------------------------------------------------------
   void start() { order_now(order_given::start); }
@@ -180,7 +182,7 @@ private:
   time_point blamed_at_{};
   std::optional<time_point> resume_at_; // of the back-off
   std::optional<time_point> wake_at_;   // asked for by the stage
-  std::deque<parked_item> parked_;      // not yet taken over
+  std::vector<parked_item> parked_; // not yet taken over, the oldest first
   origin last_parked_;
   std::uint32_t parked_in_a_row_ = 0; // of one origin
 };

@@ -2,6 +2,7 @@
 // that is on by default: supervision, ledger, counters, a dead-letter store. The ledger must balance.
 #include <algorithm>
 #include <weir/bench/harness.hpp>
+#include <weir/actors/running_pipeline.hpp>
 #include <weir/weir.hpp>
 
 namespace weir::bench {

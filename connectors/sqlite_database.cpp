@@ -38,7 +38,7 @@ result<void> make_file(const std::filesystem::path& path, bool read_only) {
     return std::filesystem::is_regular_file(status) ? result<void>{}
                                                     : fatal("it is not a regular file");
   if (read_only)
-    return fatal(error ? error.message() : "there is no such file");
+    return fatal(error.message());
   // SQLite would let everybody read it. Not by open(): closing a descriptor of a file drops all locks that
   // this process holds on it, another connection's too.
   if (::mknod(path.c_str(), S_IFREG | S_IRUSR | S_IWUSR, 0) != 0 && errno != EEXIST)
@@ -176,7 +176,8 @@ result<database> database::connect(const std::filesystem::path& path, const open
   database opened{connection};
   if (code != SQLITE_OK) {
     auto why = fatal(sqlite3_errstr(code));
-    if (const int reason = connection != nullptr ? sqlite3_system_errno(connection) : 0; reason != 0)
+    if (const int reason = connection != nullptr ? sqlite3_system_errno(connection) : 0;
+        reason != 0)
       why = std::move(why).within(std::generic_category().message(reason));
     return why;
   }

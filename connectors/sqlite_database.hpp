@@ -20,7 +20,7 @@ namespace weir::sqlite {
 /// What a commit promises.
 enum class durability {
   process, ///< outlives the program, however it ends; a power cut may undo the last commits, in their order
-  power    ///< outlives a power cut: every commit waits for the disk
+  power ///< outlives a power cut: every commit waits for the disk
 };
 
 struct open_options {

@@ -119,9 +119,8 @@ ON CONFLICT(pipeline, stage, source, position, part) DO UPDATE SET
 class sqlite::connection {
 public:
   static result<connection> open(const std::filesystem::path& path, sqlite_options options) {
-    auto opened =
-        weir::sqlite::database::open(path, {.survives = weir::sqlite::durability::power,
-                                            .busy_timeout = options.busy_timeout});
+    auto opened = weir::sqlite::database::open(
+        path, {.survives = weir::sqlite::durability::power, .busy_timeout = options.busy_timeout});
     if (!opened)
       return std::move(opened.error());
     if (auto made = opened->execute(create_sql); !made)
@@ -142,6 +141,7 @@ public:
     for (const auto& one : letters)
       if (auto done = put(one); !done)
         return done;
+    put_.clear(); // a copy of a large payload need not stay
     if (capacity_ > 0) {
       auto counted = count_.step();
       if (!counted)

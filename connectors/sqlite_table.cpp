@@ -167,6 +167,7 @@ result<batch_outcome> table_writer::store(std::size_t count, const fill_row& fil
           .within(layer());
     outcome.rejected.push_back({index, std::move(stored.error()).within(layer())});
   }
+  values.clear(); // a copy of a large last row need not stay
   if (outcome.rejected.empty())
     if (auto stored = positions_.store(pipeline, points); !stored)
       return std::move(stored.error()).within(layer());

@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -41,10 +42,10 @@ public:
   void set(std::string_view column, std::nullptr_t);
   template <std::integral Number>
   void set(std::string_view column, Number value) {
-    if (std::in_range<std::int64_t>(value))
-      set_integer(column, static_cast<std::int64_t>(value));
-    else
-      out_of_range(column);
+    if constexpr (std::is_unsigned_v<Number> && sizeof(Number) == sizeof(std::int64_t))
+      if (value > static_cast<Number>(std::numeric_limits<std::int64_t>::max()))
+        return out_of_range(column);
+    set_integer(column, static_cast<std::int64_t>(value));
   }
   template <std::floating_point Number>
   void set(std::string_view column, Number value) {

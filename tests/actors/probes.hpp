@@ -1,5 +1,6 @@
 #pragma once
 
+#include <weir/actors/running_pipeline.hpp>
 #include <weir/weir.hpp>
 
 #include <chrono>
@@ -140,8 +141,7 @@ public:
   std::size_t size() const { return items().size(); }
   bool wait_for(std::size_t count) const {
     std::unique_lock lock{state_->lock};
-    return state_->changed.wait_for(lock, patience,
-                                    [&] { return state_->items.size() >= count; });
+    return state_->changed.wait_for(lock, patience, [&] { return state_->items.size() >= count; });
   }
 
   /// A sink that can't fail, and keeps everything here.

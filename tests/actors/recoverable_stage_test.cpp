@@ -1,5 +1,6 @@
 #include "probes.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <map>
@@ -157,26 +158,29 @@ TEST_F(RecoverableStage, SurvivesThatItCantBeRebuiltAtOnce) {
   EXPECT_EQ(out.items(), sums_without({}));
 }
 
-/// Adds up until its timer says enough: then the sum goes on, and is nothing again.
+/// Adds up until its timer is told to hand the sum on and begin anew.
 struct windowed_sum {
   using input = int;
   using output = int;
+  enum told { nothing, hand_on, fail };
 
-  std::shared_ptr<std::atomic<int>> command; // 1: hand on at the next timer; 2: fail the next item
+  std::shared_ptr<std::atomic<told>> command;
   int sum = 0;
 
-  void on_item(const int& n, emitter<int>&, context& where) {
-    if (command->exchange(0) == 2)
-      throw std::runtime_error{"as told"};
+  bool obeys(told what) const { return command->compare_exchange_strong(what, nothing); }
+
+  void on_start(context& where) { where.wake_at(where.now()); }
+  void on_item(const int& n, emitter<int>&, context&) {
     sum += n;
-    where.wake_at(where.now());
+    if (obeys(fail))
+      throw std::runtime_error{"as told"};
   }
-  void on_timer(emitter<int>& out, context&) {
-    auto told = 1;
-    if (command->compare_exchange_strong(told, 0)) {
+  void on_timer(emitter<int>& out, context& where) {
+    if (obeys(hand_on)) {
       out(sum);
       sum = 0;
     }
+    where.wake_at(where.now() + 1ms);
   }
   void on_drain(emitter<int>& out, context&) { out(sum); }
   int checkpoint() const { return sum; }
@@ -184,7 +188,7 @@ struct windowed_sum {
 };
 
 TEST_F(RecoverableStage, KeepsWhatItsTimerHasChanged) {
-  auto command = std::make_shared<std::atomic<int>>(0);
+  auto command = std::make_shared<std::atomic<windowed_sum::told>>(windowed_sum::nothing);
   fed<int> hand;
   collected<int> out;
   weir::pipeline p{"windows", restarting()};
@@ -195,11 +199,9 @@ TEST_F(RecoverableStage, KeepsWhatItsTimerHasChanged) {
   running r{std::move(p)};
   hand.push({1, 2, 3});
   EXPECT_TRUE(eventually([&] { return r.ledger().filtered == 3; }));
-  *command = 1;
-  hand.push({0}); // gives the stage a turn, in which its timer comes first
+  *command = windowed_sum::hand_on;
   EXPECT_TRUE(out.wait_for(1));
-  EXPECT_TRUE(eventually([&] { return r.ledger().filtered == 4; }));
-  *command = 2;
+  *command = windowed_sum::fail;
   hand.push({10});
   hand.complete();
   r.finishes();

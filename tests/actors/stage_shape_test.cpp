@@ -171,8 +171,7 @@ TEST_P(StageShape, AnEmitterYieldsNoneOrMany) {
 
 TEST_P(StageShape, ItemsThatCanOnlyBeMovedPassEveryShape) {
   EXPECT_EQ(parcels_through([](parcel item) noexcept { return item; }), up_to(count));
-  EXPECT_EQ(parcels_through([](const parcel& item) { return parcel{*item.number}; }),
-            up_to(count));
+  EXPECT_EQ(parcels_through([](const parcel& item) { return parcel{*item.number}; }), up_to(count));
   EXPECT_EQ(parcels_through([](parcel item) noexcept {
               return even(*item.number) ? std::optional{std::move(item)} : std::nullopt;
             }),
@@ -189,9 +188,9 @@ TEST_P(StageShape, ItemsThatCanOnlyBeMovedPassEveryShape) {
               return one;
             }),
             up_to(count));
-  EXPECT_EQ(parcels_through(
-                [](parcel item, emitter<parcel>& out) noexcept { out(std::move(item)); }),
-            up_to(count));
+  EXPECT_EQ(
+      parcels_through([](parcel item, emitter<parcel>& out) noexcept { out(std::move(item)); }),
+      up_to(count));
 }
 
 /// A stateful stage: the sum so far, behind each item.

@@ -1,6 +1,7 @@
 #include <weir/mailbox/ring.hpp>
 
 #include <algorithm>
+#include <utility>
 
 #include <gtest/gtest.h>
 

@@ -107,30 +107,62 @@ going_on:
   goto running;
 
 slice:
-  /* Folded: more items may be there at the commit, and then any part of them might have been taken there. */
-#ifdef RELEASED_BEFORE_READ
-  {
-#else
+  /* Folded: what is there now, and any part of it, is there until it is released. */
   folded {
-#endif
     k = items(ring);
     do
-    :: k > 1 -> k-- /* any slice of what is there */
+    :: k > 1 -> k-- /* any slice of it */
     :: break
     od;
     skip;
-#ifdef RELEASED_BEFORE_READ
-    atomic { release(ring) };
-    wake_producer(ring);
-#endif
     atomic { read(ring) };
 #ifdef OUTPUT_BEFORE_COMMIT
     received[ring] = received[ring] + k;
 #endif
+#ifdef RELEASED_BEFORE_COMMIT
+    atomic { release(ring) };
+#endif
     if
     :: crashes > 0 -> atomic { ring = 0; k = 0; die(the_consumer); goto resting }
     :: skip
-    fi
+    fi;
+    atomic {
+#ifndef OUTPUT_BEFORE_COMMIT
+      received[ring] = received[ring] + k;
+#endif
+#ifdef RELEASED_AFTER_WAKE
+      on_the_way[ring]++
+    }
   }
-  todo
+  wake_producer(ring);
+  atomic { release(ring); k = 0; told(ring) }
+#else
+#ifndef RELEASED_BEFORE_COMMIT
+      release(ring);
+#endif
+      k = 0
+    }
+  }
+  wake_producer(ring);
+#endif
+  if
+  :: atomic { true -> ring = 0; goto running }
+  :: atomic { true -> ring = 0; yield(the_consumer); goto resting }
+  fi;
+
+cancelling:
+  if
+  :: reads(0) -> cancel(0)
+  :: else
+  fi;
+  cancel(1);
+leaving:
+  atomic {
+    if
+    :: reads(0) -> let_go(0, the_consumer)
+    :: else
+    fi;
+    let_go(1, the_consumer);
+    finish(the_consumer)
+  }
 }

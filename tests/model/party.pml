@@ -112,24 +112,28 @@ inline leave_early(p) {
   asleep[p] = false
 }
 
+/* From the first step on, who wakes p reaches the new incarnation. */
 inline restart(p) {
-  atomic { dead[p] -> restarting = p };
-  dead[p] = false; /* from here on who wakes p reaches the new incarnation */
-#ifdef RESTART_LEAVES_SCHEDULED
-  if
-  :: scheduled[p]
-  :: atomic { else -> scheduled[p] = true; post(p) }
-  fi;
-#else
+  atomic { dead[p] -> dead[p] = false; restarting = p };
 #ifdef RESTART_POSTS_FIRST
   atomic { post(p) };
   scheduled[p] = true;
+  restarting = nobody
 #else
-  scheduled[p] = true;
-  atomic { post(p) };
+  /* Folded: a message that is posted late is one that is handled late. */
+  folded {
+#ifdef RESTART_ONLY_WAKES
+    if
+    :: scheduled[p]
+    :: else -> scheduled[p] = true; post(p)
+    fi;
+#else
+    scheduled[p] = true;
+    post(p);
 #endif
+    atomic { restarting = nobody; no_lost_wake_up() }
+  }
 #endif
-  atomic { restarting = nobody; no_lost_wake_up() }
 }
 
 proctype supervisor() {

@@ -47,9 +47,9 @@ running:
   }
 
 #ifdef PUBLISHED_AFTER_WAKE
-  atomic { on_the_way[consumer_of(e)] = on_the_way[consumer_of(e)] + 2 };
+  atomic { on_the_way[consumer_of(e)]++ };
   wake_consumer(e);
-  atomic { published[e] = published[e] + k; k = 0; told(consumer_of(e)) };
+  atomic { publish(e); k = 0; told(consumer_of(e)) };
 #else
 #ifdef PUBLISHED_BEFORE_WRITTEN
   atomic { publish(e) };

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <weir/actors/context.hpp>
+#include <weir/actors/source.hpp>
+#include <weir/connectors/text_event.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+/// Files as sources: plain or compressed with gzip, told apart by their content.
+namespace weir::files {
+
+class input_watch;
+class line_reader;
+
+/// How far a file is read, for whoever shows it. Any thread.
+struct progress {
+  std::atomic<std::uint64_t> bytes_read{0};  ///< of the file as it is stored
+  std::atomic<std::uint64_t> bytes_total{0}; ///< 0: not known
+  std::atomic<std::uint64_t> bytes_at_start{
+      0}; ///< where the first line was read that had not been read before
+};
+
+struct lines_options {
+  std::string path; ///< "-": standard input
+  /// Of a line with more bytes than this, only the beginning is kept.
+  std::uint64_t line_max = std::uint64_t{1} << 20U;
+  std::uint64_t resume_after = 0; ///< lines that an earlier life had settled
+  std::string lane = {};          ///< the name in positions; empty: the absolute path, or "stdin"
+  std::shared_ptr<files::progress> progress = {};
+};
+
+/// Bytes kept of a line that is too long.
+inline constexpr std::size_t oversized_kept = 4096;
+
+/// A source of the lines of a file, or of standard input. The position of a line is its number, from 1.
+///
+/// A line ends with "\n" or "\r\n"; the last one may lack it (text_event::truncated_end). A byte order mark at
+/// the very beginning is skipped. Everything else is handed on as it is: empty lines, NUL bytes, broken UTF-8.
+/// Started anew, it goes on behind the last line that was put: a file is read again up to there; what can't
+/// be read twice (standard input, a pipe) stays open meanwhile, shared by the copies of this source.
+///
+/// Owner: its worker. It never waits for a pipe or a terminal, it is woken; a disk may block, so give it
+/// execution::own_thread.
+/// Bounded: two chunks of 256 KiB, and what `line_max` says.
+/// Failure: fatal, with the path and, in a gzip file, the byte. Whole lines before it are delivered first.
+class lines {
+public:
+  using output = text_event;
+
+  explicit lines(lines_options options);
+
+  std::string lane() const;
+  std::uint64_t resume_after() const { return options_.resume_after; }
+
+  result<void> on_start(context& where);
+  result<source_state> poll(intake<text_event>& in, context& where);
+
+private:
+  struct stream;
+
+  result<source_state> go_to(std::uint64_t position, const context& where);
+  result<source_state> ended_early(std::uint64_t position) const;
+
+  lines_options options_;
+  std::shared_ptr<stream> stream_; // shared by all copies
+  // Of the copy that works.
+  std::shared_ptr<line_reader> reader_;
+  std::shared_ptr<input_watch> watch_;
+  bool in_place_ = false;
+};
+
+/// What a file's positions may be stored under: its absolute path and a checksum of its first 4 KiB as they are
+/// stored, so that a file that was replaced by another is not resumed in the middle. "stdin" for "-"; of what
+/// can't be read twice, the path alone.
+result<std::string> identity(const std::string& path);
+
+} // namespace weir::files

@@ -1,0 +1,153 @@
+#include "enricher.hpp"
+#include "event.hpp"
+#include "settings.hpp"
+
+#include <weir/actors/awaitable.hpp>
+#include <weir/connectors/files.hpp>
+#include <weir/connectors/http_source.hpp>
+#include <weir/connectors/sqlite.hpp>
+#include <weir/weir.hpp>
+
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <utility>
+
+/// The main job: JSON events come in from a file and over HTTP, are enriched through a REST API that allows only so
+/// many calls, and are stored in transactional batches together with the source's position.
+namespace {
+
+weir::result<event> parse(const weir::text_event& in) {
+  if (in.oversized)
+    return weir::poison("the line is " + std::to_string(in.length)
+                        + " bytes long, which is too long; only its beginning is kept here");
+  auto read = parse_event(in.text);
+  if (!read && in.truncated_end)
+    return std::move(read.error()).within("the last line has no line end: it may be cut off");
+  return read;
+}
+
+weir::sqlite::insert<event> store_in(const std::string& path) {
+  return {{.path = path,
+           .table = "events",
+           .columns = {"id", "data", "enrichment"},
+           .key = "id",
+           .create = "CREATE TABLE IF NOT EXISTS events(id TEXT PRIMARY KEY, data TEXT NOT NULL, "
+                     "enrichment TEXT, stored_at TEXT NOT NULL DEFAULT "
+                     "(strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))) WITHOUT ROWID"},
+          [](const event& one, weir::sqlite::row& row) {
+            row.set("id", one.id);
+            row.set("data", one.data);
+            if (!one.enrichment.empty())
+              row.set("enrichment", one.enrichment);
+          }};
+}
+
+/// Where the input's reading goes on, from what an earlier run has stored.
+weir::result<weir::files::lines_options> input_of(const settings& chosen) {
+  weir::files::lines_options input{.path = chosen.input,
+                                   .progress = std::make_shared<weir::files::progress>()};
+  auto identity = weir::files::identity(chosen.input);
+  if (!identity)
+    return std::move(identity.error());
+  input.lane = std::move(*identity);
+  if (chosen.input == "-") // what is piped in a second time is another input
+    return input;
+  auto position = weir::sqlite::stored_position(chosen.store_path(), "events", input.lane);
+  if (!position)
+    return std::move(position.error());
+  input.resume_after = *position;
+  return input;
+}
+
+weir::flow<weir::text_event> events_from(weir::pipeline& events, const settings& chosen,
+                                         const std::optional<weir::files::lines_options>& input) {
+  const weir::stage_options blocking{.execution = weir::execution::own_thread};
+  const auto from_file = [&] { return events.from("file", weir::files::lines{*input}, blocking); };
+  const auto from_http = [&] {
+    return events.from("http", weir::http::events{{.listen = chosen.listen}});
+  };
+  if (!input)
+    return from_http();
+  if (chosen.listen.empty())
+    return from_file();
+  return events.merge(from_file(), from_http());
+}
+
+weir::pipeline pipeline_of(const settings& chosen,
+                           const std::optional<weir::files::lines_options>& input) {
+  using std::chrono::milliseconds;
+  weir::pipeline events{"events"};
+  auto parsed = events_from(events, chosen, input)
+                    .via("parse", parse, {.mailbox_capacity = chosen.mailbox});
+  if (chosen.enrich != "none")
+    parsed = std::move(parsed).via("enrich",
+                                   enricher{{.url = chosen.enrich,
+                                             .rate = chosen.rate,
+                                             .burst = chosen.burst,
+                                             .connections_max = chosen.in_flight,
+                                             .cache_entries = chosen.cache_entries,
+                                             .cache_lifetime = chosen.cache_lifetime}},
+                                   {.mailbox_capacity = chosen.mailbox,
+                                    .retry = {.attempts = chosen.attempts,
+                                              .delay_min = milliseconds{50},
+                                              .delay_max = milliseconds{5000}},
+                                    .in_flight_max = chosen.in_flight,
+                                    .timeout = chosen.timeout});
+  std::move(parsed)
+      .batch("batch", {.size_max = chosen.batch_size,
+                       .delay_max = chosen.batch_delay,
+                       .mailbox_capacity = chosen.mailbox})
+      .to("store", store_in(chosen.store_path()),
+          {.mailbox_capacity = 8, // batches
+           .retry = {.attempts = weir::unlimited, .delay_max = milliseconds{1000}},
+           .execution = weir::execution::own_thread});
+  events.dead_letters_to(weir::dead_letters::sqlite{chosen.dead_letters});
+  return events;
+}
+
+int failed(const std::string& why) {
+  std::cerr << "events: " << why << '\n';
+  return weir::exit_codes::failed;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  settings chosen;
+  weir::configuration config{"events", "Enriches JSON events through a REST API and stores them."};
+  declare(config, chosen);
+  auto outcome = config.parse(argc, argv);
+  if (outcome)
+    if (const auto mistake = mistake_in(chosen); !mistake.empty())
+      outcome = config.refuse(mistake);
+  if (!outcome) {
+    (outcome.exit_code() == 0 ? std::cout : std::cerr) << outcome.text;
+    return outcome.exit_code();
+  }
+
+  std::optional<weir::files::lines_options> input;
+  if (!chosen.input.empty()) {
+    auto opened = input_of(chosen);
+    if (!opened)
+      return failed(opened.error().message());
+    input = std::move(*opened);
+  }
+  if (const auto usable = store_in(chosen.store_path()).check();
+      !usable && usable.error().kind == weir::failure_kind::fatal)
+    return failed(usable.error().message());
+
+  // The node before anything that could make a thread: it takes over the signals.
+  weir::node node{chosen.node, [&input]() -> std::optional<weir::input_progress> {
+                    if (!input || input->progress->bytes_total == 0)
+                      return std::nullopt;
+                    return weir::input_progress{input->progress->bytes_read,
+                                                input->progress->bytes_total,
+                                                input->progress->bytes_at_start};
+                  }};
+  auto events = pipeline_of(chosen, input);
+  if (!chosen.drawing.empty() && !(std::ofstream{chosen.drawing} << events.draw()).flush())
+    return failed("can't write the drawing to '" + chosen.drawing + "'");
+  return node.run(std::move(events));
+}

@@ -1,0 +1,45 @@
+#include "settings.hpp"
+
+void declare(weir::configuration& config, settings& chosen) {
+  config.option("input", chosen.input,
+                "JSON lines to read: a file, plain or gzip, or - for standard input.");
+  config.option("listen", chosen.listen,
+                "Address to serve POST /events on, as 127.0.0.1:PORT; port 0 takes a free one.");
+  config.option("enrich", chosen.enrich,
+                "The API to ask about each event, as http://host:port/path; or none.");
+  config.option("rate", chosen.rate, "Calls a second to the API at most.").range(1, 1'000'000);
+  config.option("burst", chosen.burst, "Calls that may go out at once after a pause.")
+      .range(1, 1'000'000);
+  config.option("in-flight", chosen.in_flight, "Events that wait for the API at a time.")
+      .range(1, 10'000);
+  config.option("timeout", chosen.timeout, "Time for one event to be enriched.");
+  config.option("attempts", chosen.attempts,
+                "Tries to enrich an event before it becomes a dead letter.")
+      .range(1, 1'000'000);
+  config.option("cache-entries", chosen.cache_entries, "Answers of the API that are kept; 0: none.")
+      .range(0, 100'000'000);
+  config.option("cache-lifetime", chosen.cache_lifetime, "How long an answer is good.");
+  config.option("batch-size", chosen.batch_size, "Rows in a transaction at most.")
+      .range(1, 100'000);
+  config.option("batch-delay", chosen.batch_delay, "How long a row waits for its batch to fill.");
+  config.option("mailbox", chosen.mailbox, "Capacity of each stage's mailbox, in events.")
+      .range(1, 1'000'000);
+  config.option("store", chosen.store, "Where the events go, as sqlite:PATH.").required();
+  config.option("dead-letters", chosen.dead_letters,
+                "SQLite file for events that can't be stored, with the cause.")
+      .required();
+  config.option("draw", chosen.drawing, "File to write the pipeline's graph to, for Graphviz.");
+  weir::declare(config, chosen.node);
+}
+
+std::string mistake_in(const settings& chosen) {
+  if (chosen.input.empty() && chosen.listen.empty())
+    return "--input or --listen is needed: there is nothing to read";
+  if (!chosen.store.starts_with("sqlite:") || chosen.store_path().empty())
+    return "--store must be sqlite:PATH, not '" + chosen.store + "'";
+  if (chosen.store_path() == chosen.dead_letters)
+    return "--store and --dead-letters must be different files";
+  if (chosen.enrich != "none" && !chosen.enrich.starts_with("http://"))
+    return "--enrich must be none or begin with http://, not '" + chosen.enrich + "'";
+  return {};
+}

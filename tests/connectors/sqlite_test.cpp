@@ -1,0 +1,234 @@
+#include "sqlite_files.hpp"
+
+#include <weir/actors/pipeline.hpp>
+#include <weir/actors/running_pipeline.hpp>
+#include <weir/actors/runtime.hpp>
+#include <weir/connectors/sqlite.hpp>
+#include <weir/supervision/dead_letter_memory.hpp>
+
+#include <atomic>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace {
+
+using namespace weir::sqlite_tests;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+template <class Fact>
+bool eventually(Fact fact) {
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (!fact()) {
+    if (std::chrono::steady_clock::now() > deadline)
+      return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+/// The readings r1, r2, … up to `last`, at the positions 1, 2, …
+struct numbered {
+  using output = reading;
+
+  std::uint64_t last = 0;
+  std::uint64_t resume = 0;
+  std::atomic<std::uint64_t>* read = nullptr;
+  std::uint64_t position = 0;
+
+  std::string lane() const { return "numbers"; }
+  std::uint64_t resume_after() const { return resume; }
+  weir::source_state poll(weir::intake<reading>& in, weir::context& where) {
+    auto next = std::max(position, where.last_position()) + 1;
+    for (auto room = in.room(); room > 0 && next <= last; --room, ++next) {
+      in.put({"r" + std::to_string(next), static_cast<std::int64_t>(next % 1000)}, next);
+      ++*read;
+    }
+    position = next - 1;
+    return position >= last ? weir::source_state::done : weir::source_state::more;
+  }
+};
+
+/// source → batch → insert into a file, as often as wanted.
+class storing {
+public:
+  explicit storing(const folder& in, const std::string& rule = "value >= 0") : path{in / "x.db"} {
+    options_ = readings(path);
+    options_.create = "CREATE TABLE IF NOT EXISTS readings(id TEXT PRIMARY KEY, value INTEGER "
+                      "CHECK("
+                      + rule + "))";
+  }
+
+  weir::pipeline to_the_end(std::uint64_t last, std::uint32_t workers = 1) {
+    const auto resume = weir::sqlite::stored_position(path, "readings", "numbers");
+    EXPECT_TRUE(resume);
+    weir::pipeline all{"readings"};
+    all.from("numbers", numbered{last, *resume, &read})
+        .batch("batch", {.size_max = 10, .delay_max = 1h})
+        .to("store", weir::sqlite::insert<reading>{options_, fill},
+            {.workers = workers,
+             .retry = {.attempts = weir::unlimited, .delay_min = 1ms, .delay_max = 5ms},
+             .execution = weir::execution::own_thread});
+    all.dead_letters_to(dead);
+    return all;
+  }
+  void run(std::uint64_t last, std::uint32_t workers = 1) {
+    weir::running_pipeline running{to_the_end(last, workers), node};
+    const auto started = running.start();
+    ASSERT_TRUE(started) << started.error().message();
+    EXPECT_EQ(running.wait(), weir::running_pipeline::state::finished) << running.why().message();
+    books = running.snapshot().ledger;
+    EXPECT_TRUE(books.balanced()) << to_string(books);
+  }
+  std::uint64_t count() const {
+    return std::stoull(rows(path, "SELECT count(*) FROM readings").front());
+  }
+  std::uint64_t position() const {
+    return *weir::sqlite::stored_position(path, "readings", "numbers");
+  }
+
+  const std::filesystem::path path;
+  std::atomic<std::uint64_t> read{0};
+  weir::dead_letters::memory dead;
+  weir::ledger_totals books;
+  weir::runtime node{{.threads = 2}};
+
+private:
+  weir::sqlite::table_options options_;
+};
+
+TEST(SqliteInsert, ARestartGoesOnFromTheStoredPosition) {
+  const folder in;
+  storing events{in};
+  events.run(503);
+  EXPECT_EQ(events.count(), 503U);
+  EXPECT_EQ(events.position(), 503U);
+  events.run(1000);
+  EXPECT_EQ(events.count(), 1000U);
+  EXPECT_EQ(events.position(), 1000U);
+  EXPECT_EQ(events.read, 1000U); // nothing was read twice
+  EXPECT_EQ(events.books.acknowledged, 497U);
+  events.run(1000);
+  EXPECT_EQ(events.read, 1000U);
+  EXPECT_EQ(events.books.entered(), 0U);
+}
+
+TEST(SqliteInsert, WhatWasAbortedIsMadeUpForWithoutARowTwice) {
+  const folder in;
+  storing events{in};
+  std::uint64_t stored = 0;
+  {
+    weir::running_pipeline running{events.to_the_end(200'000), events.node};
+    ASSERT_TRUE(running.start());
+    ASSERT_TRUE(eventually([&] { return running.snapshot().ledger.acknowledged > 300; }));
+    running.abort();
+    running.wait();
+    stored = running.snapshot().ledger.acknowledged;
+  }
+  EXPECT_EQ(events.count(), stored);
+  EXPECT_EQ(events.position(), stored);
+  const auto last = stored + 1000;
+  events.run(last);
+  EXPECT_EQ(events.count(), last);
+  EXPECT_EQ(events.books.acknowledged, 1000U);
+  EXPECT_EQ(events.books.filtered, 0U);
+}
+
+TEST(SqliteInsert, WaitsForADatabaseThatIsBusyFromTheStart) {
+  const folder in;
+  storing events{in};
+  ASSERT_TRUE(database::open(events.path));
+  weir::running_pipeline running{events.to_the_end(100), events.node};
+  {
+    const lock other{events.path};
+    ASSERT_TRUE(running.start());
+    ASSERT_TRUE(eventually([&] { return running.snapshot().stages.back().failed >= 3; }));
+    EXPECT_THAT(running.snapshot().stages.back().last_failure, HasSubstr("database is locked"));
+    EXPECT_EQ(running.snapshot().stages.back().restarts, 0U);
+    EXPECT_EQ(running.snapshot().ledger.acknowledged, 0U);
+  }
+  EXPECT_EQ(running.wait(), weir::running_pipeline::state::finished);
+  EXPECT_EQ(events.count(), 100U);
+  EXPECT_EQ(running.snapshot().ledger.filtered, 0U);
+  EXPECT_EQ(running.snapshot().ledger.acknowledged, 100U);
+  EXPECT_EQ(events.position(), 100U);
+}
+
+TEST(SqliteInsert, SeveralWorkersMayWriteToOneTable) {
+  const folder in;
+  storing events{in};
+  events.run(2005, 3);
+  EXPECT_EQ(events.count(), 2005U);
+  EXPECT_EQ(events.position(), 2005U);
+  EXPECT_EQ(events.books.acknowledged, 2005U);
+}
+
+TEST(SqliteInsert, ABadRowBecomesOneDeadLetter) {
+  const folder in;
+  storing events{in, "value <> 37"};
+  events.run(100);
+  EXPECT_EQ(events.count(), 99U);
+  EXPECT_EQ(events.books.acknowledged, 99U);
+  EXPECT_EQ(events.books.dead_lettered, 1U);
+  ASSERT_EQ(events.dead.letters().size(), 1U);
+  const auto letter = events.dead.letters().front();
+  EXPECT_EQ(letter.position, 37U);
+  EXPECT_EQ(letter.payload, "r37");
+  EXPECT_EQ(letter.stage, "store");
+  EXPECT_THAT(letter.why.message(), HasSubstr("CHECK constraint failed: value <> 37"));
+}
+
+TEST(SqliteInsert, RepeatedKeysAreCountedAsFiltered) {
+  const folder in;
+  storing events{in};
+  events.run(100);
+  auto opened = database::open(events.path);
+  ASSERT_TRUE(opened && opened->execute("DELETE FROM weir_positions"));
+  events.run(150);
+  EXPECT_EQ(events.books.filtered, 100U);
+  EXPECT_EQ(events.books.acknowledged, 50U);
+  EXPECT_EQ(events.count(), 150U);
+}
+
+TEST(SqliteInsert, ChecksBeforeAnythingRuns) {
+  const folder in;
+  const weir::sqlite::insert<reading> good{readings(in / "x.db"), fill};
+  EXPECT_TRUE(good.check());
+  EXPECT_TRUE(good.check());
+  const weir::sqlite::insert<reading> bad{readings(in / "nowhere" / "x.db"), fill};
+  const auto refused = bad.check();
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message(), HasSubstr("No such file or directory"));
+}
+
+TEST(SqliteDeadLetters, OfAPipelineNameLineAndCause) {
+  const folder in;
+  weir::runtime node{{.threads = 2}};
+  std::atomic<std::uint64_t> read{0};
+  std::atomic<std::uint64_t> taken{0};
+  weir::pipeline odd{"odd"};
+  odd.from("numbers", numbered{100, 0, &read})
+      .via("parse",
+           [](const reading& one) -> weir::result<reading> {
+             if (one.value % 10 == 7)
+               return weir::poison("ends in seven");
+             return one;
+           })
+      .to("count", [&taken](const reading&) noexcept { ++taken; });
+  odd.dead_letters_to(weir::dead_letters::sqlite{in / "dead.db"});
+  weir::running_pipeline running{std::move(odd), node};
+  ASSERT_TRUE(running.start());
+  EXPECT_EQ(running.wait(), weir::running_pipeline::state::finished);
+  EXPECT_EQ(taken, 90U);
+  EXPECT_EQ(running.snapshot().ledger.dead_lettered, 10U);
+  EXPECT_TRUE(running.snapshot().ledger.balanced());
+  EXPECT_THAT(rows(in / "dead.db", "SELECT group_concat(position), cause FROM dead_letters "
+                                   "GROUP BY cause || payload_type"),
+              ElementsAre("7,17,27,37,47,57,67,77,87,97"));
+  EXPECT_THAT(rows(in / "dead.db", "SELECT DISTINCT source || ':' || cause FROM dead_letters"),
+              ElementsAre("numbers:ends in seven"));
+}
+
+} // namespace
