@@ -339,6 +339,8 @@ private:
     if (runs_.empty() && ready && std::ranges::all_of(in_, [this](const auto& one) {
           return exhausted(one);
         })) {
+      if (!self.dead_letters_stored())
+        return {.what = slice_result::state::waiting, .time = waiting_as::blocked};
       out_.close();
       return {.what = slice_result::state::finished};
     }

@@ -1,5 +1,6 @@
 #include <weir/actors/dead_letter_actor.hpp>
 #include <weir/actors/runtime.hpp>
+#include <weir/actors/worker.hpp>
 
 #include <algorithm>
 #include <functional>
@@ -105,16 +106,20 @@ activity dead_letter_actor::turn() {
 
   failures_in_a_row_ = 0;
   std::vector<waker*> refused;
+  std::vector<worker*> senders;
   {
     const std::lock_guard lock{lock_};
     trouble_.clear();
     for (std::size_t k = 0; k < letters.size(); ++k) {
       books_.settle(queue_.front().where, ending::dead_lettered);
       count(letters[k]);
+      senders.push_back(queue_.front().from);
       queue_.pop_front();
     }
     refused.swap(refused_);
   }
+  for (auto* who : senders)
+    who->dead_letter_stored();
   for (auto* who : refused)
     who->wake();
   return activity::again();

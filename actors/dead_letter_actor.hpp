@@ -19,11 +19,13 @@
 namespace weir {
 
 class runtime;
+class worker;
 
 /// A dead letter on its way to the store, with what it settles once it is there.
 struct parked_item {
   dead_letter letter;
   origin where;
+  worker* from = nullptr; ///< is told when it is stored
 };
 
 /// Dead letters of one stage with one cause.

@@ -34,6 +34,8 @@ public:
     if (from == nullptr) {
       if (!in_.finished())
         return {.what = slice_result::state::waiting, .for_input = true};
+      if (!self.dead_letters_stored())
+        return {.what = slice_result::state::waiting, .time = waiting_as::blocked};
       for (auto& one : out_)
         one.close();
       return {.what = slice_result::state::finished};

@@ -167,6 +167,8 @@ private:
   }
 
   slice_result end_of_stream(worker& self) {
+    if (!self.dead_letters_stored())
+      return {.what = slice_result::state::waiting, .time = waiting_as::blocked};
     if constexpr (requires { sink_->on_drain(self.where()); }) {
       if (!drained_) {
         result<void> answer;

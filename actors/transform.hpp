@@ -314,6 +314,8 @@ private:
       }
     if (!out_.flush())
       return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+    if (!self.dead_letters_stored())
+      return {.what = slice_result::state::waiting, .time = waiting_as::blocked};
     out_.close();
     return {.what = slice_result::state::finished};
   }

@@ -261,6 +261,7 @@ activity worker::go_down(std::uint32_t charge, failure why) {
 void worker::park(origin where, std::string payload, const std::type_info& payload_type,
                   failure why, const item_trouble& trouble) {
   worker_counters::add(counters_.parked, 1);
+  letters_on_their_way_.fetch_add(1);
   parked_in_a_row_ = where == last_parked_ ? parked_in_a_row_ + 1 : 0;
   last_parked_ = where;
   const auto read_at = services_.books.position_of(where);
@@ -279,7 +280,8 @@ void worker::park(origin where, std::string payload, const std::type_info& paylo
                                 .first_failed_at = trouble.first_failed_at,
                                 .last_failed_at = services_.node.wall_clock(),
                                 .why = std::move(why)},
-                     .where = where});
+                     .where = where,
+                     .from = this});
 }
 
 bool worker::hand_over_parked() {

@@ -118,6 +118,15 @@ public:
   /// An item succeeded; also told by slice_result::items.
   void succeeded();
 
+  /// Are all its dead letters stored? A stage ends, and lets those behind it end, only then: so the last
+  /// positions that a sink stores are behind them. If not, the worker is woken when they are.
+  bool dead_letters_stored() const noexcept { return letters_on_their_way_.load() == 0; }
+  /// From the dead-letter actor.
+  void dead_letter_stored() noexcept {
+    if (letters_on_their_way_.fetch_sub(1) == 1)
+      wake();
+  }
+
   /// What to do about a run that failed, which began at `began`; counts it.
   struct decision {
     answer what;
@@ -166,6 +175,7 @@ private:
   // Any thread.
   std::atomic<order_given> order_{order_given::none};
   std::atomic<state> state_{state::down};
+  std::atomic<std::uint32_t> letters_on_their_way_{0};
   worker_counters counters_;
   mutable std::mutex last_failure_lock_;
   std::string last_failure_; // guarded by last_failure_lock_

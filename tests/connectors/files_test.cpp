@@ -94,16 +94,29 @@ std::vector<text_event> all_of(const std::string& path) {
   return lines_of(files::lines_options{.path = path});
 }
 
-/// What was read before the pipeline gave up, and why it did.
+/// Why a pipeline gave up.
+std::string failure_of(files::lines_options options) {
+  probes::collected<text_event> kept;
+  probes::running pipeline{reading(std::move(options), kept)};
+  EXPECT_EQ(pipeline.ended(), state::failed);
+  return pipeline->why().message();
+}
+
+/// What was read before a failure, at least `count` lines, and the failure. A pipeline that gives up does not
+/// wait for what is on its way, so here the supervisor takes its time.
 struct ending {
   std::vector<std::string> read;
   std::string why;
 };
-ending failure_of(files::lines_options options) {
+ending end_of(files::lines_options options, std::size_t count) {
+  auto patient = probes::restarting();
+  patient.supervision.delays = {.delay_min = 1h, .delay_max = 1h};
   probes::collected<text_event> kept;
-  probes::running pipeline{reading(std::move(options), kept)};
-  EXPECT_EQ(pipeline.ended(), state::failed);
-  return {texts(kept.items()), pipeline->why().message()};
+  probes::running pipeline{reading(std::move(options), kept, patient)};
+  EXPECT_TRUE(kept.wait_for(count));
+  EXPECT_TRUE(probes::eventually([&] { return !pipeline.stage("read").last_failure.empty(); }));
+  EXPECT_TRUE(probes::eventually([&] { return pipeline.ledger().in_flight == 0; }));
+  return {texts(kept.items()), pipeline.stage("read").last_failure};
 }
 
 /// Standard input is the reading end of a pipe as long as this lives.
@@ -278,7 +291,7 @@ TEST_F(Files, TruncatedGzipIsAFatalFailureAfterAllWholeLines) {
   auto packed = gzip(numbered(1, 20'000));
   packed.resize(packed.size() / 2);
   const auto file = write("cut.gz", packed);
-  const auto [read, why] = failure_of({.path = file});
+  const auto [read, why] = end_of({.path = file}, 1000);
   ASSERT_GT(read.size(), 1000U);
   EXPECT_EQ(read, numbered_texts(1, read.size()));
   EXPECT_THAT(
@@ -291,7 +304,7 @@ TEST_F(Files, CorruptGzipIsAFatalFailureAfterAllWholeLines) {
   auto bad = gzip(numbered(11, 20));
   bad[bad.size() - 8] ^= 1; // of its checksum
   const auto file = write("bad.gz", good + bad + good);
-  const auto [read, why] = failure_of({.path = file});
+  const auto [read, why] = end_of({.path = file}, 20);
   EXPECT_EQ(read, numbered_texts(1, 20));
   EXPECT_THAT(
       why, testing::HasSubstr(file + ": the gzip data is corrupt (incorrect data check) at byte "));
@@ -301,7 +314,7 @@ TEST_F(Files, CorruptGzipIsAFatalFailureAfterAllWholeLines) {
 }
 
 TEST_F(Files, WhatFollowsAGzipMemberAndIsNoneIsAFailure) {
-  const auto [read, why] = failure_of({.path = write("in.gz", gzip("one\n") + "two\n")});
+  const auto [read, why] = end_of({.path = write("in.gz", gzip("one\n") + "two\n")}, 1);
   EXPECT_EQ(read, std::vector<std::string>{"one"});
   EXPECT_THAT(why, testing::HasSubstr("the gzip data is corrupt (incorrect header check) at byte"));
 }
@@ -325,7 +338,7 @@ TEST_F(Files, NothingIsReadAgainOnceAllIsSettled) {
 TEST_F(Files, AFileThatBecameShorterIsNotTakenForFinished) {
   const auto file = write("in", numbered(1, 10));
   EXPECT_THAT(
-      failure_of({.path = file, .resume_after = 11}).why,
+      failure_of({.path = file, .resume_after = 11}),
       testing::HasSubstr(
           file + ": has only 10 lines, but was read up to line 11 before: is it the same file?"));
 }
@@ -436,16 +449,19 @@ TEST_F(Files, ANamedPipeIsReadLikeStandardInput) {
 
 TEST_F(Files, WhatCantBeOpenedSaysWhichAndWhy) {
   const auto missing = path("missing");
-  EXPECT_THAT(failure_of({.path = missing}).why,
+  EXPECT_THAT(failure_of({.path = missing}),
               testing::HasSubstr(missing + ": can't be opened: No such file or directory"));
-  EXPECT_THAT(failure_of({.path = fs::path{missing}.parent_path()}).why,
+  EXPECT_THAT(failure_of({.path = fs::path{missing}.parent_path()}),
               testing::HasSubstr("is a directory; expected a file"));
-  EXPECT_THAT(failure_of({.path = ""}).why, testing::HasSubstr("the path of an input is empty"));
+  EXPECT_THAT(failure_of({.path = ""}), testing::HasSubstr("the path of an input is empty"));
+}
+
+TEST_F(Files, AFileThatMayNotBeReadSaysSo) {
   if (::geteuid() == 0)
     GTEST_SKIP() << "root may read everything";
   const auto secret = write("secret", "x");
   fs::permissions(secret, fs::perms::none);
-  EXPECT_THAT(failure_of({.path = secret}).why,
+  EXPECT_THAT(failure_of({.path = secret}),
               testing::HasSubstr(secret + ": can't be opened: Permission denied"));
 }
 

@@ -70,7 +70,7 @@ running:
   folded {
 #endif
     if
-    :: leavers > 0 -> atomic { leave_early(the_consumer); goto cancelling }
+    :: atomic { leavers > 0 -> leave_early(the_consumer); goto cancelling }
     :: reads(0) && items(1) > 0 -> ring = 1; goto slice
     :: reads(0) && !drained[0] -> look(0)
     :: !reads(0) || drained[0]
@@ -123,7 +123,7 @@ slice:
     atomic { release(ring) };
 #endif
     if
-    :: crashes > 0 -> atomic { ring = 0; k = 0; die(the_consumer); goto resting }
+    :: atomic { crashes > 0 -> ring = 0; k = 0; die(the_consumer); goto resting }
     :: skip
     fi;
     atomic {

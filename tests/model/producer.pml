@@ -41,7 +41,7 @@ running:
     atomic { write(e, published[e], published[e] + j + 1) };
 #endif
     if
-    :: crashes > 0 -> atomic { roll_back(e); die(e); goto resting }
+    :: atomic { crashes > 0 -> roll_back(e); die(e); goto resting }
     :: skip
     fi
   }

@@ -43,7 +43,7 @@ running:
     skip;
     atomic { write(1, published[1], at(0, released[0] + j)) };
     if
-    :: crashes > 0 -> atomic { roll_back(1); die(1); goto resting }
+    :: atomic { crashes > 0 -> roll_back(1); die(1); goto resting }
     :: skip
     fi
   }
