@@ -8,13 +8,17 @@ bool restart_window::add(std::size_t child, std::uint32_t count, time_point now)
   return size(now) <= intensity_;
 }
 
+void restart_window::pause(std::chrono::nanoseconds delay) {
+  for (auto& one : charges_)
+    one.at += delay;
+}
+
 void restart_window::forgive(std::size_t child) {
   std::erase_if(charges_, [child](const charge& one) { return one.child == child; });
 }
 
 std::size_t restart_window::size(time_point now) {
-  while (!charges_.empty() && now - charges_.front().at > period_)
-    charges_.pop_front();
+  std::erase_if(charges_, [&](const charge& one) { return now - one.at > period_; });
   return charges_.size();
 }
 

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <vector>
 
 namespace weir {
 
@@ -19,6 +19,9 @@ public:
   /// Notes `count` restarts of `child` at `now`; returns false if that is too many.
   bool add(std::size_t child, std::uint32_t count, time_point now);
 
+  /// Nothing can happen for `delay`: that time does not count.
+  void pause(std::chrono::nanoseconds delay);
+
   /// Takes back what `child` was charged with.
   void forgive(std::size_t child);
 
@@ -33,7 +36,7 @@ private:
 
   const std::uint32_t intensity_;
   const std::chrono::milliseconds period_;
-  std::deque<charge> charges_; // oldest first; at most intensity_ + 1 … + what one `add` adds
+  std::vector<charge> charges_; // at most intensity_ and what the last `add` added
 };
 
 } // namespace weir

@@ -30,7 +30,9 @@ std::vector<supervisor_step> supervisor::exited(std::size_t child, exit_reason r
                                       + std::to_string(options_.period.count()) + " ms");
     return {{supervisor_step::kind::escalate, child}};
   }
-  const auto at = now + options_.delays.delay(++ended.in_a_row, random);
+  const auto delay = options_.delays.delay(++ended.in_a_row, random);
+  const auto at = now + delay;
+  window_.pause(delay);
   std::vector<supervisor_step> steps;
   const auto [first, last] = restarted_with(options_.strategy, child, children_.size());
   for (auto k = last; k-- > first;) {

@@ -213,7 +213,7 @@ struct tree {
   std::vector<tree> branches = {};
 
   explicit tree(int value) : leaf{value} {}
-  tree(std::initializer_list<tree> of) : branches{of} {}
+  tree(std::initializer_list<tree> of) : branches(of) {}
 };
 std::string weir_payload(const tree& item) { return std::to_string(item.leaf); }
 

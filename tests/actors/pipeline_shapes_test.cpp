@@ -240,7 +240,7 @@ INSTANTIATE_TEST_SUITE_P(
                     .via("stage", same, o)
                     .merge();
               }}),
-    [](const auto& info) { return std::string{info.param.name}; });
+    [](const auto& each) { return std::string{each.param.name}; });
 
 TEST(Pipeline, HandsOnMoreOutputsOfAnItemThanTheNextMailboxHolds) {
   collected<int> out;

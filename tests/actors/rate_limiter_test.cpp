@@ -88,7 +88,7 @@ TEST_F(Limiter, WhoComesLaterDoesNotOvertakeWhoWaits) {
 
 TEST_F(Limiter, WhoIsCancelledTakesNoPermitAndHoldsNobodyUp) {
   const auto began = clock_type::now();
-  const weir::rate_limiter limiter{{.permits = 100, .burst = 1}};
+  const weir::rate_limiter limiter{{.permits = 10, .burst = 1}};
   auto& first = spawn_cancellable(limiter, 1);
   spawn(limiter, 2);
   auto& third = spawn_cancellable(limiter, 3);
@@ -100,7 +100,7 @@ TEST_F(Limiter, WhoIsCancelledTakesNoPermitAndHoldsNobodyUp) {
   io_.run();
   EXPECT_EQ(order_, (std::vector{2, 4}));
   EXPECT_EQ(aborted_, 2);
-  EXPECT_LT(times_.back() - began, 40ms) << "two permits were needed, four would take 40 ms";
+  EXPECT_LT(times_.back() - began, 400ms) << "two permits were needed, four would take 400 ms";
 }
 
 TEST_F(Limiter, APauseHoldsForAllWhoWaitAndWhoCome) {

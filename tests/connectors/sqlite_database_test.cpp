@@ -67,10 +67,14 @@ TEST(SqliteDatabase, MakesFilesForTheirOwnerOnly) {
 
 TEST(SqliteDatabase, TakesTheNameOfAFileForNothingElse) {
   const folder in;
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(in / "");
   for (const auto* name : {":memory:", "file:x?mode=memory"}) {
-    ASSERT_TRUE(database::open(in / name)) << name;
-    EXPECT_TRUE(std::filesystem::exists(in / name)) << name;
+    auto opened = database::open(name);
+    EXPECT_TRUE(opened && opened->execute("CREATE TABLE t(a)")) << name;
+    EXPECT_TRUE(std::filesystem::exists(in / (std::string{name} + "-wal"))) << name;
   }
+  std::filesystem::current_path(before);
 }
 
 TEST(SqliteDatabase, RefusesAForeignFileAndLeavesItAlone) {

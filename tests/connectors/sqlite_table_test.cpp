@@ -75,7 +75,7 @@ TEST(SqliteTable, FiltersARepeatedKeyAndKeepsTheFirst) {
 TEST(SqliteTable, RejectsABadRowAloneWithItsCause) {
   const folder in;
   table to{in};
-  EXPECT_EQ(to.store({{"a", 1}, {"b", 100}, {std::nullopt, 2}, {"c", 3}}, 4),
+  ASSERT_EQ(to.store({{"a", 1}, {"b", 100}, {std::nullopt, 2}, {"c", 3}}, 4),
             "stored rejected:1 rejected:2");
   EXPECT_THAT(to.ids(), ElementsAre("a", "c"));
   const auto& why = to.last->rejected;

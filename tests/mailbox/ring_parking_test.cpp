@@ -1,6 +1,8 @@
 #include <weir/mailbox/ring.hpp>
 
 #include <algorithm>
+#include <functional>
+#include <optional>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -146,6 +148,40 @@ TEST_P(RingParking, WakesAWaitingProducerWhenTheConsumerGoesAway) {
   EXPECT_TRUE(items_.producer_may_go_on());
   items_.cancel();
   EXPECT_EQ(producer_.woken(), 0);
+}
+
+/// Asks, when it is woken, whether there is anything to be woken for.
+class asking_waker final : public weir::waker {
+public:
+  explicit asking_waker(std::function<bool()> may_go_on) : may_go_on_{std::move(may_go_on)} {}
+  void wake() noexcept override { answer = may_go_on_(); }
+  std::optional<bool> answer;
+
+private:
+  std::function<bool()> may_go_on_;
+};
+
+TEST_P(RingParking, WakesOnlyWhenTheChangeCanBeSeen) {
+  asking_waker producer{[&] { return items_.producer_may_go_on(); }};
+  asking_waker consumer{[&] { return items_.consumer_may_go_on(); }};
+  items_.set_producer(&producer);
+  items_.set_consumer(&consumer);
+  items_.announce_consumer_waiting();
+  items_.try_push(1);
+  EXPECT_EQ(consumer.answer, true) << "published";
+  fill();
+  items_.announce_producer_waiting();
+  items_.release(GetParam());
+  EXPECT_EQ(producer.answer, true) << "released";
+  items_.announce_consumer_waiting();
+  items_.announce_producer_waiting();
+  producer.answer.reset();
+  consumer.answer.reset();
+  items_.close();
+  EXPECT_EQ(consumer.answer, true) << "closed";
+  fill();
+  items_.cancel();
+  EXPECT_EQ(producer.answer, true) << "cancelled";
 }
 
 TEST_P(RingParking, NeedsNobodyToWake) {
