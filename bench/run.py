@@ -152,26 +152,24 @@ def events_contest(sample):
 
 def repeat_sample(sample):
     """Repeats the sample's sound events up to EVENTS lines, each with an id of its own."""
-    target = os.path.join(WORK, "events.jsonl")
-    if os.path.exists(target) and os.path.getmtime(target) > os.path.getmtime(sample):
-        return target
     with open(sample, "rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     data = []
     with (gzip.open if packed else open)(sample, "rb") as lines:
         for line in lines:
             try:
-                event = json.loads(line)
+                event = json.loads(line.decode())
                 if isinstance(event["id"], str):
-                    data.append(json.dumps(event["data"], ensure_ascii=False, separators=(",", ":")))
+                    data.append(json.dumps(event["data"], ensure_ascii=False, allow_nan=False,
+                                           separators=(",", ":")).encode())
             except (ValueError, KeyError, TypeError, RecursionError):
                 pass  # the sample has broken lines in it, on purpose
     if not data:
         sys.exit(f"bench: {sample} holds no event")
-    with open(target + ".part", "w", encoding="utf-8", errors="surrogatepass") as out:
+    target = os.path.join(WORK, "events.jsonl")
+    with open(target, "wb") as out:
         for number in range(EVENTS):
-            out.write(f'{{"id":"bench-{number:08}","data":{data[number % len(data)]}}}\n')
-    os.rename(target + ".part", target)
+            out.write(b'{"id":"bench-%08d","data":%b}\n' % (number, data[number % len(data)]))
     return target
 
 

@@ -33,6 +33,7 @@ using clock = std::chrono::steady_clock;
 
 namespace {
 
+constexpr std::size_t read_bytes = 64 * 1024; // as much as Beast reads at a time
 constexpr auto no_throw = asio::as_tuple(asio::use_awaitable);
 
 struct connection {
@@ -61,7 +62,8 @@ public:
 
   /// Returns success when released, operation_aborted when cancelled, timed_out at `deadline`.
   asio::awaitable<error_code> wait(clock::time_point deadline) {
-    place mine{*this, asio::steady_timer{co_await asio::this_coro::executor, deadline}};
+    const auto where = co_await asio::this_coro::executor;
+    place mine{*this, asio::steady_timer{where, deadline}};
     line_.push_back(&mine);
     const auto [ended] = co_await mine.timer.async_wait(no_throw);
     if (mine.released)
@@ -128,6 +130,8 @@ private:
     }
   };
 
+  asio::awaitable<error_code> ask(std::string request, clock::time_point deadline,
+                                  std::optional<parser>& answer);
   asio::awaitable<error_code> take_place(clock::time_point deadline);
   std::unique_ptr<connection> take_kept();
   void keep(std::unique_ptr<connection> one);
@@ -170,11 +174,7 @@ std::size_t client::in_use() const { return pool_->in_use(); }
 std::size_t client::waiting() const { return pool_->waiting(); }
 
 asio::awaitable<result<response>> client::pool::get(std::string target) {
-  const auto self = shared_from_this();
   const auto address = origin_ + base_.path + target;
-  const auto failed = [&](const error_code& why) {
-    return transient("GET " + address + ": " + describe(why));
-  };
   const bool joins = target.empty() || target.starts_with('?') || target.starts_with('/');
   if (!joins || std::ranges::any_of(target, [](char c) { return c <= ' ' || c > '~'; }))
     co_return poison("the target '" + target
@@ -182,39 +182,46 @@ asio::awaitable<result<response>> client::pool::get(std::string target) {
   auto path = base_.path + target;
   if (!path.starts_with('/'))
     path.insert(0, "/");
-  const auto request = "GET " + path + header_;
   const auto deadline =
       options_.timeout.count() > 0 ? clock::now() + options_.timeout : clock::time_point::max();
+  error_code why;
+  try {
+    std::optional<parser> answer;
+    why = co_await ask("GET " + path + header_, deadline, answer);
+    if (!why)
+      co_return response_of(*answer);
+  } catch (const boost::system::system_error&
+               thrown) { // Asio throws what was cancelled between two steps
+    why = thrown.code();
+  }
+  co_return transient("GET " + address + ": " + describe(why));
+}
 
+asio::awaitable<error_code> client::pool::ask(std::string request, clock::time_point deadline,
+                                              std::optional<parser>& answer) {
+  const auto where = co_await asio::this_coro::executor;
   if (const auto error = co_await take_place(deadline))
-    co_return failed(error);
-  lease mine{self};
+    co_return error;
+  lease mine{shared_from_this()};
   mine.held = take_kept();
   for (;;) {
     const bool was_kept = mine.held != nullptr;
     if (!was_kept) {
-      // The body may come in the same reads as the header and is moved on at once.
-      mine.held = std::make_unique<connection>(co_await asio::this_coro::executor,
-                                               options_.header_max + 64 * 1024);
+      mine.held = std::make_unique<connection>(where, options_.header_max + read_bytes);
       if (const auto error = co_await connect(*mine.held, deadline))
-        co_return failed(error);
+        co_return error;
     }
-    auto& stream = mine.held->stream;
-    if (deadline == clock::time_point::max())
-      stream.expires_never();
-    else
-      stream.expires_at(deadline);
-    std::optional<parser> answer;
+    mine.held->stream.expires_at(deadline); // the end of time is never
     bool something_came = false;
     const auto error = co_await exchange(*mine.held, request, answer, something_came);
     if (!error) {
       if (answer->keep_alive() && mine.held->buffer.size() == 0)
         keep(std::move(mine.held));
-      co_return response_of(*answer);
+      co_return error;
     }
     mine.held.reset();
     if (!was_kept || something_came || !is_stale(error))
-      co_return failed(error);
+      co_return error;
     kept_.clear(); // the server was probably started anew: they are stale too
   }
 }

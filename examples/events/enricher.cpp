@@ -30,7 +30,9 @@ struct call {
 
 struct enricher::shared {
   explicit shared(options chosen)
-      : api{{.base_url = chosen.url, .connections_max = chosen.connections_max}},
+      : api{{.base_url = chosen.url,
+             .connections_max = chosen.connections_max,
+             .timeout = chosen.timeout}},
         permits{{.permits = chosen.rate, .burst = chosen.burst}},
         cache{chosen.cache_entries, chosen.cache_lifetime} {}
 

@@ -87,14 +87,14 @@ weir::pipeline pipeline_of(const settings& chosen,
                                              .rate = chosen.rate,
                                              .burst = chosen.burst,
                                              .connections_max = chosen.in_flight,
+                                             .timeout = chosen.timeout,
                                              .cache_entries = chosen.cache_entries,
                                              .cache_lifetime = chosen.cache_lifetime}},
                                    {.mailbox_capacity = chosen.mailbox,
                                     .retry = {.attempts = chosen.attempts,
                                               .delay_min = milliseconds{50},
                                               .delay_max = milliseconds{5000}},
-                                    .in_flight_max = chosen.in_flight,
-                                    .timeout = chosen.timeout});
+                                    .in_flight_max = chosen.in_flight});
   std::move(parsed)
       .batch("batch", {.size_max = chosen.batch_size,
                        .delay_max = chosen.batch_delay,

@@ -12,7 +12,7 @@ void declare(weir::configuration& config, settings& chosen) {
       .range(1, 1'000'000);
   config.option("in-flight", chosen.in_flight, "Events that wait for the API at a time.")
       .range(1, 10'000);
-  config.option("timeout", chosen.timeout, "Time for one event to be enriched.");
+  config.option("timeout", chosen.timeout, "Time for one call to the API.");
   config.option("attempts", chosen.attempts,
                 "Tries to enrich an event before it becomes a dead letter.")
       .range(1, 1'000'000);

@@ -9,7 +9,8 @@
 weir::result<double> parse(const weir::text_event& line) {
   double number = 0;
   const auto* end = line.text.data() + line.text.size();
-  if (std::from_chars(line.text.data(), end, number).ptr != end || line.text.empty())
+  const auto [rest, error] = std::from_chars(line.text.data(), end, number);
+  if (rest != end || error != std::errc{})
     return weir::poison("'" + line.text + "' is not a number");
   return number;
 }

@@ -228,18 +228,20 @@ TEST_F(FailingStage, ThatNeverDrainsIsGivenUp) {
   EXPECT_EQ(r.ledger().acknowledged, out_.size());
 }
 
+/// Its timer throws twice.
+struct ticking {
+  using input = int;
+  using output = int;
+  std::shared_ptr<std::atomic<int>> calls = std::make_shared<std::atomic<int>>(0);
+  void on_start(context& where) { where.wake_at(where.now()); }
+  void on_item(const int& n, emitter<int>& out, context&) { out(n); }
+  void on_timer(emitter<int>&, context&) {
+    if (++*calls < 3)
+      throw 7;
+  }
+};
+
 TEST_F(FailingStage, WhoseTimerThrowsIsRestarted) {
-  struct ticking {
-    using input = int;
-    using output = int;
-    std::shared_ptr<std::atomic<int>> calls = std::make_shared<std::atomic<int>>(0);
-    void on_start(context& where) { where.wake_at(where.now()); }
-    void on_item(const int& n, emitter<int>& out, context&) { out(n); }
-    void on_timer(emitter<int>&, context&) {
-      if (++*calls < 3)
-        throw 7;
-    }
-  };
   auto r = start(ticking{});
   r.finishes();
   EXPECT_EQ(out_.items(), up_to(2000));

@@ -13,7 +13,7 @@ inline look(e) {
 #ifdef EMPTINESS_BEFORE_CLOSED
   if
   :: items(e) > 0 -> ring = e; goto slice
-  :: items(e) == 0
+  :: else
   fi;
   drained[e] = closed[e]
 #else
@@ -64,11 +64,7 @@ resting:
 
 running:
   /* Whichever ring has items. Folded: the producer of one ring doesn't see a look at the other. */
-#ifdef EMPTINESS_BEFORE_CLOSED
-  {
-#else
   folded {
-#endif
     if
     :: atomic { leavers > 0 -> leave_early(the_consumer); goto cancelling }
     :: reads(0) && items(1) > 0 -> ring = 1; goto slice
@@ -114,36 +110,33 @@ slice:
     :: k > 1 -> k-- /* any slice of it */
     :: break
     od;
-    skip;
     atomic { read(ring) };
 #ifdef OUTPUT_BEFORE_COMMIT
     received[ring] = received[ring] + k;
 #endif
 #ifdef RELEASED_BEFORE_COMMIT
-    atomic { release(ring) };
+    atomic { release(ring); on_the_way[ring]-- };
 #endif
     if
     :: atomic { crashes > 0 -> ring = 0; k = 0; die(the_consumer); goto resting }
     :: skip
     fi;
+    /* The commit. */
     atomic {
 #ifndef OUTPUT_BEFORE_COMMIT
       received[ring] = received[ring] + k;
 #endif
-#ifdef RELEASED_AFTER_WAKE
+#if defined(RELEASED_BEFORE_COMMIT) || defined(RELEASED_AFTER_WAKE)
       on_the_way[ring]++
-    }
-  }
-  wake_producer(ring);
-  atomic { release(ring); k = 0; told(ring) }
 #else
-#ifndef RELEASED_BEFORE_COMMIT
       release(ring);
-#endif
       k = 0
+#endif
     }
   }
   wake_producer(ring);
+#ifdef RELEASED_AFTER_WAKE
+  atomic { release(ring); k = 0; told(ring) };
 #endif
   if
   :: atomic { true -> ring = 0; goto running }

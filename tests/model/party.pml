@@ -20,21 +20,25 @@ bool finished[3];
 
 #define parked(p) \
   (asleep[p] && !dead[p] && posted[p] == 0 && on_the_way[p] == 0 && restarting != p)
-#define end_unseen(e) (closed[e] && items(e) == 0 && !drained[e])
 
+#define end_unseen(e) (closed[e] && items(e) == 0 && !drained[e])
 #define producer_lost(e) (parked(e) && (cancelled[e] || credit(e) >= enough))
 #define stage_lost \
   (parked(1) && (cancelled[1] || (items(0) > 0 && credit(1) >= enough) || end_unseen(0)))
-#define reader_lost(e) \
-  (parked(the_consumer) && consumer_of(e) == the_consumer && (items(e) > 0 || end_unseen(e)))
+#define consumer_lost(e) (parked(the_consumer) && (items(e) > 0 || end_unseen(e)))
 
-/* Asked where a turn ends and where a wake-up is no longer on its way: only there can it become false. */
+#define is_out(p) (finished[p] || parked(p))
+#define stuck \
+  (is_out(0) && is_out(1) && is_out(2) && !(finished[0] && finished[1] && finished[2]))
+
+/* Asked where a party stops and where a wake-up is no longer on its way: only there can it become false. */
 inline no_lost_wake_up() {
 #ifdef CHAIN
-  assert(!producer_lost(0) && !stage_lost && !reader_lost(1))
+  assert(!producer_lost(0) && !stage_lost && !consumer_lost(1));
 #else
-  assert(!producer_lost(0) && !producer_lost(1) && !reader_lost(0) && !reader_lost(1))
+  assert(!producer_lost(0) && !producer_lost(1) && !consumer_lost(0) && !consumer_lost(1));
 #endif
+  assert(!stuck)
 }
 
 /* To the present incarnation; if that is dead, so is the message. More than one can wait only when wake-ups
@@ -148,6 +152,7 @@ end:
 /* The books: nothing is lost and nothing is doubled. */
 inline finish(p) {
   finished[p] = true;
+  no_lost_wake_up();
   if
   :: finished[0] && finished[1] && finished[2] ->
 #ifdef CHAIN

@@ -36,30 +36,23 @@ running:
     :: k > 1 -> k-- /* any slice there is credit for */
     :: break
     od;
-    skip;
-#ifndef PUBLISHED_BEFORE_WRITTEN
-    atomic { write(e, published[e], published[e] + j + 1) };
-#endif
+    atomic { write(e, published[e] + j + 1) };
     if
     :: atomic { crashes > 0 -> roll_back(e); die(e); goto resting }
     :: skip
     fi
   }
 
+  /* The commit. */
 #ifdef PUBLISHED_AFTER_WAKE
   atomic { on_the_way[consumer_of(e)]++ };
   wake_consumer(e);
   atomic { publish(e); k = 0; told(consumer_of(e)) };
 #else
-#ifdef PUBLISHED_BEFORE_WRITTEN
-  atomic { publish(e) };
-  atomic { write(e, published[e] - k, published[e] - k + j + 1); k = 0 };
-#else
   atomic { publish(e); k = 0 };
-#endif
 #ifdef CRASH_BETWEEN_PUBLISH_AND_WAKE
   if
-  :: atomic { crashes > 0 -> die(e); on_the_way[consumer_of(e)]--; goto resting }
+  :: atomic { crashes > 0 -> on_the_way[consumer_of(e)]--; die(e); goto resting }
   :: skip
   fi;
 #endif

@@ -37,11 +37,11 @@ byte held[2] = 2;        /* by its two sides; the last to let go destroys it */
 
 /* The loops below are over private slots, k of them, and use the caller's j. */
 
-inline write(e, first, value) {
+inline write(e, value) {
   do
   :: j < k ->
-     assert(at(e, first + j) == 0); /* no overrun */
-     at(e, first + j) = value;
+     assert(at(e, published[e] + j) == 0); /* no overrun */
+     at(e, published[e] + j) = value;
      j++
   :: else -> break
   od;
@@ -49,10 +49,14 @@ inline write(e, first, value) {
 }
 
 inline roll_back(e) {
+#ifdef NOTHING_ROLLED_BACK
+  k = 0
+#else
   do
   :: k > 0 -> k--; at(e, published[e] + k) = 0
   :: else -> break
   od
+#endif
 }
 
 /* Each is the item after the last one, and whole. */

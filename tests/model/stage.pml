@@ -40,8 +40,7 @@ running:
     :: k > 1 -> k--
     :: break
     od;
-    skip;
-    atomic { write(1, published[1], at(0, released[0] + j)) };
+    atomic { write(1, at(0, released[0] + j)) };
     if
     :: atomic { crashes > 0 -> roll_back(1); die(1); goto resting }
     :: skip

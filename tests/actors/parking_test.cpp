@@ -1,0 +1,210 @@
+#include "probes.hpp"
+
+#include <functional>
+#include <string>
+
+#include <gmock/gmock.h>
+
+namespace {
+
+using namespace probes;
+using state = weir::running_pipeline::state;
+using weir::dead_letter;
+using weir::result;
+
+/// A store whose `put` is written in the test.
+struct scripted_store final : weir::dead_letter_store {
+  std::function<result<void>(std::span<const dead_letter>)> puts;
+  std::function<result<void>()> opens = [] { return result<void>{}; };
+
+  result<void> open() override { return opens(); }
+  result<void> put(std::span<const dead_letter> letters) override { return puts(letters); }
+};
+
+/// Every item becomes a dead letter.
+result<void> refuse(const int&) { return weir::poison("refused"); }
+
+/// What happens between a stage that has something to park and the store that shall keep it.
+class Parking : public testing::Test {
+protected:
+  /// `count` items that all must be parked, in mailboxes of ten.
+  template <class Store>
+  weir::pipeline refusing(std::size_t count, Store store) {
+    weir::pipeline p{"parking", restarting()};
+    p.from("numbers", numbers(count)).to("sink", refuse, {.mailbox_capacity = 10});
+    p.dead_letters_to(std::move(store));
+    return p;
+  }
+  static std::shared_ptr<weir::dead_letter_store>
+  store(std::function<result<void>(std::span<const dead_letter>)> puts) {
+    auto made = std::make_shared<scripted_store>();
+    made->puts = std::move(puts);
+    return made;
+  }
+  static bool full(running& r) { return !r->snapshot().dead_letters_trouble.empty(); }
+
+  collected<std::string> stored_;
+};
+
+TEST_F(Parking, AFullStoreBlocksTheStageAndNothingIsDropped) {
+  weir::dead_letters::memory letters{300};
+  running r{refusing(1000, letters)};
+  // Room for 300 in the store, for 256 on the way, and for what the worker has in hand.
+  EXPECT_TRUE(eventually([&] {
+    return full(r) && r->snapshot().dead_letters_waiting == weir::dead_letter_actor::capacity;
+  }));
+  EXPECT_EQ(r->snapshot().dead_letters_trouble,
+            "the dead letters in memory are full (capacity 300)");
+  EXPECT_LE(r.ledger().admitted, 300U + 256U + 10U + 10U);
+  EXPECT_EQ(r.ledger().dead_lettered, letters.letters().size());
+  EXPECT_TRUE(r.ledger().balanced());
+
+  std::size_t cleared = 0;
+  EXPECT_TRUE(eventually([&] {
+    if (full(r)) {
+      cleared += letters.letters().size();
+      letters.clear();
+    }
+    return r.ledger().dead_lettered == 1000;
+  }));
+  r.finishes();
+  EXPECT_LE(cleared + letters.letters().size(), 1000U);
+}
+
+TEST_F(Parking, AStoreThatIsFullIsFilledToItsBrim) {
+  weir::dead_letters::memory letters{3};
+  running r{refusing(10, letters)};
+  EXPECT_TRUE(eventually([&] { return full(r) && letters.letters().size() == 3; }));
+  r->abort();
+  r.ended();
+}
+
+TEST_F(Parking, AStoreSmallerThanWhatWaitsIsFilledAgainWheneverItIsCleared) {
+  weir::dead_letters::memory letters{2};
+  running r{refusing(7, letters)};
+  std::vector<std::string> seen;
+  EXPECT_TRUE(eventually([&] {
+    if (full(r)) {
+      for (const auto& one : letters.letters())
+        seen.push_back(one.payload);
+      letters.clear();
+    }
+    return r.ledger().dead_lettered == 7;
+  }));
+  r.finishes();
+  for (const auto& one : letters.letters())
+    seen.push_back(one.payload);
+  EXPECT_EQ(seen, (std::vector<std::string>{"0", "1", "2", "3", "4", "5", "6"}));
+}
+
+TEST_F(Parking, AStoreThatFailsForAWhileIsAskedAgain) {
+  int calls = 0;
+  running r{refusing(5, store([&](auto letters) -> result<void> {
+                       ++calls;
+                       if (calls == 1)
+                         return weir::transient("disk full");
+                       if (calls == 2)
+                         throw std::runtime_error{"disk gone"};
+                       for (const auto& one : letters)
+                         stored_.add(one.payload);
+                       return {};
+                     }))};
+  EXPECT_TRUE(eventually([&] { return full(r); }));
+  EXPECT_EQ(r.ledger().dead_lettered, 0U) << "settled only once stored";
+  r.finishes();
+  EXPECT_EQ(stored_.items(), (std::vector<std::string>{"0", "1", "2", "3", "4"}));
+  EXPECT_EQ(r.ledger().dead_lettered, 5U);
+  EXPECT_EQ(r->snapshot().dead_letters_trouble, "") << "forgotten once it works";
+}
+
+TEST_F(Parking, EveryThrownThingIsSurvivedByTheDeadLetterActor) {
+  int calls = 0;
+  running r{refusing(1, store([&](auto letters) -> result<void> {
+                       if (++calls == 1)
+                         throw 42;
+                       if (calls == 2)
+                         throw std::bad_alloc{};
+                       stored_.add(letters.front().payload);
+                       return {};
+                     }))};
+  r.finishes();
+  EXPECT_EQ(stored_.size(), 1U);
+}
+
+TEST_F(Parking, TheEndWaitsForTheStore) {
+  gate held;
+  running r{refusing(3, store([&](auto) -> result<void> {
+                       held.pass();
+                       return {};
+                     }))};
+  EXPECT_TRUE(held.wait_for(1));
+  EXPECT_EQ(r->wait_until(std::chrono::steady_clock::now()), std::nullopt);
+  EXPECT_EQ(r.ledger().in_flight, 3U);
+  held.open();
+  r.finishes();
+}
+
+result<void> never(std::span<const dead_letter>) { return weir::transient("no disk at all"); }
+
+TEST_F(Parking, AStoreThatNeverWorksDoesNotHoldUpAnAbort) {
+  running r{refusing(1000, store(never))};
+  EXPECT_TRUE(eventually([&] { return full(r); }));
+  r->abort();
+  EXPECT_EQ(r.ended(), state::failed);
+  EXPECT_EQ(r.ledger().settled(), 0U);
+}
+
+TEST_F(Parking, AStoreThatNeverWorksDoesNotHoldUpAnAbortAfterTheEndOfTheStream) {
+  // All workers are done; only the letters are still on their way.
+  running r{refusing(3, store(never))};
+  EXPECT_TRUE(eventually([&] {
+    return full(r) && r->snapshot().dead_letters_waiting == 3 && r.stage("sink").idle > 0;
+  }));
+  EXPECT_EQ(r->wait_until(std::chrono::steady_clock::now() + 20ms), std::nullopt);
+  r->abort();
+  EXPECT_EQ(r.ended(), state::failed);
+  EXPECT_EQ(r.ledger().in_flight, 3U);
+}
+
+TEST_F(Parking, AStoreThatNeverWorksDoesNotHoldUpTheDestructor) {
+  for (std::size_t count : {3U, 1000U}) {
+    running r{refusing(count, store(never))};
+    EXPECT_TRUE(eventually([&] { return full(r); }));
+  }
+}
+
+TEST_F(Parking, AStoreThatCantBeOpenedKeepsThePipelineFromStarting) {
+  for (const bool throws : {false, true}) {
+    auto closed = std::make_shared<scripted_store>();
+    closed->opens = [throws]() -> result<void> {
+      if (throws)
+        throw std::runtime_error{"permission denied"};
+      return weir::fatal("permission denied");
+    };
+    weir::runtime node;
+    weir::running_pipeline r{refusing(3, std::shared_ptr<weir::dead_letter_store>{closed}), node};
+    const auto started = r.start();
+    ASSERT_FALSE(started);
+    EXPECT_EQ(started.error().message(), "the dead letters can't be kept ← permission denied");
+  }
+}
+
+TEST_F(Parking, StoresNothingTwiceAndInOrder) {
+  // Letters are offered again only if the store refused all of them.
+  std::vector<std::string> attempts;
+  int calls = 0;
+  running r{refusing(300, store([&](auto letters) -> result<void> {
+                       if (++calls % 2 == 1 && calls < 6)
+                         return weir::transient("busy");
+                       for (const auto& one : letters)
+                         attempts.push_back(one.payload);
+                       return {};
+                     }))};
+  r.finishes();
+  std::vector<std::string> expected;
+  for (auto n : up_to(300))
+    expected.push_back(std::to_string(n));
+  EXPECT_EQ(attempts, expected);
+}
+
+} // namespace

@@ -1,0 +1,525 @@
+#include "../actors/probes.hpp"
+#include "loopback.hpp"
+
+#include <weir/actors/awaitable.hpp>
+#include <weir/connectors/http_client.hpp>
+#include <weir/connectors/http_retry_after.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <gmock/gmock.h>
+
+using namespace std::chrono_literals;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::StartsWith;
+using weir::failure_kind;
+namespace asio = boost::asio;
+namespace http = weir::http;
+
+namespace {
+
+std::string answer(std::string_view body, std::string_view headers = "") {
+  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n"
+         + std::string{headers} + "\r\n" + std::string{body};
+}
+
+/// Answers every request of a connection with its target.
+void echo(loopback::peer& with, int) {
+  for (;;) {
+    const auto request = with.read_header();
+    if (!request.ends_with("\r\n\r\n"))
+      return;
+    with.send(answer(request.substr(4, request.find(' ', 4) - 4)));
+  }
+}
+
+class Client : public testing::Test {
+protected:
+  /// One request on its way.
+  struct question {
+    std::optional<weir::result<http::response>> answer;
+    asio::cancellation_signal cancellation;
+
+    void cancel() { cancellation.emit(asio::cancellation_type::terminal); }
+    std::string text() const {
+      if (!answer)
+        return "no answer";
+      return *answer
+                 ? std::to_string((*answer)->status) + " " + (*answer)->body
+                 : std::string{to_string(answer->error().kind)} + ": " + answer->error().message();
+    }
+  };
+
+  std::shared_ptr<question> begin(const http::client& client, std::string target) {
+    auto made = std::make_shared<question>();
+    asio::co_spawn(
+        io_,
+        [](http::client from, std::string what,
+           std::shared_ptr<question> into) -> asio::awaitable<void> {
+          into->answer = co_await from.get(what);
+        }(client, std::move(target), made),
+        asio::bind_cancellation_slot(made->cancellation.slot(), [](std::exception_ptr thrown) {
+          EXPECT_FALSE(thrown) << "a request does not throw";
+        }));
+    return made;
+  }
+  /// Runs the context until something is so.
+  template <class Fact>
+  bool run_until(Fact fact) {
+    const auto deadline = std::chrono::steady_clock::now() + probes::patience;
+    while (!fact() && std::chrono::steady_clock::now() < deadline) {
+      io_.restart();
+      io_.run_one_for(1ms);
+    }
+    return fact();
+  }
+  std::string finish(const std::shared_ptr<question>& one) {
+    run_until([&] { return one->answer.has_value(); });
+    return one->text();
+  }
+  std::string get(const http::client& client, std::string target) {
+    return finish(begin(client, std::move(target)));
+  }
+
+  asio::io_context io_{1};
+};
+
+} // namespace
+
+// --- requests and answers ------------------------------------------------------------------------
+
+TEST_F(Client, AsksForTheTargetBehindTheBaseUrl) {
+  std::string seen;
+  const loopback::server server{[&](loopback::peer& with, int) {
+    seen = with.read_header();
+    with.send(answer("{}", "Content-Type: application/json\r\n"));
+  }};
+  const http::client client{{.base_url = server.url() + "/v1/lookup"}};
+  const auto one = begin(client, "?key=a%20b");
+  EXPECT_EQ(finish(one), "200 {}");
+  EXPECT_EQ((*one->answer)->content_type, "application/json");
+  EXPECT_THAT(seen, StartsWith("GET /v1/lookup?key=a%20b HTTP/1.1\r\nHost: 127.0.0.1:"
+                               + std::to_string(server.port()) + "\r\n"));
+}
+
+TEST_F(Client, JoinsTargetsToBaseUrls) {
+  const loopback::server server{echo};
+  for (const auto& [base, target, expected] : {std::tuple{"", "", "/"},
+                                               {"/", "", "/"},
+                                               {"", "?a=1", "/?a=1"},
+                                               {"/", "/b", "/b"},
+                                               {"/a", "/b", "/a/b"},
+                                               {"/a", "", "/a"},
+                                               {"/a/", "?c", "/a/?c"}})
+    EXPECT_EQ(get(http::client{{.base_url = server.url() + base}}, target),
+              "200 " + std::string{expected});
+}
+
+TEST_F(Client, EveryStatusIsAnAnswer) {
+  const loopback::server server{[](loopback::peer& with, int connection) {
+    with.read_header();
+    with.send(
+        connection == 0
+            ? "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\nRetry-After: 7\r\n\r\nbusy"
+            : "HTTP/1.1 204 No Content\r\n\r\n");
+    with.close();
+  }};
+  const http::client client{{.base_url = server.url()}};
+  const auto busy = begin(client, "/");
+  EXPECT_EQ(finish(busy), "503 busy");
+  EXPECT_EQ((*busy->answer)->retry_after, 7s);
+  const auto nothing = begin(client, "/");
+  EXPECT_EQ(finish(nothing), "204 ");
+  EXPECT_EQ((*nothing->answer)->retry_after, std::nullopt);
+}
+
+TEST_F(Client, ReadsBodiesOfEveryForm) {
+  const loopback::server server{[](loopback::peer& with, int connection) {
+    with.read_header();
+    with.send(connection == 0   ? "HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+                                  "chunked\r\n\r\n5\r\nhello\r\n1;x=y\r\n!\r\n0\r\n\r\n"
+              : connection == 1 ? "HTTP/1.1 200 OK\r\n\r\nto the end"
+              : connection == 2
+                  ? "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+                  : "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nold");
+    with.close();
+  }};
+  const http::client client{{.base_url = server.url()}};
+  for (const std::string expected : {"hello!", "to the end", "ok", "old"})
+    EXPECT_EQ(get(client, "/"), "200 " + expected);
+}
+
+TEST_F(Client, RefusesTargetsThatCouldSayMoreThanATarget) {
+  const http::client client{{.base_url = "http://127.0.0.1:9"}};
+  for (const std::string bad : {"/a b", "/a\r\nHost: evil", "/\x01", "/ü", "key=1"})
+    EXPECT_EQ(get(client, bad),
+              "poison: the target '" + bad + "' must begin with '/' or '?' and be percent-encoded");
+}
+
+TEST_F(Client, RefusesOptionsThatCantWork) {
+  EXPECT_THROW(http::client{{.base_url = "https://example.org"}}, std::invalid_argument);
+  EXPECT_THROW((http::client{{.base_url = "http://example.org", .connections_max = 0}}),
+               std::invalid_argument);
+}
+
+// --- connections ---------------------------------------------------------------------------------
+
+TEST_F(Client, KeepsItsConnection) {
+  const loopback::server server{echo};
+  const http::client client{{.base_url = server.url()}};
+  for (const std::string target : {"/1", "/2", "/3"})
+    EXPECT_EQ(get(client, target), "200 " + target);
+  EXPECT_EQ(server.accepted(), 1);
+}
+
+TEST_F(Client, ResolvesNames) {
+  const loopback::server server{echo};
+  const http::client client{{.base_url = "http://localhost:" + std::to_string(server.port())}};
+  const auto first = begin(client, "/1");
+  const auto second = begin(client, "/2"); // waits for the same look-up
+  EXPECT_EQ(finish(first), "200 /1");
+  EXPECT_EQ(finish(second), "200 /2");
+}
+
+TEST_F(Client, DoesNotUseAConnectionAgainThatIsToBeClosed) {
+  const loopback::server server{[](loopback::peer& with, int) {
+    with.read_header();
+    with.send(answer("once", "Connection: close\r\n"));
+    EXPECT_TRUE(with.sees_the_end());
+  }};
+  const http::client client{{.base_url = server.url()}};
+  EXPECT_EQ(get(client, "/"), "200 once");
+  EXPECT_EQ(get(client, "/"), "200 once");
+  EXPECT_EQ(server.accepted(), 2);
+}
+
+TEST_F(Client, DoesNotUseAConnectionAgainThatSaidMoreThanItWasAsked) {
+  const loopback::server server{[](loopback::peer& with, int) {
+    with.read_header();
+    with.send(answer("mine") + answer("not mine"));
+    EXPECT_TRUE(with.sees_the_end());
+  }};
+  const http::client client{{.base_url = server.url()}};
+  EXPECT_EQ(get(client, "/"), "200 mine");
+  EXPECT_EQ(get(client, "/"), "200 mine");
+}
+
+TEST_F(Client, DoesNotUseAConnectionAgainThatWasIdleForTooLong) {
+  const loopback::server server{echo};
+  const http::client client{{.base_url = server.url(), .idle_max = 0ms}};
+  EXPECT_EQ(get(client, "/1"), "200 /1");
+  EXPECT_EQ(get(client, "/2"), "200 /2");
+  EXPECT_EQ(server.accepted(), 2);
+}
+
+/// Between two requests the server closes, or resets, what the client has kept.
+TEST_F(Client, AStaleConnectionIsReplacedOnce) {
+  for (const bool reset : {false, true}) {
+    std::atomic<bool> closed{false};
+    const loopback::server server{[&](loopback::peer& with, int connection) {
+      if (connection > 0)
+        return echo(with, connection);
+      with.read_header();
+      with.send(answer("first"));
+      if (reset)
+        with.read_header(); // it takes the second request, and says nothing
+      reset ? with.reset() : with.close();
+      closed = true;
+    }};
+    const http::client client{{.base_url = server.url()}};
+    EXPECT_EQ(get(client, "/1"), "200 first");
+    ASSERT_TRUE(reset || probes::eventually([&] { return closed.load(); }));
+    EXPECT_EQ(get(client, "/2"), "200 /2");
+    EXPECT_EQ(server.accepted(), 2);
+  }
+}
+
+TEST_F(Client, ANewConnectionThatIsClosedIsNotTriedAgain) {
+  const loopback::server server{[](loopback::peer& with, int) {
+    with.read_header();
+    with.close();
+  }};
+  const http::client client{{.base_url = server.url()}};
+  EXPECT_EQ(get(client, "/a"),
+            "transient: GET " + server.url() + "/a: the connection was closed without an answer");
+  EXPECT_EQ(server.accepted(), 1);
+}
+
+TEST_F(Client, ARequestIsNotRepeatedOnceAByteOfTheAnswerCame) {
+  const loopback::server server{[](loopback::peer& with, int) {
+    with.read_header();
+    with.send(answer("first"));
+    with.read_header();
+    with.send("H");
+    with.close();
+  }};
+  const http::client client{{.base_url = server.url()}};
+  EXPECT_EQ(get(client, "/"), "200 first");
+  EXPECT_THAT(get(client, "/"), HasSubstr("the connection was closed"));
+  EXPECT_EQ(server.accepted(), 1);
+}
+
+TEST_F(Client, OpensNoMoreConnectionsThanAllowedAndServesInTheOrderOfArrival) {
+  std::mutex lock;
+  std::vector<std::string> order;
+  probes::gate gate;
+  const loopback::server server{[&](loopback::peer& with, int) {
+    for (;;) {
+      const auto request = with.read_header();
+      if (!request.ends_with("\r\n\r\n"))
+        return;
+      {
+        const std::lock_guard guard{lock};
+        order.push_back(request.substr(4, 2));
+      }
+      gate.pass();
+      with.send(answer("ok"));
+    }
+  }};
+  const http::client client{{.base_url = server.url(), .connections_max = 1}};
+  std::vector<std::shared_ptr<question>> all;
+  for (int k = 0; k < 5; ++k)
+    all.push_back(begin(client, "/" + std::to_string(k)));
+  EXPECT_TRUE(run_until([&] { return client.waiting() == 4; }));
+  EXPECT_EQ(client.in_use(), 1U);
+  gate.open();
+  for (const auto& one : all)
+    EXPECT_EQ(finish(one), "200 ok");
+  EXPECT_EQ(order, (std::vector<std::string>{"/0", "/1", "/2", "/3", "/4"}));
+  EXPECT_EQ(server.accepted(), 1);
+  EXPECT_EQ(client.in_use(), 0U);
+}
+
+// --- what goes wrong -----------------------------------------------------------------------------
+
+TEST_F(Client, AConnectionThatIsRefusedSaysSo) {
+  std::string url;
+  { url = loopback::server{echo}.url(); } // nobody listens there any more
+  EXPECT_EQ(get(http::client{{.base_url = url}}, "/x"),
+            "transient: GET " + url + "/x: Connection refused");
+}
+
+TEST_F(Client, BrokenAnswersAreTransientFailuresThatSayHow) {
+  const std::pair<std::string, std::string> broken[] = {
+      {"\x16\x03\x01 this is TLS, or what?\r\n\r\n", "the answer is no HTTP: bad version"},
+      {"HTTP/1.1 2x0 OK\r\n\r\n", "the answer is no HTTP: bad status"},
+      {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
+       "the connection was closed in the middle of the answer"},
+      {"HTTP/1.1 200 OK\r\nContent-Le", "the connection was closed in the middle of the answer"},
+      {"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n", "the answer is longer than 1000 bytes"},
+      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFF\r\n",
+       "the answer is longer than 1000 bytes"},
+      {"HTTP/1.1 200 OK\r\nX: " + std::string(10'000, 'x') + "\r\n\r\n",
+       "the header of the answer is longer than 5000 bytes"},
+      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+       "the answer is no HTTP: bad chunk"},
+  };
+  const loopback::server server{[&](loopback::peer& with, int connection) {
+    with.read_header();
+    with.send(broken[connection].first);
+    with.close();
+  }};
+  const http::client client{{.base_url = server.url(), .body_max = 1000, .header_max = 5000}};
+  for (const auto& [bytes, why] : broken)
+    EXPECT_EQ(get(client, "/"), "transient: GET " + server.url() + "/: " + why);
+}
+
+TEST_F(Client, AResetInTheMiddleOfTheBodyIsATransientFailure) {
+  probes::gate gate;
+  const loopback::server server{[&](loopback::peer& with, int) {
+    with.read_header();
+    with.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+    gate.pass();
+    with.reset();
+  }};
+  const http::client client{{.base_url = server.url()}};
+  const auto one = begin(client, "/");
+  gate.open();
+  EXPECT_THAT(finish(one), StartsWith("transient: GET " + server.url() + "/: "));
+}
+
+TEST_F(Client, ARequestThatTakesTooLongIsGivenUpWithItsConnection) {
+  std::atomic<int> ended{0};
+  const loopback::server server{[&](loopback::peer& with, int connection) {
+    with.read_header();
+    if (connection == 1) // slow is no better than silent
+      with.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+    ended += with.sees_the_end();
+  }};
+  const http::client client{{.base_url = server.url(), .timeout = 30ms}};
+  for (int k = 1; k <= 2; ++k) {
+    EXPECT_EQ(get(client, "/"), "transient: GET " + server.url() + "/: timed out");
+    EXPECT_TRUE(probes::eventually([&] { return ended == k; }));
+    EXPECT_EQ(client.in_use(), 0U);
+  }
+}
+
+TEST_F(Client, TheTimeCountsWhileWaitingForAConnectionToo) {
+  const loopback::server server{[](loopback::peer& with, int) {
+    with.read_header();
+    with.sees_the_end();
+  }};
+  const http::client client{{.base_url = server.url(), .connections_max = 1, .timeout = 50ms}};
+  const auto first = begin(client, "/1");
+  const auto second = begin(client, "/2");
+  EXPECT_THAT(finish(first), EndsWith("/1: timed out"));
+  EXPECT_THAT(finish(second), EndsWith("/2: timed out"));
+  EXPECT_EQ(client.waiting(), 0U);
+  EXPECT_EQ(client.in_use(), 0U);
+}
+
+TEST_F(Client, ACancelledRequestClosesItsConnectionAndGivesItsPlaceToTheNext) {
+  std::atomic<int> silent{0};
+  std::atomic<int> ended{0};
+  const loopback::server server{[&](loopback::peer& with, int connection) {
+    if (connection > 0)
+      return echo(with, connection);
+    with.read_header();
+    ++silent;
+    ended += with.sees_the_end();
+  }};
+  const http::client client{{.base_url = server.url(), .connections_max = 1}};
+  const auto first = begin(client, "/1");
+  const auto second = begin(client, "/2");
+  const auto third = begin(client, "/3");
+  EXPECT_TRUE(run_until([&] { return silent == 1 && client.waiting() == 2; }));
+  second->cancel();
+  EXPECT_THAT(finish(second), EndsWith("/2: cancelled"));
+  EXPECT_EQ(client.waiting(), 1U);
+  first->cancel();
+  EXPECT_EQ(finish(first), "transient: GET " + server.url() + "/1: cancelled");
+  EXPECT_EQ(finish(third), "200 /3");
+  EXPECT_TRUE(probes::eventually([&] { return ended == 1; }));
+  EXPECT_EQ(client.in_use(), 0U);
+}
+
+TEST_F(Client, CancellingAtAnyMomentLosesNoConnection) {
+  const loopback::server server{echo};
+  const http::client client{{.base_url = server.url(), .connections_max = 2}};
+  for (std::size_t steps = 0; steps < 40; ++steps) {
+    std::vector<std::shared_ptr<question>> all;
+    for (int k = 0; k < 4; ++k)
+      all.push_back(begin(client, "/" + std::to_string(k)));
+    io_.restart();
+    for (std::size_t k = 0; k < steps; ++k)
+      io_.poll_one();
+    for (std::size_t k = 0; k < all.size(); k += 2)
+      all[k]->cancel();
+    for (std::size_t k = 0; k < all.size(); ++k) {
+      const auto text = finish(all[k]);
+      EXPECT_TRUE(text == "200 /" + std::to_string(k)
+                  || (k % 2 == 0 && text.ends_with("cancelled")))
+          << text;
+    }
+    ASSERT_EQ(client.in_use(), 0U) << steps;
+    ASSERT_EQ(client.waiting(), 0U) << steps;
+  }
+}
+
+/// In a stage: what hangs is cancelled by the stage's timeout and becomes a dead letter, the rest goes on.
+TEST_F(Client, ServesAStageWhoseTimeoutCancelsIt) {
+  const loopback::server server{[](loopback::peer& with, int) {
+    for (;;) {
+      const auto request = with.read_header();
+      if (!request.ends_with("\r\n\r\n") || request.starts_with("GET /7 "))
+        return void(with.sees_the_end());
+      with.send(answer(request.substr(5, request.find(' ', 5) - 5)));
+    }
+  }};
+  const http::client client{{.base_url = server.url(), .connections_max = 4}};
+  weir::dead_letters::memory dead;
+  probes::collected<std::string> kept;
+  weir::pipeline made{"lookups"};
+  made.from("numbers", probes::numbers(100))
+      .via("ask",
+           [client](const int& n) -> asio::awaitable<weir::result<std::string>> {
+             auto answer = co_await client.get("/" + std::to_string(n));
+             if (!answer)
+               co_return std::move(answer.error());
+             co_return std::move(answer->body);
+           },
+           {.retry = probes::at_once(1), .in_flight_max = 8, .timeout = 500ms})
+      .to("keep", kept.sink());
+  made.dead_letters_to(dead);
+  probes::run(std::move(made));
+  std::vector<std::string> expected;
+  for (int n = 0; n < 100; ++n)
+    if (n != 7)
+      expected.push_back(std::to_string(n));
+  EXPECT_EQ(kept.items(), expected);
+  ASSERT_EQ(dead.letters().size(), 1U);
+  EXPECT_EQ(dead.letters()[0].payload, "7");
+  EXPECT_THAT(dead.letters()[0].why.message(), HasSubstr("timed out"));
+}
+
+// --- texts ---------------------------------------------------------------------------------------
+
+TEST(Url, IsReadOrRefusedWithWhatWasExpected) {
+  const auto read = [](std::string_view text) {
+    const auto parsed = http::parse_url(text);
+    return parsed ? parsed->host + "|" + std::to_string(parsed->port) + "|" + parsed->path + "|"
+                        + parsed->authority()
+                  : parsed.error().message();
+  };
+  EXPECT_EQ(read("http://example.org"), "example.org|80||example.org");
+  EXPECT_EQ(read("http://example.org:8080/v1/lookup"),
+            "example.org|8080|/v1/lookup|example.org:8080");
+  EXPECT_EQ(read("http://127.0.0.1:1/"), "127.0.0.1|1||127.0.0.1:1");
+  EXPECT_EQ(read("http://[::1]:8080/a"), "::1|8080|/a|[::1]:8080");
+  const auto no_url = [](const std::string& text, const std::string& why) {
+    return "the URL '" + text + "' is no http://host[:port][/path]: " + why;
+  };
+  for (const auto& [text, why] : std::vector<std::pair<std::string, std::string>>{
+           {"https://example.org", "https is not supported in this version"},
+           {"example.org", "it does not begin with http://"},
+           {"", "it does not begin with http://"},
+           {"http://", "the host is neither a name nor an address"},
+           {"http://:80", "the host is neither a name nor an address"},
+           {"http://a b", "the host is neither a name nor an address"},
+           {"http://a\r\nb", "the host is neither a name nor an address"},
+           {"http://me:secret@example.org", "user and password are not supported"},
+           {"http://[::1", "']' is missing"},
+           {"http://[evil]", "between the brackets is no IPv6 address"},
+           {"http://[::1]8", "the port is no number from 1 to 65535"},
+           {"http://a:", "the port is no number from 1 to 65535"},
+           {"http://a:0", "the port is no number from 1 to 65535"},
+           {"http://a:65536", "the port is no number from 1 to 65535"},
+           {"http://a:80x", "the port is no number from 1 to 65535"},
+           {"http://a/b?c", "there is a query or a fragment in it"},
+           {"http://a?c", "there is a query or a fragment in it"},
+           {"http://a/b c", "there is a character in it that must be percent-encoded"}})
+    EXPECT_EQ(read(text), no_url(text, why));
+}
+
+TEST(Encode, LeavesNothingThatMeansSomethingInAUrl) {
+  EXPECT_EQ(http::encode("azAZ09-._~"), "azAZ09-._~");
+  EXPECT_EQ(http::encode("a b&c=d/e?f#g%h+"), "a%20b%26c%3Dd%2Fe%3Ff%23g%25h%2B");
+  EXPECT_EQ(http::encode("\r\nHost: evil"), "%0D%0AHost%3A%20evil");
+  EXPECT_EQ(http::encode("ü"), "%C3%BC");
+  EXPECT_EQ(http::encode(std::string_view{"\0", 1}), "%00");
+}
+
+TEST(RetryAfter, IsSecondsOrADate) {
+  // Sun, 06 Nov 1994 08:49:37 GMT
+  const std::chrono::system_clock::time_point now{784'111'777s};
+  EXPECT_EQ(http::retry_after("0", now), 0ms);
+  EXPECT_EQ(http::retry_after("120", now), 2min);
+  EXPECT_EQ(http::retry_after("Sun, 06 Nov 1994 08:49:47 GMT", now), 10s);
+  EXPECT_EQ(http::retry_after("Sun, 06 Nov 1994 08:49:38 GMT", now + 1ms), 999ms);
+  EXPECT_EQ(http::retry_after("Sat, 05 Nov 1994 08:49:47 GMT", now), 0ms) << "it has passed";
+  EXPECT_EQ(http::retry_after("99999999999999999999999", now), 24h) << "nobody means that";
+  EXPECT_EQ(http::retry_after("Sun, 06 Nov 9999 08:49:37 GMT", now), 24h);
+  for (const auto* const neither :
+       {"", "-1", "1.5", " 1", "soon", "Sun, 06 Nov 1994 08:49:37", "Sun, 31 Feb 1994 08:49:37 GMT",
+        "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT",
+        "Sun, 06-Nov-1994 08:49:37 GMT"})
+    EXPECT_EQ(http::retry_after(neither, now), std::nullopt) << neither;
+}

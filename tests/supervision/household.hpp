@@ -1,0 +1,80 @@
+#pragma once
+
+#include <weir/supervision/blame.hpp>
+#include <weir/supervision/supervisor.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// A supervisor with the children a, b, c … and a clock of its own. What it wants done comes as text: "stop c,
+/// stop b", "start a", "escalate b"; nothing is "".
+class household {
+public:
+  household(weir::supervision_options options, std::vector<weir::restart> children)
+      : decides_{options, named(std::move(children))} {}
+
+  std::string exits(char child, weir::exit_reason reason, std::uint32_t charge = 1) {
+    return text(decides_.exited(index(child), reason, charge,
+                                weir::fatal("it broke").within(std::string{"stage "} + child), now_,
+                                0.5));
+  }
+  std::string fails(char child, std::uint32_t charge = 1) {
+    return exits(child, weir::exit_reason::failed, charge);
+  }
+  /// It fails with that item in hand, and is charged as `whose` finds.
+  // Not inlined: gcc 12 then takes an empty optional for an uninitialised one (-Wmaybe-uninitialized).
+  [[gnu::noinline]] std::string fails(char child, weir::blame& whose, std::uint64_t item) {
+    return fails(child, whose.failed(item));
+  }
+  std::string stopped(char child) { return text(decides_.stopped(index(child), now_)); }
+  void ended(char child) { decides_.ended(index(child)); }
+  void recovered(char child) { decides_.recovered(index(child)); }
+
+  std::string due() { return text(decides_.due(now_)); }
+  std::string after(std::chrono::nanoseconds time) {
+    now_ += time;
+    return due();
+  }
+  /// How long until it wants to be asked; -1 ms if it doesn't.
+  std::chrono::nanoseconds next_due() const {
+    const auto next = decides_.next_due();
+    return next ? *next - now_ : std::chrono::milliseconds{-1};
+  }
+  /// Lets the time pass for which it waits.
+  std::string when_due() {
+    const auto next = decides_.next_due();
+    return next ? after(std::max(std::chrono::nanoseconds{0}, *next - now_)) : "not waiting";
+  }
+
+  weir::supervisor& operator*() { return decides_; }
+  weir::supervisor* operator->() { return &decides_; }
+  weir::time_point now() const { return now_; }
+
+  static std::size_t index(char child) { return static_cast<std::size_t>(child - 'a'); }
+  static std::string text(const std::vector<weir::supervisor_step>& steps) {
+    std::string all;
+    for (const auto& step : steps) {
+      using kind = weir::supervisor_step::kind;
+      all += all.empty() ? "" : ", ";
+      all += step.what == kind::start ? "start " : step.what == kind::stop ? "stop " : "escalate ";
+      all += static_cast<char>('a' + step.child);
+    }
+    return all;
+  }
+
+private:
+  static std::vector<weir::child_spec> named(std::vector<weir::restart> children) {
+    std::vector<weir::child_spec> specs;
+    for (auto restart : children)
+      specs.push_back({std::string{static_cast<char>('a' + specs.size())}, restart});
+    return specs;
+  }
+
+  weir::supervisor decides_;
+  weir::time_point now_{std::chrono::hours{1000}};
+};
