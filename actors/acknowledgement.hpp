@@ -20,6 +20,8 @@ class origin_group {
 public:
   std::span<const origin> members() const noexcept { return members_; }
   void share(std::uint32_t more) noexcept { shares_.fetch_add(more, std::memory_order_relaxed); }
+  /// Does another copy of the batch exist?
+  bool shared() const noexcept { return shares_.load(std::memory_order_acquire) > 1; }
 
 private:
   friend class acknowledgement;
@@ -106,7 +108,8 @@ public:
 
   void add(origin where) noexcept {
     const auto block = where.word() / 64;
-    if (block != block_) {
+    const auto bit = std::uint64_t{1} << (where.word() % 64);
+    if (block != block_ || (mask_ & bit) != 0) { // or another share of the same item
       flush();
       if (where.empty() || where.is_group()) {
         books_.settle(where, how_);
@@ -114,7 +117,7 @@ public:
       }
       block_ = block;
     }
-    mask_ |= std::uint64_t{1} << (where.word() % 64);
+    mask_ |= bit;
   }
 
   void flush() noexcept {
@@ -123,13 +126,14 @@ public:
       books_.settle_run(lane_index, block_ * 64 & origin::position_max, mask_, how_);
     }
     mask_ = 0;
-    block_ = 0;
+    block_ = none;
   }
 
 private:
   acknowledgement& books_;
   const ending how_;
-  std::uint64_t block_ = 0; // word / 64 of the pending run; 0 when there is none
+  static constexpr std::uint64_t none = ~std::uint64_t{0};
+  std::uint64_t block_ = none; // word / 64 of the pending run
   std::uint64_t mask_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <weir/actors/outlet.hpp>
 #include <weir/actors/payload.hpp>
 #include <weir/actors/signature.hpp>
+#include <weir/actors/transform.hpp>
 #include <weir/actors/worker.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -283,7 +284,7 @@ private:
       return std::nullopt;
     }
     auto why = std::move(*ended->failed);
-    const auto decision = self.decide(why, one.trouble, one.where, one.began);
+    const auto decision = self.decide(why, one.trouble, item_id(*in_[one.input].from, one.index), one.began);
     switch (decision.what) {
     case answer::retry:
     case answer::restart:

@@ -84,9 +84,9 @@ activity dead_letter_actor::turn() {
       return activity::parked();
     if (node_.now() < retry_at_)
       return activity::parked(retry_at_);
-    letters.reserve(queue_.size());
-    for (const auto& item : queue_)
-      letters.push_back(item.letter); // what is stored stays queued until it is: a store may throw
+    // What is being stored stays queued until it is: a store may throw.
+    for (std::size_t k = 0; k < std::min(queue_.size(), at_once_); ++k)
+      letters.push_back(queue_[k].letter);
   }
 
   result<void> stored;
@@ -96,6 +96,10 @@ activity dead_letter_actor::turn() {
     stored = describe_current_exception();
   }
 
+  if (!stored && letters.size() > 1) { // perhaps there is room for some
+    at_once_ = letters.size() / 2;
+    return activity::again();
+  }
   if (!stored) {
     const auto delay = backoff{}.delay(++failures_in_a_row_, node_.random());
     retry_at_ = node_.now() + delay;
@@ -105,6 +109,7 @@ activity dead_letter_actor::turn() {
   }
 
   failures_in_a_row_ = 0;
+  at_once_ = std::min(at_once_ * 2, capacity);
   std::vector<waker*> refused;
   std::vector<worker*> senders;
   {

@@ -85,6 +85,7 @@ private:
   bool aborted_ = false;
 
   // The actor's own.
+  std::size_t at_once_ = capacity; // letters offered to the store; fewer after it refused
   std::uint32_t failures_in_a_row_ = 0;
   time_point retry_at_{};
 };

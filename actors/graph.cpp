@@ -106,9 +106,9 @@ private:
       say("a source has one worker; merge several sources instead");
     if (chosen.retry.attempts == 0)
       say("retry.attempts must be at least 1: the first run counts");
-    if (chosen.retry.factor < 1.0)
+    if (!(chosen.retry.factor >= 1.0)) // nor a NaN
       say("retry.factor must be at least 1");
-    if (chosen.retry.jitter < 0.0 || chosen.retry.jitter > 1.0)
+    if (!(chosen.retry.jitter >= 0.0 && chosen.retry.jitter <= 1.0))
       say("retry.jitter must be 0 to 1");
     not_negative("retry.delay_min", chosen.retry.delay_min);
     not_negative("retry.delay_max", chosen.retry.delay_max);
@@ -158,6 +158,23 @@ private:
   std::set<std::string> seen_;
   std::string name_;
 };
+
+/// What is wrong with how the pipeline is supervised.
+void inspect(const std::string& pipeline, const supervision_options& chosen,
+             std::vector<std::string>& found) {
+  const auto say = [&](const char* what) {
+    found.push_back("pipeline '" + pipeline + "': supervision." + what);
+  };
+  const auto& delays = chosen.delays;
+  if (chosen.period.count() <= 0)
+    say("period must be longer than 0");
+  if (delays.delay_min.count() < 0 || delays.delay_max < delays.delay_min)
+    say("delays must be 0 <= delay_min <= delay_max");
+  if (!(delays.factor >= 1.0))
+    say("delays.factor must be at least 1");
+  if (!(delays.jitter >= 0.0 && delays.jitter <= 1.0))
+    say("delays.jitter must be 0 to 1");
+}
 
 /// Removes stages without predecessors until none is left; what remains goes round in a circle.
 bool has_cycle(const graph& whole) {
@@ -216,6 +233,7 @@ std::vector<std::string> graph::problems() const {
                     + " characters a-z, 0-9, '-', '_', '.', the first a letter");
   if (std::ranges::none_of(stages, [](const auto& one) { return one.kind == stage_kind::sink; }))
     found.push_back("pipeline '" + name + "' has no sink: end its flows with to()");
+  inspect(name, supervision, found);
   inspector look{*this, found};
   for (std::size_t k = 0; k < stages.size(); ++k)
     look.stage(k);

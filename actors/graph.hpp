@@ -3,6 +3,7 @@
 #include <weir/actors/batch.hpp>
 #include <weir/actors/stage_options.hpp>
 #include <weir/actors/stepper.hpp>
+#include <weir/supervision/restart.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -43,6 +44,7 @@ struct graph {
       stages; ///< in the order they were added: a stage comes after those before it
   std::vector<graph_edge> edges;
   bool has_dead_letters = false;
+  supervision_options supervision;
 
   /// What keeps it from running, a sentence each; empty if nothing does.
   std::vector<std::string> problems() const;

@@ -27,12 +27,22 @@ std::uint64_t lane::room() noexcept {
   return used >= in_flight_max ? 0 : in_flight_max - used;
 }
 
-bool lane::call_when_settled(waker& who) noexcept {
+bool lane::call_when_settled(waker& who, std::uint64_t beyond) noexcept {
   waiting_.store(&who, std::memory_order_seq_cst);
-  if (room() == 0)
+  if (beyond != 0 ? prefix() < last_admitted() : room() == 0)
     return true; // what is settled from now on sees `waiting_`
   waiting_.store(nullptr, std::memory_order_relaxed);
   return false;
+}
+
+void lane::jump_to(std::uint64_t position) noexcept {
+  const auto last = position - 1;
+  auto& where = block_of(last);
+  if (auto* copies = where.copies.load(std::memory_order_acquire); copies != nullptr)
+    copies->clear();
+  where.settled.store(below(last) | (std::uint64_t{1} << (last % 64)), std::memory_order_release);
+  last_admitted_.store(last, std::memory_order_release);
+  prefix_.store(last, std::memory_order_release);
 }
 
 void lane::wake_source() noexcept {
@@ -57,10 +67,7 @@ void lane::admit(std::uint64_t first, std::uint64_t count) noexcept {
     }
     if (at % 64 == 0) {
       if (auto* copies = where.copies.load(std::memory_order_acquire); copies != nullptr)
-        for (std::size_t k = 0; k < 64; ++k) {
-          copies->more[k].store(0, std::memory_order_relaxed);
-          copies->gravest[k].store(0, std::memory_order_relaxed);
-        }
+        copies->clear();
       where.settled.store(skipped, std::memory_order_release);
     } else if (skipped != 0) {
       where.settled.fetch_or(skipped, std::memory_order_acq_rel);
@@ -139,17 +146,23 @@ std::uint64_t lane::prefix() noexcept {
 std::uint64_t lane::prefix_with(std::span<const std::uint64_t> positions) const noexcept {
   const auto last = last_admitted();
   auto at = prefix_.load(std::memory_order_acquire);
-  auto next_given = std::ranges::upper_bound(positions, at);
-  while (at < last) {
-    if (next_given != positions.end() && *next_given == at + 1)
-      ++next_given;
-    else if (!is_settled(at + 1))
+  auto given = std::ranges::upper_bound(positions, at);
+  for (; at < last; ++at) {
+    const auto first = given;
+    while (given != positions.end() && *given == at + 1)
+      ++given;
+    // Every share that is left must be among those given: another copy may still be on its way.
+    if (!is_settled(at + 1) && given - first < shares_left(at + 1))
       break;
-    ++at;
-    while (next_given != positions.end() && *next_given <= at)
-      ++next_given;
   }
   return at;
+}
+
+std::int64_t lane::shares_left(std::uint64_t position) const noexcept {
+  const auto* copies = block_of(position).copies.load(std::memory_order_acquire);
+  return copies == nullptr
+             ? 1
+             : std::int64_t{copies->more[position % 64].load(std::memory_order_acquire)} + 1;
 }
 
 std::uint64_t lane::in_flight() const noexcept {

@@ -26,10 +26,9 @@ enum class ending : std::uint8_t { filtered, acknowledged, dropped, dead_lettere
 /// Invariants: prefix() never passes an admitted position that isn't settled; a position settles once.
 class lane {
 public:
-  /// Positions whose state is kept: half of them for what is in flight, half for a gap behind it.
+  /// Positions whose state is kept: half of them for what is in flight, the rest for gaps.
   static constexpr std::uint64_t window = std::uint64_t{1} << 18U;
   static constexpr std::uint64_t in_flight_max = window / 2 - 64;
-  static constexpr std::uint64_t gap_max = window / 2 - 64;
 
   /// `resume_after` is the position up to which everything was settled in an earlier life: 0 at the start.
   lane(std::string name, std::uint64_t resume_after);
@@ -39,11 +38,19 @@ public:
   /// How many positions beyond the last admitted one may be admitted now.
   std::uint64_t room() noexcept;
 
-  /// Wakes `who` once something more is settled; false if there is room already. The source's thread.
-  bool call_when_settled(waker& who) noexcept;
+  /// Does the window reach `position`?
+  bool reaches(std::uint64_t position) noexcept { return position - prefix() < window - 64; }
+
+  /// Wakes `who` once something more is settled; false if there is already room, or, for the position of an item
+  /// that the window doesn't reach, if nothing is in flight any more. The source's thread.
+  bool call_when_settled(waker& who, std::uint64_t beyond = 0) noexcept;
+
+  /// Begins anew behind a gap of any width: `position` is the next to be admitted. Requires that nothing is in
+  /// flight.
+  void jump_to(std::uint64_t position) noexcept;
 
   /// Admits the positions [first, first + count). Gaps behind the last admitted one count as settled: nothing
-  /// was there. Requires last_admitted() < first <= last_admitted() + gap_max, and the room.
+  /// was there. Requires first > last_admitted(), and that the window reaches the last of them.
   void admit(std::uint64_t first, std::uint64_t count) noexcept;
 
   /// One more share for each: the item was copied `more` times. Before any of the copies can be settled.
@@ -64,7 +71,8 @@ public:
   /// The last position up to which everything is settled. The source's thread; moves the window.
   std::uint64_t prefix() noexcept;
 
-  /// The same from any thread, as if the (ascending) positions were settled too; the window stays.
+  /// The same from any thread, as if a share of each of the (ascending) positions were settled too; the window
+  /// stays. A position may be given several times.
   std::uint64_t prefix_with(std::span<const std::uint64_t> positions) const noexcept;
 
   /// Admitted positions that are not settled, counted from the bits. Exact when the lane is at rest.
@@ -75,6 +83,13 @@ private:
   struct shares {
     std::array<std::atomic<std::int32_t>, 64> more{};
     std::array<std::atomic<std::uint8_t>, 64> gravest{};
+
+    void clear() noexcept {
+      for (auto& one : more)
+        one.store(0, std::memory_order_relaxed);
+      for (auto& one : gravest)
+        one.store(0, std::memory_order_relaxed);
+    }
   };
   struct block {
     std::atomic<std::uint64_t> settled{0};
@@ -91,6 +106,7 @@ private:
            != 0;
   }
   shares& shares_of(block& where);
+  std::int64_t shares_left(std::uint64_t position) const noexcept; // of one that isn't settled
   void wake_source() noexcept;
 
   const std::string name_;

@@ -9,7 +9,7 @@ namespace weir {
 
 pipeline::pipeline(std::string name, pipeline_options options) : plan_{std::make_shared<plan>()} {
   plan_->graph.name = std::move(name);
-  plan_->options = options;
+  plan_->graph.supervision = options.supervision;
 }
 
 std::string type_name(const std::type_info& type) {
@@ -21,8 +21,10 @@ std::string type_name(const std::type_info& type) {
   for (const std::string_view noise : {"std::__cxx11::", "[abi:cxx11]"})
     for (auto at = name.find(noise); at != std::string::npos; at = name.find(noise))
       name.replace(at, noise.size(), noise.starts_with("std") ? "std::" : "");
+  for (auto at = name.find(" >"); at != std::string::npos; at = name.find(" >"))
+    name.erase(at, 1);
   const std::string_view long_string =
-      "std::basic_string<char, std::char_traits<char>, std::allocator<char> >";
+      "std::basic_string<char, std::char_traits<char>, std::allocator<char>>";
   for (auto at = name.find(long_string); at != std::string::npos; at = name.find(long_string))
     name.replace(at, long_string.size(), "std::string");
   return name;

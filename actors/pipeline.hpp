@@ -12,6 +12,10 @@
 
 namespace weir {
 
+struct pipeline_options {
+  supervision_options supervision = {};
+};
+
 /// A pipeline under construction: a graph of stages, written down with typed flows and run by a node.
 ///
 /// ```

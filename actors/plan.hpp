@@ -3,7 +3,6 @@
 #include <weir/actors/graph.hpp>
 #include <weir/actors/stepper.hpp>
 #include <weir/supervision/dead_letter.hpp>
-#include <weir/supervision/restart.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -14,10 +13,6 @@
 
 /// What a pipeline's builder leaves behind: the graph, and how to make its typed parts.
 namespace weir {
-
-struct pipeline_options {
-  supervision_options supervision = {};
-};
 
 /// A source's lane, as its prototype names it.
 struct lane_start {
@@ -40,7 +35,6 @@ struct plan {
   };
 
   weir::graph graph;
-  pipeline_options options;
   std::vector<stage_parts> stages; ///< as graph.stages
   std::vector<edge_parts> edges;   ///< as graph.edges
   std::shared_ptr<dead_letter_store> dead_letters;

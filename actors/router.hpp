@@ -44,7 +44,7 @@ public:
     const auto count = std::min(budget, from->available());
     std::size_t done = 0;
     std::optional<failure> failed;
-    for (; done < count && ready(); ++done) {
+    for (; done < count && ready() && !self.aborted(); ++done) {
       auto& item = *from->value(first + done);
       const auto where = from->from(first + done);
       if (to_) {
@@ -57,7 +57,9 @@ public:
         }
         out_[flow].put(std::move(item), where);
       } else {
-        copy_to_all(item, where, self);
+        failed = copy_to_all(item, where, self);
+        if (failed)
+          break;
       }
     }
     for (auto& one : out_)
@@ -77,13 +79,22 @@ public:
   }
 
 private:
-  void copy_to_all(T& item, origin where, worker& self) {
+  /// All copies or none: a copy may throw.
+  std::optional<failure> copy_to_all(T& item, origin where, worker& self) {
     if constexpr (std::is_copy_constructible_v<T>) {
-      self.books().share(where, static_cast<std::uint32_t>(out_.size() - 1));
-      for (std::size_t k = 0; k + 1 < out_.size(); ++k)
-        out_[k].put(T{item}, where);
+      try {
+        copies_.clear();
+        for (std::size_t k = 0; k + 1 < out_.size(); ++k)
+          copies_.emplace_back(std::as_const(item));
+      } catch (...) {
+        return describe_current_exception();
+      }
+      self.books().share(where, static_cast<std::uint32_t>(copies_.size()));
+      for (std::size_t k = 0; k < copies_.size(); ++k)
+        out_[k].put(std::move(copies_[k]), where);
       out_.back().put(std::move(item), where);
     }
+    return std::nullopt;
   }
   bool ready() const {
     return std::ranges::all_of(out_, [](const auto& one) { return one.ready(); });
@@ -97,6 +108,7 @@ private:
 
   const choice to_;
   std::vector<outlet<T>> out_;
+  std::vector<T> copies_; // of the item in hand
 };
 
 } // namespace weir

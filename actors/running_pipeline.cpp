@@ -100,7 +100,7 @@ void running_pipeline::wire() {
       children.push_back(
           {stage.options.workers == 1 ? stage.name : stage.name + "/" + std::to_string(k)});
   supervisor_ = std::make_unique<supervisor_actor>(
-      graph.name, node_, plan_->options.supervision, children,
+      graph.name, node_, graph.supervision, children,
       supervisor_actor::events{
           .worker_failed = watcher_.worker_failed,
           .gave_up = [this](const failure& why) { settle_end(state::failed, why); },
@@ -110,9 +110,11 @@ void running_pipeline::wire() {
     const auto& stage = graph.stages[k];
     permits_.push_back(std::make_unique<token_bucket>(stage.options.rate, node_.now()));
     std::uint32_t lane = 0;
+    std::uint64_t resume_after = 0;
     if (stage.kind == stage_kind::source) {
       auto start = plan_->stages[k].lane();
-      lane = services_.books.add_lane(std::move(start.name), start.resume_after);
+      resume_after = start.resume_after;
+      lane = services_.books.add_lane(std::move(start.name), resume_after);
     }
     first_worker_.push_back(workers_.size());
     for (std::uint32_t n = 0; n < stage.options.workers; ++n) {
@@ -121,6 +123,7 @@ void running_pipeline::wire() {
       workers_.push_back(std::make_unique<worker>(
           children[index].name, services_, *supervisor_, index, stage.name, n, stage.options,
           *permits_.back(), plan_->stages[k].make(all[k][n], lane)));
+      workers_.back()->last_position = resume_after;
     }
   }
   for (const auto& one : rings) {
@@ -168,7 +171,7 @@ void running_pipeline::settle_end(state how, std::optional<failure> why) {
     {
       const std::lock_guard lock{lock_};
       if (!why_)
-        why_ = std::move(why);
+        why_ = std::move(*why).within("pipeline '" + name() + "'");
     }
     abort_workers();
     watcher_.ended();

@@ -3,9 +3,11 @@
 #include <weir/actors/batch.hpp>
 #include <weir/actors/transform.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -81,7 +83,7 @@ public:
     {
       batched_settlement stored{self.books(), ending::acknowledged};
       try {
-        for (; done < count; ++done) {
+        for (; done < count && !self.aborted(); ++done) {
           failed = take(*from->value(first + done), from->from(first + done), stored, self);
           if (failed)
             break;
@@ -125,8 +127,9 @@ private:
   }
 
   std::optional<failure> take_batch(In& batch, origin where, worker& self) {
-    const auto members = where.is_group() ? where.group()->members() : std::span<const origin>{};
-    self.batch_in_hand = members;
+    // While another copy of the batch is on its way, storing this one settles nothing.
+    if (where.is_group() && !where.group()->shared())
+      self.batch_in_hand = where.group()->members();
     result<batch_outcome> answer{batch_outcome{}};
     try {
       answer = sink_->on_batch(std::as_const(batch), self.where());
@@ -137,27 +140,55 @@ private:
     self.batch_in_hand = {};
     if (!answer)
       return std::move(answer.error());
+    if (auto wrong = wrong_row(batch, *answer))
+      return wrong;
     settle_members(batch, where, *answer, self);
     return std::nullopt;
   }
 
+  static std::optional<failure> wrong_row(const In& batch, const batch_outcome& outcome) {
+    const auto size = batch.items.size();
+    const auto beyond = [size](std::size_t index) { return index >= size; };
+    auto wrong = std::ranges::find_if(outcome.filtered, beyond);
+    const auto rejected = std::ranges::find_if(outcome.rejected, beyond, &rejected_item::index);
+    if (wrong == outcome.filtered.end() && rejected == outcome.rejected.end())
+      return std::nullopt;
+    const auto named = wrong != outcome.filtered.end() ? *wrong : rejected->index;
+    return fatal("the sink named row " + std::to_string(named) + " of a batch of "
+                 + std::to_string(size));
+  }
+
+  /// The batch is taken apart: each item ends its own way.
   void settle_members(In& batch, origin where, batch_outcome& outcome, worker& self) {
-    if (!where.is_group()) {
-      self.books().settle(where, ending::acknowledged);
-      return;
-    }
-    // The batch is taken apart: each item ends its own way.
-    const auto members = self.books().take_apart(where);
+    std::vector<origin> members;
+    if (where.is_group())
+      members = self.books().take_apart(where);
+    else
+      members.push_back(where);
     std::vector<ending> how(members.size(), ending::acknowledged);
-    for (auto index : outcome.filtered)
-      how[index] = ending::filtered;
+    // A stage between may have changed the batch. Then its rows are no longer those of the members: a row that is
+    // rejected is parked without a position, and as many members end as dead letters.
+    const bool same = members.size() == batch.items.size();
+    const auto trouble = self.trouble_in_hand();
+    std::vector<bool> seen(batch.items.size(), false);
+    std::size_t next_member = 0;
     for (auto& one : outcome.rejected) {
-      item_trouble trouble;
-      self.decide(one.why, trouble, members[one.index], self.now()); // a rejected row is always parked
-      self.park(members[one.index], payload_of(batch.items[one.index]),
-                typeid(typename In::value_type), std::move(one.why), trouble);
-      how[one.index] = ending::dead_lettered; // settled by the dead-letter actor
+      if (seen[one.index])
+        continue;
+      seen[one.index] = true;
+      auto mine = trouble;
+      self.count_failure(one.why, mine);
+      const auto member = same ? one.index : next_member++;
+      const bool there = member < members.size();
+      self.park(there ? members[member] : origin{}, payload_of(batch.items[one.index]),
+                typeid(typename In::value_type), std::move(one.why), mine, same);
+      if (there)
+        how[member] = ending::dead_lettered; // settled by the dead-letter actor
     }
+    if (same)
+      for (auto index : outcome.filtered)
+        if (how[index] == ending::acknowledged)
+          how[index] = ending::filtered;
     for (const auto kind : {ending::acknowledged, ending::filtered}) {
       batched_settlement settlement{self.books(), kind};
       for (std::size_t k = 0; k < members.size(); ++k)

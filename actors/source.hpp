@@ -30,12 +30,19 @@ public:
   void put(T item) { put(std::move(item), last_ + 1); }
 
   /// Puts an item at `position`, which must lie behind the last one. Positions that are left out were empty.
-  /// Throws std::logic_error without room, or for a position that does not lie behind, or too far behind.
+  /// Throws std::logic_error without room, or for a position that does not lie behind the last one.
   void put(T item, std::uint64_t position) {
     if (put_ == room_)
       throw std::logic_error{"weir: a source put more items than there was room for"};
-    if (position != last_ + 1)
+    if (position != last_ + 1) {
       skip_to(position);
+      if (!books_->lane_at(lane_).reaches(position + room())) {
+        // Too far ahead of what is in flight: it waits for that to be settled.
+        deferred_->emplace(std::move(item), position);
+        room_ = put_;
+        return;
+      }
+    }
     const origin where{lane_, position};
     if (ring_ != nullptr) {
       const auto index = first_ + put_;
@@ -54,7 +61,7 @@ private:
   friend class source_stepper;
 
   void skip_to(std::uint64_t position) {
-    if (position <= last_ || position > origin::position_max || position - last_ > lane::gap_max)
+    if (position <= last_ || position > origin::position_max)
       throw std::logic_error{"weir: a source put position " + std::to_string(position)
                              + " after position " + std::to_string(last_)};
     admit_run();
@@ -66,7 +73,10 @@ private:
     run_ = 0;
   }
 
+  using deferred_item = std::optional<std::pair<T, std::uint64_t>>;
+
   acknowledgement* books_ = nullptr;
+  deferred_item* deferred_ = nullptr;
   std::uint32_t lane_ = 0;
   ring<T>* ring_ = nullptr; // the only one; or null, and outlet_ spreads
   outlet<T>* outlet_ = nullptr;
@@ -104,7 +114,7 @@ public:
     if (!out_.flush())
       return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
     auto& lane = self.books().lane_at(lane_);
-    if (done_ || self.where().stopping().stop_requested())
+    if ((done_ && !deferred_) || self.where().stopping().stop_requested())
       return end_of_stream();
     budget = static_cast<std::size_t>(std::min<std::uint64_t>(budget, lane.room()));
     if (budget == 0)
@@ -112,8 +122,15 @@ public:
               .until = lane.call_when_settled(self) ? std::nullopt : std::optional{self.now()},
               .time = waiting_as::blocked};
 
+    if (deferred_ && lane.prefix() < lane.last_admitted())
+      return {.what = slice_result::state::waiting,
+              .until = lane.call_when_settled(self, deferred_->second) ? std::nullopt
+                                                                       : std::optional{self.now()},
+              .time = waiting_as::blocked};
+
     intake<Out> in;
     in.books_ = &self.books();
+    in.deferred_ = &deferred_;
     in.lane_ = lane_;
     in.outlet_ = &out_;
     in.last_ = lane.last_admitted();
@@ -125,9 +142,16 @@ public:
       if (in.room_ == 0)
         return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
     }
-    self.last_position = in.last_;
-    const auto said = poll(in, self);
+    if (deferred_) { // nothing is in flight: the lane can begin anew there
+      auto [item, position] = std::move(*deferred_);
+      deferred_.reset();
+      lane.jump_to(position);
+      in.last_ = position - 1;
+      in.put(std::move(item), position);
+    }
+    const auto said = in.room() > 0 ? poll(in, self) : source_state::more;
     commit(in, self); // also what was put before a failure
+    self.last_position = in.last_;
     if (!said)
       return failed_with(said.error(), in.put_);
     switch (*said) {
@@ -144,6 +168,7 @@ public:
   }
 
   void blocked_on(std::vector<ring_base*>& rings) const override { out_.blocked_on(rings); }
+  bool ends_on_drain() const override { return true; }
 
 private:
   result<source_state> poll(intake<Out>& in, worker& self) {
@@ -174,6 +199,7 @@ private:
   std::optional<source> source_;
   outlet<Out> out_;
   const std::uint32_t lane_;
+  typename intake<Out>::deferred_item deferred_; // an item far behind the last one
   bool done_ = false;
 };
 

@@ -84,6 +84,8 @@ public:
   /// or is discarded; where no item was in hand (at the start, at the end), there is no origin.
   failure take_failure() { return std::move(failure_); }
   virtual std::optional<origin> in_hand() const { return std::nullopt; }
+  /// Tells the item in hand from every other one, also of the same origin.
+  virtual std::uint64_t in_hand_id() const { return 0; }
   virtual std::string payload() const { return {}; }
   virtual const std::type_info& payload_type() const { return typeid(void); }
   /// The item in hand was parked: takes it out of the mailbox without settling it.
@@ -95,6 +97,9 @@ public:
   virtual bool input_there() const { return false; }
   virtual void blocked_on(std::vector<ring_base*>&) const {}
   virtual std::size_t backlog() const { return 0; }
+
+  /// Is it a source, which stops when the pipeline drains?
+  virtual bool ends_on_drain() const { return false; }
 
   /// Does it take the stage's permits itself, one for each run?
   virtual bool takes_permits() const { return false; }

@@ -14,6 +14,11 @@
 
 namespace weir {
 
+/// An item by its place: its ring, and its index there, which is never used twice.
+inline std::uint64_t item_id(const ring_base& where, std::size_t index) {
+  return std::hash<const void*>{}(&where) ^ (std::uint64_t{index} << 1U);
+}
+
 /// What every stepper with a mailbox of `In` shares: the mailbox, and the item at its head while it fails.
 template <class In>
 class consuming_stepper : public stepper {
@@ -25,6 +30,9 @@ public:
       return std::nullopt;
     auto* from = in_.current();
     return from->from(from->read_index());
+  }
+  std::uint64_t in_hand_id() const override {
+    return item_id(*in_.current(), in_.current()->read_index());
   }
   std::string payload() const override {
     auto* from = in_.current();
@@ -139,7 +147,8 @@ private:
     std::optional<failure> failed;
     if constexpr (!returns::may_fail && !returns::filters) {
       try {
-        for (; done < count; ++done)
+        // Where nothing can fail, the loop is left for nothing, so that it can be unrolled and vectorised.
+        for (; done < count && (shape::call::is_noexcept || !self.aborted()); ++done)
           std::construct_at(destination + done, call_direct(source[done], self));
       } catch (...) {
         failed = describe_current_exception();
@@ -149,7 +158,7 @@ private:
     } else {
       batched_settlement filtered{self.books(), ending::filtered};
       try {
-        for (; done < count; ++done) {
+        for (; done < count && !self.aborted(); ++done) {
           auto answer = call_direct(source[done], self);
           if (auto* output = output_of(answer, failed); output != nullptr) {
             std::construct_at(destination + made, std::move(*output));
@@ -194,13 +203,13 @@ private:
   slice_result step_through(ring<In>& from, std::size_t budget, worker& self) {
     const auto first = from.read_index();
     auto count = std::min(budget, from.available());
-    if constexpr (recoverable_stage<stage>)
-      count = std::min(count, slice_max_);
+    if (given_up_)
+      count = std::min(count, given_up_->done);
     std::size_t done = 0;
     std::optional<failure> failed;
     {
       batched_settlement filtered{self.books(), ending::filtered};
-      for (; done < count && out_.ready(); ++done) {
+      for (; done < count && out_.ready() && !self.aborted(); ++done) {
         auto& item = *from.value(first + done);
         const auto where = from.from(first + done);
         outputs_.clear();
@@ -217,17 +226,22 @@ private:
           hand_on(where, outputs_, filtered, self);
       }
       if constexpr (recoverable_stage<stage>) {
-        // The state is kept once a slice. If an item failed, the slice is given up and run again up to that
-        // item, so that the state kept is the one before it.
-        if (failed && done > 0) {
-          held_.clear();
-          slice_max_ = done;
-          auto why = rebuild(self.where());
-          return why ? slice_result{} : this->stage_failed(std::move(why.error()), 0);
+        if (failed && done > 0)
+          return give_up(std::move(*failed), done, self);
+        if (given_up_ && done == given_up_->done) {
+          failed = std::move(given_up_->why);
+          given_up_.reset();
+        } else if (failed) { // it may have changed the state already
+          if (auto why = rebuilt(self))
+            return this->stage_failed(std::move(*why), 0);
         }
-        slice_max_ = failed ? 1 : SIZE_MAX;
-        if (done > 0)
-          kept_ = stage_->checkpoint();
+        if (done > 0) {
+          try {
+            kept_ = stage_->checkpoint();
+          } catch (...) {
+            return give_up(describe_current_exception(), done, self);
+          }
+        }
         for (auto& [where, outputs] : held_)
           hand_on(where, outputs, filtered, self);
         held_.clear();
@@ -240,6 +254,26 @@ private:
       return this->item_failed(std::move(*failed), done);
     in_.turn_over();
     return {.items = done};
+  }
+
+  /// The state is kept once a slice. Where an item of a slice fails, nothing of the slice has happened: the state
+  /// goes back, and the next slice runs the `done` items before it once more, keeps the state after them, and
+  /// only then reports the failure.
+  slice_result give_up(failure why, std::size_t done, worker& self) {
+    held_.clear();
+    given_up_.emplace(std::move(why), done);
+    if (auto not_rebuilt = rebuilt(self))
+      return this->stage_failed(std::move(*not_rebuilt), 0);
+    return {};
+  }
+
+  std::optional<failure> rebuilt(worker& self) {
+    try {
+      auto why = rebuild(self.where());
+      return why ? std::nullopt : std::optional{std::move(why.error())};
+    } catch (...) {
+      return describe_current_exception();
+    }
   }
 
   void hand_on(origin where, std::vector<Out>& outputs, batched_settlement& filtered,
@@ -330,6 +364,8 @@ private:
     } catch (...) {
       return this->stage_failed(describe_current_exception(), 0);
     }
+    if constexpr (recoverable_stage<stage>)
+      kept_ = stage_->checkpoint();
     for (auto& output : outputs_)
       out_.put(std::move(output), origin{});
     out_.publish();
@@ -354,7 +390,11 @@ private:
   // Of a recoverable stage.
   std::optional<typename state_of<stage>::type> kept_;
   std::vector<std::pair<origin, std::vector<Out>>> held_; // the slice's outputs
-  std::size_t slice_max_ = SIZE_MAX;
+  struct given_up {
+    failure why;
+    std::size_t done; // items before the one that failed
+  };
+  std::optional<given_up> given_up_;
 };
 
 } // namespace weir

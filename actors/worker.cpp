@@ -114,7 +114,9 @@ std::optional<activity> worker::before_slice() {
   if (!hand_over_parked())
     return rest({}, waiting_as::blocked); // the dead-letter actor wakes us
   if (resume_at_) {
-    if (now_ < *resume_at_)
+    // A source that is told to stop has nothing to try again.
+    const bool ends = stepper_->ends_on_drain() && services_.stopping.stop_requested();
+    if (now_ < *resume_at_ && !ends)
       return rest(*resume_at_, waiting_as::blocked);
     resume_at_.reset();
   }
@@ -189,22 +191,22 @@ void worker::succeeded() {
     observer_.worker_recovered(index_);
 }
 
-void worker::count_failure(const failure& why) {
+void worker::count_failure(const failure& why, item_trouble& trouble) {
   worker_counters::add(counters_.failed, 1);
+  if (trouble.attempts++ == 0)
+    trouble.first_failed_at = services_.node.wall_clock();
   const std::lock_guard lock{last_failure_lock_};
   last_failure_ = why.message();
 }
 
-worker::decision worker::decide(const failure& why, item_trouble& trouble, origin where,
+worker::decision worker::decide(const failure& why, item_trouble& trouble, std::uint64_t item_id,
                                 time_point began) {
-  count_failure(why);
-  if (trouble.attempts++ == 0)
-    trouble.first_failed_at = services_.node.wall_clock();
+  count_failure(why, trouble);
   decision made{.what = answer_to(why.kind, trouble.attempts, options_.retry)};
   // An item that uses up its attempts may not be at fault: nothing may succeed now. Runs that went on side by
   // side with the one that was blamed last don't say more than that one: they did not fail in a row.
   if (made.what != answer::retry && why.kind != failure_kind::poison && began >= blamed_at_) {
-    made.charge = blame_.failed(where.word());
+    made.charge = blame_.failed(item_id);
     blamed_at_ = now_;
   }
   if (made.what == answer::park && made.charge > 0)
@@ -221,15 +223,16 @@ std::optional<activity> worker::after_failure(std::optional<std::uint32_t> charg
   if (charge)
     return go_down(*charge, std::move(why));
   const auto item = stepper_->in_hand();
-  if (!trouble_ || trouble_where_ != item.value_or(origin{}))
+  const auto id = item ? stepper_->in_hand_id() : 0;
+  if (!trouble_ || trouble_id_ != id)
     trouble_.emplace();
-  trouble_where_ = item.value_or(origin{});
+  trouble_id_ = id;
   if (!item && why.kind != failure_kind::transient) {
-    count_failure(why);
+    count_failure(why, *trouble_);
     return go_down(blame_.failed(std::nullopt), std::move(why));
   }
   // Without an item there is nothing to park: a source that can't read tries for ever.
-  auto next = decide(why, *trouble_, trouble_where_, now_);
+  auto next = decide(why, *trouble_, id, now_);
   if (!item) {
     resume_at_ = now_ + std::max<std::chrono::nanoseconds>(next.delay, options_.retry.delay_min);
     return std::nullopt;
@@ -259,12 +262,12 @@ activity worker::go_down(std::uint32_t charge, failure why) {
 }
 
 void worker::park(origin where, std::string payload, const std::type_info& payload_type,
-                  failure why, const item_trouble& trouble) {
+                  failure why, const item_trouble& trouble, bool position_known) {
   worker_counters::add(counters_.parked, 1);
   letters_on_their_way_.fetch_add(1);
   parked_in_a_row_ = where == last_parked_ ? parked_in_a_row_ + 1 : 0;
   last_parked_ = where;
-  const auto read_at = services_.books.position_of(where);
+  const auto read_at = position_known ? services_.books.position_of(where) : resume_point{};
   // Several items of one position may fail in one stage: their payloads tell them apart, the same ones again
   // after a crash; equal payloads are counted.
   const auto part =

@@ -111,9 +111,14 @@ public:
   time_point now() const noexcept { return now_; }
   void wake_at(time_point when) noexcept;
 
-  /// The item of `where` becomes a dead letter. It is handed over before the worker takes further items.
+  /// Was it told to abort? Then no further item is begun.
+  bool aborted() const noexcept {
+    return order_.load(std::memory_order_relaxed) == order_given::abort;
+  }
+
+  /// The item of `where` becomes a dead letter, with the position of `where` if that is its own. It is handed over before the worker takes further items.
   void park(origin where, std::string payload, const std::type_info& payload_type, failure why,
-            const item_trouble& trouble);
+            const item_trouble& trouble, bool position_known = true);
 
   /// An item succeeded; also told by slice_result::items.
   void succeeded();
@@ -133,7 +138,12 @@ public:
     std::uint32_t charge = 0;            ///< of restart and park_and_restart
     std::chrono::nanoseconds delay{0};   ///< of retry
   };
-  decision decide(const failure& why, item_trouble& trouble, origin where, time_point began);
+  decision decide(const failure& why, item_trouble& trouble, std::uint64_t item_id,
+                  time_point began);
+  /// Counts a run that failed.
+  void count_failure(const failure& why, item_trouble& trouble);
+  /// How the item in hand has failed so far.
+  item_trouble trouble_in_hand() const { return trouble_.value_or(item_trouble{}); }
 
   /// The batch that a sink has in hand, for context::resume_points; the position for context::last_position.
   std::span<const origin> batch_in_hand;
@@ -159,7 +169,6 @@ private:
   std::optional<activity> park_until(const slice_result& next);
   activity rest(std::optional<time_point> until, waiting_as how);
   activity finish();
-  void count_failure(const failure& why);
   void account(waiting_as how);
 
   // Constant after construction.
@@ -187,7 +196,7 @@ private:
   bool aborting_ = false;
   std::size_t slice_ = 32; // items; follows the time they take
   std::optional<item_trouble> trouble_; // of the item in hand
-  origin trouble_where_;
+  std::uint64_t trouble_id_ = 0;
   blame blame_;
   time_point blamed_at_{};
   std::optional<time_point> resume_at_; // of the back-off

@@ -61,18 +61,19 @@ class Contest:
                 program = os.path.relpath(command[0], ROOT)
                 print(f"left out of “{title}”: {name} ({program} has not been built)")
 
-    def round(self, number, retries):
-        """Each contestant once; another one begins in every round. A disturbed run is repeated."""
+    def round(self, number, patient_until):
+        """Each contestant once; another one begins in every round. Until then, a run that was
+        disturbed is repeated."""
         names = list(self.commands)
         first = number % len(names) if names else 0
         for name in names[first:] + names[:first]:
-            for retry in range(retries, -1, -1):
+            while True:
                 others = Others()
                 rate = self.measure(self.commands[name])
                 share = others.share()
-                if share <= DISTURBED or retry == 0:
+                if share <= DISTURBED or time.monotonic() > patient_until:
                     break
-                time.sleep(2)
+                time.sleep(1)
             self.rates[name].append(rate)
             self.disturbance = max(self.disturbance, share)
             yield {"contest": self.title, "name": name, "round": number, "items_per_second": rate,
@@ -83,12 +84,13 @@ class Contest:
 
     def table(self):
         weir = self.median("weir") if "weir" in self.rates else None
-        lines = [f"\n{self.title}", f"  {'':<14}{'median /s':>15}{'lowest':>15}{'highest':>15}{'weir is':>10}"]
+        lines = [f"\n{self.title}",
+                 f"  {'':<14}{'median /s':>15}{'lowest':>15}{'highest':>15}{'weir is':>10}"]
         for name, rates in self.rates.items():
             times = f"{weir / self.median(name):.2f}x" if weir and name != "weir" else ""
             lines.append(f"  {name:<14}{self.median(name):>15,.0f}{min(rates):>15,.0f}"
                          f"{max(rates):>15,.0f}{times:>10}")
-        lines.append(f"  other processes took up to {self.disturbance:.0%} of the machine during a run")
+        lines.append(f"  others took up to {self.disturbance:.0%} of the machine during a run")
         return "\n".join(lines)
 
     def ratios(self):
@@ -176,7 +178,8 @@ def repeat_sample(sample):
 def circumstances():
     cpu = platform.processor() or platform.machine()
     with open("/proc/cpuinfo", encoding="utf-8") as info:
-        cpu = next((line.split(":", 1)[1].strip() for line in info if line.startswith("model name")), cpu)
+        names = (line.split(":", 1)[1].strip() for line in info if line.startswith("model name"))
+        cpu = next(names, cpu)
     commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"],
                             capture_output=True, text=True).stdout.strip() or "unknown"
     return {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "commit": commit,
@@ -187,9 +190,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--quick", action="store_true", help="only what the ratios are asked of")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--patient", action="store_true",
-                        help="repeat runs disturbed by other processes, 30 times at most")
-    parser.add_argument("--sample", default=os.path.join(ROOT, "examples", "events", "sample.jsonl"),
+    parser.add_argument("--patient", type=float, default=0, metavar="MINUTES",
+                        help="for so long, repeat runs that other processes disturbed")
+    parser.add_argument("--sample",
+                        default=os.path.join(ROOT, "examples", "events", "sample.jsonl"),
                         help="JSON lines the events input is repeated from")
     options = parser.parse_args()
     os.makedirs(WORK, exist_ok=True)
@@ -202,23 +206,24 @@ def main():
     if not options.quick:
         contests += [stream_contest(f"uint64, capacity {capacity}", f"_capacity_{capacity}",
                                     "uint64", capacity, ["go_channels"]) for capacity in (64, 4096)]
-        contests.append(stream_contest("event of two strings, capacity 1024", "_event", "event", 1024,
-                                       ["caf_streams", "go_channels"]))
+        contests.append(stream_contest("event of two strings, capacity 1024", "_event", "event",
+                                       1024, ["caf_streams", "go_channels"]))
     if os.path.exists(options.sample):
         contests.append(events_contest(options.sample))
     else:
         print(f"left out: events into SQLite (no {os.path.relpath(options.sample, ROOT)})")
 
+    patient_until = time.monotonic() + 60 * options.patient
     with open(os.path.join(WORK, "results.jsonl"), "a", encoding="utf-8") as results:
         for number in range(options.rounds):
             for contest in contests:
-                for result in contest.round(number, 30 if options.patient else 0):
+                for result in contest.round(number, patient_until):
                     print(json.dumps({**here, **result}), file=results, flush=True)
 
     for contest in contests:
         print(contest.table())
     if any(contest.disturbance > DISTURBED for contest in contests):
-        print("\nThe machine was not quiet: ratios can be trusted more than rates, and neither much.")
+        print("\nThe machine was not quiet: do not rely on these figures.")
     ratios = [line for contest in contests for line in contest.ratios()]
     print("\n" + "\n".join(ratios or ["weir's own programs have not been built: no ratios"]))
     return 0 if ratios else 1

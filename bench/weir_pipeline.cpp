@@ -1,8 +1,8 @@
 // Weir's own contestant: source -> map -> map -> sink as a user would write it, with everything on
-// that is on by default: supervision, ledger, counters, a dead-letter store. The ledger must balance.
+// that is on by default: supervision, ledger, counters, dead letters. The ledger must balance.
 #include <algorithm>
-#include <weir/bench/harness.hpp>
 #include <weir/actors/running_pipeline.hpp>
+#include <weir/bench/harness.hpp>
 #include <weir/weir.hpp>
 
 namespace weir::bench {

@@ -22,6 +22,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <unistd.h>
 
 namespace weir::http {
 
@@ -42,7 +43,40 @@ struct connection {
 
   beast::tcp_stream stream;
   beast::flat_buffer buffer;
-  clock::time_point idle_since{};
+};
+
+/// An idle connection: a bare descriptor, so that it is tied to no context and a client may outlive them all.
+class idle_connection {
+public:
+  idle_connection(connection&& from, clock::time_point now)
+      : protocol_{from.stream.socket().local_endpoint().protocol()},
+        descriptor_{from.stream.socket().release()},
+        since_{now} {}
+  idle_connection(idle_connection&& other) noexcept
+      : protocol_{other.protocol_},
+        descriptor_{std::exchange(other.descriptor_, -1)},
+        since_{other.since_} {}
+  idle_connection& operator=(idle_connection&& other) noexcept {
+    std::swap(protocol_, other.protocol_);
+    std::swap(descriptor_, other.descriptor_);
+    std::swap(since_, other.since_);
+    return *this;
+  }
+  ~idle_connection() {
+    if (descriptor_ >= 0)
+      ::close(descriptor_);
+  }
+
+  clock::time_point since() const { return since_; }
+  void resume(connection& as) {
+    as.stream.socket().assign(protocol_, descriptor_);
+    descriptor_ = -1;
+  }
+
+private:
+  tcp protocol_;
+  int descriptor_;
+  clock::time_point since_;
 };
 
 /// Coroutines that wait for something that another one, or a handler, will bring about.
@@ -107,7 +141,7 @@ public:
         header_{" HTTP/1.1\r\nHost: " + base_.authority()
                 + "\r\nUser-Agent: weir\r\nAccept: */*\r\n\r\n"} {}
 
-  asio::awaitable<result<response>> get(std::string target);
+  static asio::awaitable<result<response>> get(std::shared_ptr<pool> here, std::string target);
 
   std::size_t in_use() const { return in_use_; }
   std::size_t waiting() const { return for_connection_.size(); }
@@ -115,16 +149,13 @@ public:
 private:
   using parser = beast::http::response_parser<beast::http::string_body>;
 
-  /// The right to have a connection, and the connection. Unless it is kept, it is closed in the end.
+  /// The right to have a connection, until the end of the scope.
   struct lease {
     std::shared_ptr<pool> from;
-    std::unique_ptr<connection> held;
-
     explicit lease(std::shared_ptr<pool> here) : from{std::move(here)} {}
     lease(const lease&) = delete;
     lease& operator=(const lease&) = delete;
     ~lease() {
-      held.reset();
       if (!from->for_connection_.release_first()) // else the place is theirs now
         --from->in_use_;
     }
@@ -133,13 +164,12 @@ private:
   asio::awaitable<error_code> ask(std::string request, clock::time_point deadline,
                                   std::optional<parser>& answer);
   asio::awaitable<error_code> take_place(clock::time_point deadline);
-  std::unique_ptr<connection> take_kept();
-  void keep(std::unique_ptr<connection> one);
+  bool resume_idle(connection& as);
   asio::awaitable<error_code> connect(connection& one, clock::time_point deadline);
   asio::awaitable<error_code> resolve(clock::time_point deadline);
   asio::awaitable<error_code> exchange(connection& one, const std::string& request,
                                        std::optional<parser>& answer, bool& something_came);
-  response response_of(parser& answer) const;
+  static response response_of(parser& answer);
   std::string describe(const error_code& why) const;
 
   const client_options options_;
@@ -149,7 +179,7 @@ private:
 
   std::uint32_t in_use_ = 0;
   waiting_line for_connection_;
-  std::vector<std::unique_ptr<connection>> kept_; // at most connections_max - in_use_
+  std::vector<idle_connection> idle_; // at most connections_max - in_use_
 
   std::vector<tcp::endpoint> endpoints_; // of the host; empty: not known
   bool resolving_ = false;
@@ -167,34 +197,34 @@ client::client(client_options options) {
 }
 
 asio::awaitable<result<response>> client::get(std::string_view target) const {
-  return pool_->get(std::string{target});
+  return pool::get(pool_, std::string{target});
 }
 
 std::size_t client::in_use() const { return pool_->in_use(); }
 std::size_t client::waiting() const { return pool_->waiting(); }
 
-asio::awaitable<result<response>> client::pool::get(std::string target) {
-  const auto address = origin_ + base_.path + target;
+asio::awaitable<result<response>> client::pool::get(std::shared_ptr<pool> here,
+                                                    std::string target) {
+  const auto address = here->origin_ + here->base_.path + target;
   const bool joins = target.empty() || target.starts_with('?') || target.starts_with('/');
   if (!joins || std::ranges::any_of(target, [](char c) { return c <= ' ' || c > '~'; }))
     co_return poison("the target '" + target
                      + "' must begin with '/' or '?' and be percent-encoded");
-  auto path = base_.path + target;
+  auto path = here->base_.path + target;
   if (!path.starts_with('/'))
     path.insert(0, "/");
-  const auto deadline =
-      options_.timeout.count() > 0 ? clock::now() + options_.timeout : clock::time_point::max();
+  const auto timeout = here->options_.timeout;
+  const auto deadline = timeout.count() > 0 ? clock::now() + timeout : clock::time_point::max();
   error_code why;
   try {
     std::optional<parser> answer;
-    why = co_await ask("GET " + path + header_, deadline, answer);
+    why = co_await here->ask("GET " + path + here->header_, deadline, answer);
     if (!why)
       co_return response_of(*answer);
-  } catch (const boost::system::system_error&
-               thrown) { // Asio throws what was cancelled between two steps
+  } catch (const boost::system::system_error& thrown) { // as Asio does what is cancelled in between
     why = thrown.code();
   }
-  co_return transient("GET " + address + ": " + describe(why));
+  co_return transient("GET " + address + ": " + here->describe(why));
 }
 
 asio::awaitable<error_code> client::pool::ask(std::string request, clock::time_point deadline,
@@ -202,27 +232,21 @@ asio::awaitable<error_code> client::pool::ask(std::string request, clock::time_p
   const auto where = co_await asio::this_coro::executor;
   if (const auto error = co_await take_place(deadline))
     co_return error;
-  lease mine{shared_from_this()};
-  mine.held = take_kept();
+  const lease mine{shared_from_this()};
   for (;;) {
-    const bool was_kept = mine.held != nullptr;
-    if (!was_kept) {
-      mine.held = std::make_unique<connection>(where, options_.header_max + read_bytes);
-      if (const auto error = co_await connect(*mine.held, deadline))
+    connection one{where, options_.header_max + read_bytes};
+    const bool was_idle = resume_idle(one);
+    if (!was_idle)
+      if (const auto error = co_await connect(one, deadline))
         co_return error;
-    }
-    mine.held->stream.expires_at(deadline); // the end of time is never
+    one.stream.expires_at(deadline); // the end of time is never
     bool something_came = false;
-    const auto error = co_await exchange(*mine.held, request, answer, something_came);
-    if (!error) {
-      if (answer->keep_alive() && mine.held->buffer.size() == 0)
-        keep(std::move(mine.held));
+    const auto error = co_await exchange(one, request, answer, something_came);
+    if (!error && answer->keep_alive() && one.buffer.size() == 0)
+      idle_.emplace_back(std::move(one), clock::now());
+    if (!error || !was_idle || something_came || !is_stale(error))
       co_return error;
-    }
-    mine.held.reset();
-    if (!was_kept || something_came || !is_stale(error))
-      co_return error;
-    kept_.clear(); // the server was probably started anew: they are stale too
+    idle_.clear(); // the server was probably started anew: they are stale too
   }
 }
 
@@ -234,20 +258,14 @@ asio::awaitable<error_code> client::pool::take_place(clock::time_point deadline)
   co_return co_await for_connection_.wait(deadline);
 }
 
-std::unique_ptr<connection> client::pool::take_kept() {
+bool client::pool::resume_idle(connection& as) {
   const auto oldest = clock::now() - options_.idle_max;
-  std::erase_if(kept_, [&](const auto& one) { return one->idle_since < oldest; });
-  if (kept_.empty())
-    return nullptr;
-  auto newest = std::move(kept_.back());
-  kept_.pop_back();
-  return newest;
-}
-
-void client::pool::keep(std::unique_ptr<connection> one) {
-  one->stream.expires_never();
-  one->idle_since = clock::now();
-  kept_.push_back(std::move(one));
+  std::erase_if(idle_, [&](const auto& one) { return one.since() < oldest; });
+  if (idle_.empty())
+    return false;
+  idle_.back().resume(as);
+  idle_.pop_back();
+  return true;
 }
 
 asio::awaitable<error_code> client::pool::connect(connection& one, clock::time_point deadline) {
@@ -327,7 +345,7 @@ asio::awaitable<error_code> client::pool::exchange(connection& one, const std::s
   co_return error_code{};
 }
 
-response client::pool::response_of(parser& answer) const {
+response client::pool::response_of(parser& answer) {
   auto& message = answer.get();
   const auto header = [&](beast::http::field name) {
     const auto value = message[name];

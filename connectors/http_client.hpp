@@ -39,7 +39,8 @@ struct response {
 
 /// Requests to one server over connections that are kept.
 ///
-/// Owner: the thread of one I/O context, which must outlive every copy. Copies share the connections.
+/// Owner: the thread of one I/O context at a time; the last copy may go after it, on any thread. Copies share
+/// the connections.
 /// Bounded: `connections_max` connections; of each one answer.
 /// Failure: transient, "GET http://…: why", for whatever keeps an answer from coming; every status is an answer.
 /// A kept connection that turns out closed before anything came back is replaced by a new one, once. A request

@@ -62,7 +62,8 @@ std::optional<milliseconds> retry_after(std::string_view value,
     return std::min<std::uint64_t>(*seconds, static_cast<std::uint64_t>(longest.count()) / 1000)
            * milliseconds{1000};
   if (const auto when = date(value))
-    return std::clamp(std::chrono::ceil<milliseconds>(*when - now), milliseconds{0}, longest);
+    return std::clamp<milliseconds>(*when - std::chrono::floor<milliseconds>(now), milliseconds{0},
+                                    longest); // in ns the year 2300 overflows
   return std::nullopt;
 }
 

@@ -34,12 +34,16 @@ failure make(failure_kind kind, std::string_view why) {
   return {.kind = kind, .chain = {bounded(why)}, .retry_after = {}};
 }
 
+std::string_view text_or_none(const char* text) { return text == nullptr ? "(no text)" : text; }
+
 void append_exception(std::vector<std::string>& chain, const std::exception& thrown) {
-  chain.push_back(bounded(thrown.what()));
-  if (chain.size() >= failure_chain_max)
+  chain.push_back(bounded(text_or_none(thrown.what())));
+  const auto* nested = dynamic_cast<const std::nested_exception*>(&thrown);
+  // std::rethrow_nested ends the program where there is no cause.
+  if (chain.size() >= failure_chain_max || nested == nullptr || !nested->nested_ptr())
     return;
   try {
-    std::rethrow_if_nested(thrown);
+    nested->rethrow_nested();
   } catch (const std::exception& cause) {
     append_exception(chain, cause);
   } catch (...) {
@@ -101,7 +105,7 @@ failure describe_current_exception() noexcept {
     } catch (const std::string& thrown) {
       return fatal("threw a std::string: " + thrown);
     } catch (const char* thrown) {
-      return fatal(std::string{"threw a string: "} + thrown);
+      return fatal("threw a string: " + std::string{text_or_none(thrown)});
     } catch (int thrown) {
       return fatal("threw an int: " + std::to_string(thrown));
     } catch (...) {

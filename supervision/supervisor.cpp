@@ -25,6 +25,7 @@ std::vector<supervisor_step> supervisor::exited(std::size_t child, exit_reason r
     return {};
   }
   if (!window_.add(child, charge, now)) {
+    why.kind = failure_kind::fatal;
     given_up_ = std::move(why).within("gave up on '" + ended.spec.name + "': more than "
                                       + std::to_string(options_.intensity) + " restarts within "
                                       + std::to_string(options_.period.count()) + " ms");

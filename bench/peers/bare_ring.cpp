@@ -12,8 +12,7 @@ struct alignas(128) cursor {
 };
 
 int main(int argc, char** argv) {
-  const auto options =
-      weir::bench::read_options(argc, argv, {.numbers = 1'000'000'000, .events = 0});
+  const auto options = weir::bench::read_options(argc, argv, {.numbers = 300'000'000, .events = 0});
   const std::uint64_t capacity = options.capacity;
   if (options.events || (capacity & (capacity - 1)) != 0) {
     std::fprintf(stderr, "bare_ring: takes uint64 and a capacity that is a power of two\n");

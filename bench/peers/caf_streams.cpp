@@ -1,7 +1,7 @@
 // CAF 0.17's own streams: source -> map -> map -> sink, four actors on two scheduler threads. CAF
-// sizes batches and credit by the time they take, not by a capacity: --capacity has no effect here. Its defaults are kept:
-// other batch complexities (10 to 1000 µs), credit rounds (1 to 50 ms) and work sharing were tried
-// and were not faster.
+// sizes batches and credit by the time they take, not by a capacity: --capacity has no effect here.
+// Its defaults are kept: other batch complexities (10 to 1000 µs), credit rounds (1 to 50 ms) and
+// work sharing were tried, and none was reliably faster.
 #include <algorithm>
 #include <caf/all.hpp>
 #include <future>

@@ -58,7 +58,7 @@ reading decode(const std::uint64_t& raw) { // Out: one in, one out
 // [result]
 weir::result<reading> check(const reading& one) { // result<Out>: may fail
   if (one.celsius < -39.5)
-    return weir::poison("absurdly cold: " + std::to_string(one.celsius));
+    return weir::poison("colder than these thermometers measure");
   return one;
 }
 // [result]

@@ -11,7 +11,7 @@ weir::result<double> parse(const weir::text_event& line) {
   const auto* end = line.text.data() + line.text.size();
   const auto [rest, error] = std::from_chars(line.text.data(), end, number);
   if (rest != end || error != std::errc{})
-    return weir::poison("'" + line.text + "' is not a number");
+    return weir::poison("not a number");
   return number;
 }
 

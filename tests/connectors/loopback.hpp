@@ -119,9 +119,11 @@ class server {
 public:
   using conversation = std::function<void(peer& with, int connection)>;
 
-  explicit server(conversation what) : what_{std::move(what)} {
+  explicit server(conversation what, std::uint16_t port = 0) : what_{std::move(what)} {
     listening_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    auto where = peer::address(0);
+    const int again = 1; // a connection of before may linger on the port
+    ::setsockopt(listening_, SOL_SOCKET, SO_REUSEADDR, &again, sizeof again);
+    auto where = peer::address(port);
     socklen_t size = sizeof where;
     EXPECT_EQ(::bind(listening_, reinterpret_cast<const sockaddr*>(&where), size), 0);
     EXPECT_EQ(::listen(listening_, 100), 0);

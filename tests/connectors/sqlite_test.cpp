@@ -172,12 +172,36 @@ TEST(SqliteInsert, ABadRowBecomesOneDeadLetter) {
   EXPECT_EQ(events.count(), 99U);
   EXPECT_EQ(events.books.acknowledged, 99U);
   EXPECT_EQ(events.books.dead_lettered, 1U);
+  EXPECT_EQ(events.position(), 100U); // stored at the end, when the letter was
   ASSERT_EQ(events.dead.letters().size(), 1U);
   const auto letter = events.dead.letters().front();
   EXPECT_EQ(letter.position, 37U);
   EXPECT_EQ(letter.payload, "r37");
   EXPECT_EQ(letter.stage, "store");
   EXPECT_THAT(letter.why.message(), HasSubstr("CHECK constraint failed: value <> 37"));
+}
+
+TEST(SqliteInsert, DoesNotGoPastAnItemWhoseOtherCopyIsStillOnItsWay) {
+  const folder in;
+  weir::runtime node{{.threads = 2}};
+  std::atomic<std::uint64_t> read{0};
+  weir::pipeline both{"both"};
+  auto [stored, refused] = both.from("numbers", numbered{20, 0, &read}).broadcast<2>();
+  std::move(stored)
+      .batch("batch", {.size_max = 10, .delay_max = 1h})
+      .to("store", weir::sqlite::insert<reading>{readings(in / "x.db"), fill});
+  std::move(refused).to(
+      "refuse", [](const reading&) -> weir::result<void> { return weir::transient("not now"); },
+      {.retry = {.attempts = weir::unlimited, .delay_min = 1ms, .delay_max = 5ms}});
+  both.dead_letters_to(weir::dead_letters::memory{});
+  weir::running_pipeline running{std::move(both), node};
+  ASSERT_TRUE(running.start());
+  ASSERT_TRUE(eventually([&] { return running.snapshot().stages[3].processed == 2; }))
+      << running.snapshot().stages[3].stage;
+  running.abort();
+  running.wait();
+  EXPECT_EQ(rows(in / "x.db", "SELECT count(*) FROM readings").front(), "20");
+  EXPECT_EQ(*weir::sqlite::stored_position(in / "x.db", "both", "numbers"), 0U);
 }
 
 TEST(SqliteInsert, RepeatedKeysAreCountedAsFiltered) {

@@ -8,7 +8,8 @@
 #define awaits(p, e) (consumer_of(e) == p && !drained[e])
 #endif
 
-/* available(), or else drained(). Folded: what is published before a close is seen after it, in this order. */
+/* available(), or else drained(). Folded: in this order, what is published before a close is seen
+   after it. */
 inline look(e) {
 #ifdef EMPTINESS_BEFORE_CLOSED
   if
@@ -63,7 +64,7 @@ resting:
   }
 
 running:
-  /* Whichever ring has items. Folded: the producer of one ring doesn't see a look at the other. */
+  /* Any ring that has items. Folded: the producer of one ring doesn't see a look at the other. */
   folded {
     if
     :: atomic { leavers > 0 -> leave_early(the_consumer); goto cancelling }
@@ -88,8 +89,8 @@ running:
     announce(the_consumer, 1, true)
 #endif
   }
-  /* Folded: what is empty when it is looked at was so when the close was looked for; and who wakes it before
-     the withdrawal might have done so before the look. */
+  /* Folded: what is found empty was empty when the close was looked for; and who wakes it before
+     the withdrawal might as well have done so before the look. */
   folded {
 #ifndef CONSUMER_DOES_NOT_LOOK_AGAIN
     look_again(the_consumer, 0);

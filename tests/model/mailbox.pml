@@ -1,11 +1,13 @@
-/* How the two sides of a ring park and wake each other, for an exhaustive check by spin: see README.md.
+/* How the two sides of a ring park and wake each other, for an exhaustive check by spin: see
+   README.md.
 
-   A step is one atomic operation of the C++ (mailbox/ring.hpp, and the actor behind mailbox/waker.hpp),
-   sequentially consistent, together with what its party does before the next one to data that nobody else can
-   see then. Operations that are `folded` count as one step too: the comment there says why nothing is missed
-   by it, and -DUNFOLDED takes them one by one.
+   A step is one atomic operation of the C++ (mailbox/ring.hpp, and the actor behind
+   mailbox/waker.hpp), sequentially consistent, together with what its party does before the next
+   one to data that nobody else can see then. Operations that are `folded` count as one step too: the
+   comment there says why nothing is missed by it, and -DUNFOLDED takes them one by one.
 
-   Each #ifdef in the other files breaks the protocol in one way; check.sh sees each of them fail. */
+   #ifdefs break the protocol, each in one way; check.sh sees each of them fail. The others choose:
+   UNFOLDED, CHAIN, and RESTART_IN_PLACE, for which see party.pml. */
 
 /* Two producers, each with a ring to the consumer. Or a chain: source, stage, sink. */
 #define the_consumer 2 /* party; producer e is party e and writes to ring e */
@@ -33,8 +35,8 @@
 #define WANTED 1
 #endif
 
-/* What may go wrong in one run, at most: incarnations that die; parties that go away for good before the end
-   (a producer closes early, a consumer cancels), also while they are parked. */
+/* What may go wrong in one run, at most: workers that die; parties that go away for good before the
+   end (a producer closes early, a consumer cancels), also while they are parked. */
 #ifndef CRASHES
 #define CRASHES 0
 #endif

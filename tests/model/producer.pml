@@ -8,7 +8,7 @@ resting:
     if
     :: posted[e] > 0 -> begin_turn(e)
     :: posted[e] > 0 && crashes > 0 -> die(e); goto resting
-    :: leavers > 0 -> leave_early(e); goto closing
+    :: leavers > 0 && published[e] < to_send(e) -> leave_early(e); goto closing
     fi
   }
 
@@ -20,7 +20,7 @@ running:
     :: else
     fi;
     if
-    :: atomic { leavers > 0 -> leave_early(e); goto closing }
+    :: atomic { leavers > 0 && published[e] < to_send(e) -> leave_early(e); goto closing }
     :: published[e] == to_send(e) -> goto closing
     :: published[e] < to_send(e) -> k = credit(e)
     fi;
@@ -65,8 +65,8 @@ running:
 
 parking:
   producer_waiting[e] = true; /* announce_producer_waiting() */
-  /* producer_may_go_on(). Folded: as above; and who wakes it before the withdrawal might have done so before
-     the look. */
+  /* producer_may_go_on(). Folded: as above; and who wakes it before the withdrawal might as well
+     have done so before the look. */
   folded {
 #ifndef PRODUCER_DOES_NOT_LOOK_AGAIN
     if

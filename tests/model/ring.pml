@@ -85,7 +85,7 @@ inline release(e) {
   on_the_way[e]++
 }
 
-/* wake_consumer(), after a publish or a close. The look before the exchange only saves an exchange. */
+/* wake_consumer(), after a publish or a close. The look before the exchange only saves one. */
 inline wake_consumer(e) {
   if
   :: atomic { !consumer_waiting[e] -> told(consumer_of(e)) }
@@ -94,8 +94,8 @@ inline wake_consumer(e) {
   fi
 }
 
-/* The second half of release_slots(). Three operations, the exchange last; what the producer does between them
-   can only make this wake it for nothing. */
+/* The second half of release_slots(). Three operations, the exchange last; what the producer does
+   between them can only make this wake it for nothing. */
 inline wake_producer(e) {
   if
   :: atomic { !(producer_waiting[e] && wakes(e)) -> told(e) }
@@ -127,16 +127,17 @@ inline cancel(e) {
 #endif
 }
 
-/* Neither side alone may count what is left: the other one may still publish, or be gone already. */
-inline let_go(e, side) {
-  held[e]--;
+/* The destructor. Neither side alone may count what is left: the other one may still publish, or be
+   gone already. */
+inline let_go(r, p) {
+  held[r]--;
   if
 #ifdef CONSUMER_COUNTS_WHAT_IS_LEFT
-  :: side == consumer_of(e)
+  :: p == consumer_of(r)
 #else
-  :: held[e] == 0
+  :: held[r] == 0
 #endif
-     -> returned[e] = returned[e] + items(e)
+     -> returned[r] = returned[r] + items(r)
   :: else
   fi
 }

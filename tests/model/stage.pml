@@ -1,5 +1,5 @@
-/* The middle of a chain: reads ring 0, writes ring 1, one item for one, and has one `scheduled` for both sides.
-   It parks for want of input, or else for want of credit; a cancel has to reach it in both cases. */
+/* The middle of a chain: reads ring 0 and writes ring 1, one item for one, with one `scheduled` for
+   both. It parks for want of input or of credit; a cancel has to reach it in both cases. */
 
 #ifdef CHAIN
 
@@ -17,7 +17,8 @@ resting:
   }
 
 running:
-  /* Folded: as in the consumer and the producer. What is there, and what credit there is, stays until used. */
+  /* Folded: as in the consumer and the producer. Items and credit, once seen, stay until they are
+     used, and neither neighbour sees a look at the other. */
   folded {
     if
     :: atomic { leavers > 0 -> leave_early(1); goto cancelling }
@@ -49,13 +50,13 @@ running:
 
   /* The commit: two cursors, the outputs first. */
   atomic { publish(1) };
+  wake_consumer(1);
 #ifdef CRASH_BETWEEN_PUBLISH_AND_RELEASE
   if
-  :: atomic { crashes > 0 -> on_the_way[2]--; k = 0; die(1); goto resting }
+  :: atomic { crashes > 0 -> k = 0; die(1); goto resting }
   :: skip
   fi;
 #endif
-  wake_consumer(1);
   atomic { release(0); k = 0 };
   wake_producer(0);
   if

@@ -82,6 +82,18 @@ TEST(RestartWindow, ForgivesOneChildAndNoOther) {
   EXPECT_EQ(window.size(start), 4U);
 }
 
+TEST(RestartWindow, DoesNotCountTheTimeOfAPause) {
+  restart_window window{1, 10s};
+  EXPECT_TRUE(window.add(0, 1, start));
+  window.pause(60s);
+  EXPECT_EQ(window.size(start + 70s), 1U);
+  EXPECT_EQ(window.size(start + 70s + 1ms), 0U);
+
+  EXPECT_TRUE(window.add(0, 1, start + 80s));
+  window.pause(60s);
+  EXPECT_FALSE(window.add(0, 1, start + 145s)) << "5 s after the other, the pause taken out";
+}
+
 TEST(RestartWindow, CountsWhatAListOfTimesWouldCount) {
   for (unsigned seed = 0; seed < 50; ++seed) {
     std::mt19937 random{seed};
@@ -100,6 +112,13 @@ TEST(RestartWindow, CountsWhatAListOfTimesWouldCount) {
         window.forgive(child);
         std::erase_if(model, [&](const auto& one) { return one.first == child; });
         continue;
+      }
+      if (up_to(9) == 0) {
+        const auto pause = std::chrono::milliseconds{up_to(300)};
+        window.pause(pause);
+        for (auto& one : model)
+          one.second += pause;
+        now += pause;
       }
       const auto count = up_to(2);
       model.insert(model.end(), count, {child, now});

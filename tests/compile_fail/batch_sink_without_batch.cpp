@@ -1,0 +1,16 @@
+// expects: weir: this sink's input is not the flow's item type
+#include <weir/weir.hpp>
+
+struct numbers {
+  using output = int;
+  weir::source_state poll(weir::intake<int>&, weir::context&) { return weir::source_state::done; }
+};
+
+struct sink {
+  using input = weir::batch<int>;
+  weir::result<weir::batch_outcome> on_batch(const input&, weir::context&) {
+    return weir::batch_outcome{};
+  }
+};
+
+void wire(weir::pipeline& p) { p.from("numbers", numbers{}).to("sink", sink{}); }

@@ -1,0 +1,446 @@
+#include "../actors/probes.hpp"
+#include "loopback.hpp"
+
+#include <weir/connectors/http_body.hpp>
+#include <weir/connectors/http_source.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include <gmock/gmock.h>
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using weir::text_event;
+using state = weir::running_pipeline::state;
+namespace http = weir::http;
+
+namespace {
+
+struct reply {
+  int status = 0; // 0: none came
+  std::string header;
+  std::string body;
+
+  bool says(std::string_view line) const {
+    return header.find("\r\n" + std::string{line} + "\r\n") != std::string::npos;
+  }
+};
+
+reply read_reply(loopback::peer& from) {
+  reply got;
+  got.header = from.read_header();
+  if (!got.header.starts_with("HTTP/1.1 "))
+    return got;
+  got.status = std::stoi(got.header.substr(9));
+  const std::string length = "Content-Length: ";
+  if (const auto at = got.header.find(length); at != std::string::npos)
+    got.body = from.read(std::stoul(got.header.substr(at + length.size())));
+  return got;
+}
+
+std::string post(std::string_view body, std::string_view headers = "") {
+  return "POST /events HTTP/1.1\r\nHost: a\r\n" + std::string{headers}
+         + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + std::string{body};
+}
+
+reply ask(loopback::peer& over, std::string_view request) {
+  over.send(request);
+  return read_reply(over);
+}
+
+/// A server in front of a sink that may be held up.
+class EventsServer : public testing::Test {
+protected:
+  void start(http::events_options options = {}, std::uint32_t mailbox_capacity = 1024) {
+    options.state = shown_;
+    weir::pipeline made{"events"};
+    made.from("http", http::events{std::move(options)})
+        .to("keep",
+            [this](const text_event& one) noexcept {
+              if (held_up_)
+                gate_.pass();
+              kept_.add(one);
+            },
+            {.mailbox_capacity = mailbox_capacity});
+    pipeline_.emplace(std::move(made));
+    EXPECT_TRUE(probes::eventually([&] { return shown_->port != 0; }));
+  }
+  void TearDown() override {
+    gate_.open();
+    if (!pipeline_)
+      return;
+    (*pipeline_)->drain();
+    pipeline_->finishes();
+  }
+
+  loopback::peer connect() const { return loopback::peer::connect_to(shown_->port); }
+  reply ask(std::string_view request) const {
+    auto over = connect();
+    return ::ask(over, request);
+  }
+  std::vector<std::string> texts() const {
+    std::vector<std::string> all;
+    for (const auto& one : kept_.items())
+      all.push_back(one.text);
+    return all;
+  }
+  std::uint64_t admitted() const { return pipeline_->ledger().admitted; }
+
+  const std::shared_ptr<http::listener_state> shown_ = std::make_shared<http::listener_state>();
+  std::atomic<bool> held_up_{false};
+  const probes::gate gate_;
+  const probes::collected<text_event> kept_;
+  std::optional<probes::running> pipeline_;
+};
+
+} // namespace
+
+// --- what is taken -------------------------------------------------------------------------------
+
+TEST_F(EventsServer, AnEventIsAnswered202OnceItIsAdmitted) {
+  start();
+  const auto got = ask(post("{\"id\": \"a\"}"));
+  EXPECT_EQ(got.status, 202) << got.header;
+  EXPECT_EQ(got.body, "{\"admitted\": 1}");
+  EXPECT_TRUE(kept_.wait_for(1));
+  EXPECT_EQ(kept_.items()[0], (text_event{.text = "{\"id\": \"a\"}", .number = 1, .length = 11}));
+}
+
+TEST_F(EventsServer, EveryLineIsAnEventAndBlankOnesDontCount) {
+  start({.resume_after = 40});
+  EXPECT_EQ(ask(post("one\r\n\n  \ntwo\nthree", "Content-Type: application/x-ndjson\r\n")).body,
+            "{\"admitted\": 3}");
+  EXPECT_EQ(ask(post("four\n")).status, 202);
+  EXPECT_TRUE(kept_.wait_for(4));
+  EXPECT_EQ(texts(), (std::vector<std::string>{"one", "two", "three", "four"}));
+  EXPECT_EQ(kept_.items()[0].number, 41U);
+  EXPECT_EQ(kept_.items()[3].number, 44U);
+}
+
+TEST_F(EventsServer, RequestsFollowEachOtherOnOneConnection) {
+  start();
+  auto over = connect();
+  EXPECT_EQ(::ask(over, post("1")).status, 202);
+  over.send(post("2") + "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n" + post("3"));
+  EXPECT_EQ(read_reply(over).status, 202);
+  EXPECT_EQ(read_reply(over).status, 200);
+  EXPECT_EQ(read_reply(over).status, 202);
+  EXPECT_TRUE(kept_.wait_for(3));
+  EXPECT_EQ(texts(), (std::vector<std::string>{"1", "2", "3"}));
+}
+
+TEST_F(EventsServer, TakesChunkedBodiesAndTellsWhoAsksToGoOn) {
+  start();
+  EXPECT_EQ(ask("POST /events?a=b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+                "chunked\r\n\r\n4\r\none\n\r\n3\r\ntwo\r\n0\r\n\r\n")
+                .status,
+            202);
+  auto over = connect();
+  over.send(
+      "POST /events HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+  EXPECT_EQ(over.read_header(), "HTTP/1.1 100 Continue\r\n\r\n");
+  EXPECT_EQ(::ask(over, "three").status, 202);
+  EXPECT_TRUE(kept_.wait_for(3));
+  EXPECT_EQ(texts(), (std::vector<std::string>{"one", "two", "three"}));
+}
+
+TEST_F(EventsServer, SaysThatItIsWell) {
+  start();
+  EXPECT_EQ(ask("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").status, 200);
+  EXPECT_EQ(ask("HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\n").status, 200);
+}
+
+TEST(EventsInABody, AreItsLinesUnlessItIsOneJsonText) {
+  const auto texts = [](std::string_view body, std::string_view type) {
+    std::vector<std::string> all;
+    for (const auto& one : http::events_in(body, type, 3))
+      all.push_back(one.text);
+    return all;
+  };
+  using list = std::vector<std::string>;
+  const std::string printed = "{\n  \"id\": \"a\"\n}\n";
+  EXPECT_EQ(texts(printed, "application/json"), list{printed});
+  EXPECT_EQ(texts(printed, "Application/JSON; charset=utf-8"), list{printed});
+  EXPECT_EQ(texts(printed, "application/json-seq"), (list{"{", "  \"id\": \"a\"", "}"}));
+  EXPECT_EQ(texts(printed, ""), (list{"{", "  \"id\": \"a\"", "}"}));
+  EXPECT_EQ(texts("{1}\r\n {2} \n", "application/json"), (list{"{1}", " {2} "}));
+  EXPECT_EQ(texts("{1}\n{2\n", "application/json"), list{"{1}\n{2\n"});
+  EXPECT_EQ(texts("[1,2]", "application/json"), list{"[1,2]"});
+  EXPECT_EQ(texts(std::string{"a\0b\n", 4}, ""), (list{std::string{"a\0b", 3}}));
+  EXPECT_EQ(texts(" \r\n\n", "application/json"), list{});
+  EXPECT_EQ(texts("", ""), list{});
+  EXPECT_EQ(texts("1\n2\n3\n4\n5\n", "").size(), 4U)
+      << "one more than allowed shows that it is too many";
+}
+
+// --- what is refused -----------------------------------------------------------------------------
+
+TEST_F(EventsServer, WhatIsNoSuchRequestIsAnsweredWithAProblem) {
+  start({.request_events_max = 3, .body_max = 100, .header_max = 1000});
+  const std::string json = "GET /healthz HTTP/1.1\r\nHost: a\r\nX: ";
+  const std::pair<int, std::string> requests[] = {
+      {404, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"},
+      {404, "POST /event HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"},
+      {405, "GET /events HTTP/1.1\r\nHost: a\r\n\r\n"},
+      {405, "DELETE /healthz HTTP/1.1\r\nHost: a\r\n\r\n"},
+      {400, post("")},
+      {400, post("\n \r\n")},
+      {413, post("1\n2\n3\n4\n")},
+      {413, post(std::string(101, 'x'))},
+      {413, "POST /events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n"
+                + std::string(101, 'x')},
+      {431, json + std::string(1000, 'x') + "\r\n\r\n"},
+      {400, "this is no HTTP\r\n\r\n"},
+      {400, "POST /events HTTP/1.1\r\nContent-Length: many\r\n\r\n"},
+  };
+  for (const auto& [status, request] : requests) {
+    const auto got = ask(request);
+    EXPECT_EQ(got.status, status) << request;
+    EXPECT_TRUE(got.says("Content-Type: application/problem+json")) << got.header;
+    EXPECT_THAT(got.body, HasSubstr("\"status\": " + std::to_string(status) + ", \"detail\": \""))
+        << request;
+  }
+  EXPECT_TRUE(ask("GET /events HTTP/1.1\r\nHost: a\r\n\r\n").says("Allow: POST"));
+  EXPECT_EQ(ask(post("1\n2\n3")).status, 202) << "and it still serves";
+  EXPECT_EQ(admitted(), 3U);
+}
+
+TEST_F(EventsServer, AnAnswerReachesWhoStillSends) {
+  start({.body_max = 100});
+  const std::string too_long(500'000, 'x');
+  const auto got = ask(post(too_long));
+  EXPECT_EQ(got.status, 413);
+  EXPECT_TRUE(got.says("Connection: close"));
+}
+
+TEST_F(EventsServer, WhoIsSlowOrIdleForTooLongIsCutOff) {
+  start({.request_timeout = 50ms, .idle_timeout = 80ms});
+  auto idle = connect();
+  auto slow = connect();
+  auto slower = connect();
+  slow.send("POST /events HTTP/1.1\r\nHost");
+  slower.send("POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n123");
+  EXPECT_TRUE(idle.sees_the_end());
+  EXPECT_TRUE(slow.sees_the_end());
+  EXPECT_TRUE(slower.sees_the_end());
+  EXPECT_TRUE(probes::eventually([&] { return shown_->connections == 0; }));
+}
+
+TEST_F(EventsServer, MoreConnectionsThanAllowedWaitToBeAccepted) {
+  start({.connections_max = 2});
+  auto first = connect();
+  auto second = connect();
+  EXPECT_EQ(::ask(first, post("1")).status, 202);
+  EXPECT_EQ(::ask(second, post("2")).status, 202);
+  auto third = connect(); // by the kernel
+  third.send(post("3"));
+  EXPECT_EQ(shown_->connections, 2U);
+  EXPECT_EQ(::ask(second, post("4")).status, 202);
+  EXPECT_EQ(admitted(), 3U);
+  first.close();
+  EXPECT_EQ(read_reply(third).status, 202);
+}
+
+// --- credit --------------------------------------------------------------------------------------
+
+TEST_F(EventsServer, WithoutCreditARequestWaitsIsRefusedAndNothingOfItIsAdmitted) {
+  held_up_ = true;
+  start({.admission_wait = 50ms}, 4);
+  EXPECT_EQ(ask(post("1\n2\n3")).status, 202);
+  const auto refused = ask(post("4\n5"));
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_TRUE(refused.says("Retry-After: 1")) << refused.header;
+  EXPECT_EQ(admitted(), 3U);
+  EXPECT_EQ(ask(post("6")).status, 202) << "for one there is room";
+  EXPECT_EQ(ask(post("7")).status, 429);
+  EXPECT_EQ(admitted(), 4U);
+  gate_.open();
+  EXPECT_TRUE(kept_.wait_for(4));
+  EXPECT_EQ(ask(post("8\n9")).status, 202);
+  EXPECT_TRUE(kept_.wait_for(6));
+  EXPECT_EQ(texts(), (std::vector<std::string>{"1", "2", "3", "6", "8", "9"}));
+}
+
+TEST_F(EventsServer, ARequestThatWaitsIsAdmittedWhenThereIsCredit) {
+  held_up_ = true;
+  start({.admission_wait = 10s}, 4);
+  EXPECT_EQ(ask(post("1\n2\n3")).status, 202);
+  auto waiting = connect();
+  waiting.send(post("4\n5"));
+  EXPECT_TRUE(probes::eventually([&] { return shown_->waiting == 1; }));
+  gate_.open();
+  EXPECT_EQ(read_reply(waiting).status, 202);
+  EXPECT_EQ(shown_->waiting, 0U);
+  EXPECT_TRUE(kept_.wait_for(5));
+}
+
+TEST_F(EventsServer, MoreRequestsThanMayWaitAreRefusedAtOnce) {
+  held_up_ = true;
+  start({.waiting_max = 1, .admission_wait = 10s}, 4);
+  EXPECT_EQ(ask(post("1\n2\n3\n4")).status, 202);
+  auto waiting = connect();
+  waiting.send(post("5"));
+  EXPECT_TRUE(probes::eventually([&] { return shown_->waiting == 1; }));
+  const auto refused = ask(post("6"));
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_THAT(refused.body, HasSubstr("too many requests wait already"));
+  gate_.open();
+  EXPECT_EQ(read_reply(waiting).status, 202);
+}
+
+TEST_F(EventsServer, ALongRequestIsAdmittedPieceByPiece) {
+  start({}, 16);
+  std::string body;
+  std::vector<std::string> expected;
+  for (int k = 0; k < 1000; ++k) {
+    expected.push_back(std::to_string(k));
+    body += expected.back() + "\n";
+  }
+  EXPECT_EQ(ask(post(body)).body, "{\"admitted\": 1000}");
+  EXPECT_TRUE(kept_.wait_for(1000));
+  EXPECT_EQ(texts(), expected);
+}
+
+TEST_F(EventsServer, ALongRequestThatStaysHalfwaySaysHowMuchOfItIsAdmitted) {
+  held_up_ = true;
+  start({.admission_wait = 10ms, .completion_wait = 50ms}, 16);
+  std::string body;
+  for (int k = 0; k < 100; ++k)
+    body += std::to_string(k) + "\n";
+  const auto got = ask(post(body));
+  EXPECT_EQ(got.status, 503);
+  EXPECT_THAT(got.body, HasSubstr("\"admitted\": 16}"));
+  EXPECT_EQ(ask(post("x")).status, 429);
+  gate_.open();
+  EXPECT_TRUE(kept_.wait_for(16));
+  EXPECT_EQ(ask(post("x")).status, 202);
+  EXPECT_TRUE(kept_.wait_for(17));
+  EXPECT_EQ(admitted(), 17U) << "nothing of the rest came later";
+}
+
+TEST_F(EventsServer, WhatWasAnswered202AndNothingElseIsThere) {
+  start({.waiting_max = 4, .admission_wait = 20ms}, 8);
+  std::vector<std::thread> clients;
+  std::atomic<std::size_t> taken{0};
+  std::atomic<int> refused{0};
+  for (int k = 0; k < 8; ++k)
+    clients.emplace_back([&, k] {
+      auto over = connect();
+      for (int n = 0; n < 100; ++n) {
+        std::string body;
+        const auto events = static_cast<std::size_t>(1 + (n + k) % 5);
+        for (std::size_t e = 0; e < events; ++e)
+          body += std::to_string(k) + "." + std::to_string(n) + "\n";
+        const auto got = ::ask(over, post(body));
+        EXPECT_TRUE(got.status == 202 || got.status == 429) << got.header;
+        got.status == 202 ? void(taken += events) : void(++refused);
+      }
+    });
+  for (auto& one : clients)
+    one.join();
+  EXPECT_TRUE(kept_.wait_for(taken));
+  EXPECT_EQ(admitted(), taken);
+}
+
+// --- the end -------------------------------------------------------------------------------------
+
+TEST_F(EventsServer, WhileThePipelineDrainsEverythingIsAnswered503) {
+  held_up_ = true;
+  start({.admission_wait = 10s}, 4);
+  EXPECT_EQ(ask(post("1\n2\n3\n4")).status, 202);
+  auto idle = connect();
+  EXPECT_EQ(::ask(idle, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").status, 200);
+  auto waiting = connect();
+  waiting.send(post("5"));
+  EXPECT_TRUE(probes::eventually([&] { return shown_->waiting == 1; }));
+  (*pipeline_)->drain();
+  for (const auto& got : {read_reply(waiting), ::ask(idle, post("6")), ask(post("7")),
+                          ask("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")}) {
+    EXPECT_EQ(got.status, 503) << got.header;
+    EXPECT_TRUE(got.says("Connection: close")) << got.header;
+    EXPECT_TRUE(got.says("Retry-After: 5")) << got.header;
+  }
+  gate_.open();
+  pipeline_->finishes();
+  EXPECT_EQ(texts(), (std::vector<std::string>{"1", "2", "3", "4"}));
+}
+
+TEST_F(EventsServer, WithThePipelineTheServerIsGone) {
+  held_up_ = true;
+  start({.admission_wait = 10s}, 1);
+  const std::uint16_t port = shown_->port;
+  EXPECT_EQ(ask(post("1")).status, 202);
+  auto idle = connect();
+  auto half = connect();
+  half.send("POST /events HTTP/1.1\r\n");
+  auto waiting = connect();
+  waiting.send(post("2"));
+  EXPECT_TRUE(probes::eventually([&] { return shown_->waiting == 1 && shown_->connections == 3; }));
+  (*pipeline_)->abort();
+  gate_.open();
+  pipeline_.reset();
+  EXPECT_TRUE(idle.sees_the_end());
+  EXPECT_TRUE(half.sees_the_end());
+  EXPECT_TRUE(waiting.sees_the_end());
+  const loopback::server next{[](loopback::peer&, int) {}, port};
+  EXPECT_EQ(next.port(), port) << "the port is free again";
+}
+
+TEST(EventsServerRestart, FindsItsPortAndItsNumbersAgain) {
+  const auto shown = std::make_shared<http::listener_state>();
+  const probes::collected<text_event> kept;
+  weir::pipeline made{"events", probes::restarting(5, weir::one_for_all)};
+  const auto failed = std::make_shared<std::atomic<bool>>(false);
+  made.from("http", http::events{{.state = shown}})
+      .via("trip",
+           [failed](const text_event& one) {
+             if (one.text == "2" && !failed->exchange(true))
+               throw std::runtime_error{"once"};
+             return one;
+           },
+           {.retry = probes::at_once()})
+      .to("keep", kept.sink());
+  made.dead_letters_to(weir::dead_letters::memory{});
+  probes::running pipeline{std::move(made)};
+  ASSERT_TRUE(probes::eventually([&] { return shown->port != 0; }));
+  const std::uint16_t port = shown->port;
+  for (const std::string text : {"1", "2"}) {
+    auto over = loopback::peer::connect_to(port);
+    EXPECT_EQ(ask(over, post(text)).status, 202);
+  }
+  ASSERT_TRUE(probes::eventually([&] { return pipeline.stage("http").restarts == 1; }));
+  ASSERT_TRUE(kept.wait_for(2));
+  auto over = loopback::peer::connect_to(port);
+  EXPECT_EQ(ask(over, post("3")).status, 202);
+  ASSERT_TRUE(kept.wait_for(3));
+  EXPECT_EQ(kept.items()[2].number, 3U);
+  pipeline->drain();
+  pipeline.finishes();
+}
+
+TEST(EventsServerStart, SaysWhyItCantListen) {
+  const auto failure_of = [](const std::string& where) {
+    weir::pipeline made{"events", probes::restarting(0)};
+    made.from("http", http::events{{.listen = where}})
+        .to("nowhere", [](const text_event&) noexcept {});
+    probes::running pipeline{std::move(made)};
+    EXPECT_EQ(pipeline.ended(), state::failed);
+    return pipeline->why().message();
+  };
+  for (const std::string no_address : {"", "8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:port",
+                                       "127.0.0.1:65536", "example.org:80", "127.0.0.1:80 "})
+    EXPECT_THAT(failure_of(no_address),
+                HasSubstr("can't listen on '" + no_address
+                          + "': expected ADDRESS:PORT, as in 127.0.0.1:8080"));
+  EXPECT_THAT(failure_of("0.0.0.0:0"),
+              HasSubstr("only loopback addresses, as there is no authentication"));
+  const loopback::server taken{[](loopback::peer&, int) {}};
+  const auto address = "127.0.0.1:" + std::to_string(taken.port());
+  EXPECT_THAT(failure_of(address),
+              HasSubstr("can't listen on " + address + ": Address already in use"));
+}
