@@ -133,7 +133,9 @@ private:
     time_point until{}; // the end of its time, or of its back-off
     bool timed_out = false;
     item_trouble trouble{};
-    std::vector<Out> outputs{}; // of a run that succeeded, until they may leave
+    // Of a run that succeeded, until they may leave.
+    std::vector<Out> outputs{};
+    std::vector<std::size_t> lanes{};
   };
 
   struct input {
@@ -269,13 +271,23 @@ private:
   }
 
   /// A run has ended. Returns the failure and the charge if the worker ends by it.
-  std::optional<std::pair<failure, std::uint32_t>> reap(run& one, slice_result& done, worker& self) {
+  std::optional<std::pair<failure, std::uint32_t>> reap(run& one, slice_result& done,
+                                                        worker& self) {
     --running_;
     self.counters().latency.add(self.now() - one.began);
     auto ended = std::move(one.now);
     if (one.timed_out && ended->failed) // its own words would only say that it was cancelled
-      ended->failed = transient("timed out after " + std::to_string(self.options().timeout.count())
-                                + " ms");
+      ended->failed =
+          transient("timed out after " + std::to_string(self.options().timeout.count()) + " ms");
+    if (!ended->failed) {
+      try {
+        one.lanes.clear();
+        for (const auto& output : ended->outputs)
+          one.lanes.push_back(out_.lane_of(output));
+      } catch (...) {
+        ended->failed = describe_current_exception();
+      }
+    }
     if (!ended->failed) {
       one.state = state::succeeded;
       one.outputs = std::move(ended->outputs);
@@ -284,7 +296,8 @@ private:
       return std::nullopt;
     }
     auto why = std::move(*ended->failed);
-    const auto decision = self.decide(why, one.trouble, item_id(*in_[one.input].from, one.index), one.began);
+    const auto decision =
+        self.decide(why, one.trouble, item_id(*in_[one.input].from, one.index), one.began);
     switch (decision.what) {
     case answer::retry:
     case answer::restart:
@@ -330,16 +343,15 @@ private:
       filtered.add(one.where);
     else
       self.books().share(one.where, static_cast<std::uint32_t>(one.outputs.size() - 1));
-    for (auto& output : one.outputs)
-      out_.put(std::move(output), one.where);
+    for (std::size_t k = 0; k < one.outputs.size(); ++k)
+      out_.put(std::move(one.outputs[k]), one.where, one.lanes[k]);
     one.outputs.clear();
     one.state = state::ended;
   }
 
   slice_result nothing_to_do(bool ready, std::optional<time_point> later, worker& self) {
-    if (runs_.empty() && ready && std::ranges::all_of(in_, [this](const auto& one) {
-          return exhausted(one);
-        })) {
+    if (runs_.empty() && ready
+        && std::ranges::all_of(in_, [this](const auto& one) { return exhausted(one); })) {
       if (!self.dead_letters_stored())
         return {.what = slice_result::state::waiting, .time = waiting_as::blocked};
       out_.close();
@@ -350,15 +362,15 @@ private:
     const bool full = in_flight() >= self.options().in_flight_max;
     if (ready && !full) {
       wait.for_input = true;
-      const bool untaken = std::ranges::any_of(
-          in_, [](const auto& one) { return one.from->size() > one.taken; });
+      const bool untaken =
+          std::ranges::any_of(in_, [](const auto& one) { return one.from->size() > one.taken; });
       if (untaken && self.permits().limited()) { // only permits are missing
         wait.for_input = false;
         const auto permit = self.permits().next(self.now());
         wait.until = later ? std::min(*later, permit) : permit;
       }
     }
-    wait.time = running_ > 0 ? waiting_as::busy
+    wait.time = running_ > 0                               ? waiting_as::busy
                 : ready && runs_.empty() && wait.for_input ? waiting_as::idle
                                                            : waiting_as::blocked;
     return wait;

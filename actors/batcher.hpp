@@ -22,7 +22,8 @@ public:
 
   slice_result step(std::size_t budget, worker& self) override {
     if (!out_.flush())
-      return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+      return {
+          .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
     if (!items_.empty() && self.now() >= due_)
       hand_on(self);
     auto* from = in_.next();
@@ -61,7 +62,8 @@ private:
     }
     hand_on(self); // the end of the stream does not wait for the delay
     if (!out_.flush())
-      return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+      return {
+          .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
     out_.close();
     return {.what = slice_result::state::finished};
   }
@@ -69,7 +71,13 @@ private:
   void hand_on(worker& self) {
     if (items_.empty())
       return;
-    out_.put(batch<T>{std::exchange(items_, {})}, self.books().group(std::exchange(origins_, {})));
+    batch<T> full{std::exchange(items_, {})};
+    std::size_t lane = 0;
+    try {
+      lane = out_.lane_of(full);
+    } catch (...) { // a batch without a key goes to the first worker: here nothing can be parked
+    }
+    out_.put(std::move(full), self.books().group(std::exchange(origins_, {})), lane);
     out_.flush();
   }
 

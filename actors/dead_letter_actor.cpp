@@ -10,7 +10,10 @@ namespace weir {
 dead_letter_actor::dead_letter_actor(runtime& node, acknowledgement& books,
                                      std::shared_ptr<dead_letter_store> store,
                                      std::function<void()> finished)
-    : actor{"dead-letters"}, node_{node}, books_{books}, store_{std::move(store)},
+    : actor{"dead-letters"},
+      node_{node},
+      books_{books},
+      store_{std::move(store)},
       finished_{std::move(finished)} {}
 
 bool dead_letter_actor::offer(parked_item& item, waker& who) {
@@ -96,15 +99,17 @@ activity dead_letter_actor::turn() {
     stored = describe_current_exception();
   }
 
-  if (!stored && letters.size() > 1) { // perhaps there is room for some
-    at_once_ = letters.size() / 2;
-    return activity::again();
-  }
   if (!stored) {
+    {
+      const std::lock_guard lock{lock_};
+      trouble_ = stored.error().message();
+    }
+    if (letters.size() > 1) { // perhaps there is room for some
+      at_once_ = letters.size() / 2;
+      return activity::again();
+    }
     const auto delay = backoff{}.delay(++failures_in_a_row_, node_.random());
     retry_at_ = node_.now() + delay;
-    const std::lock_guard lock{lock_};
-    trouble_ = stored.error().message();
     return activity::parked(retry_at_);
   }
 

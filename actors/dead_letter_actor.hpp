@@ -45,8 +45,8 @@ public:
   static constexpr std::size_t capacity = 256;
 
   /// `finished` is called in the last turn.
-  dead_letter_actor(runtime& node, acknowledgement& books,
-                    std::shared_ptr<dead_letter_store> store, std::function<void()> finished);
+  dead_letter_actor(runtime& node, acknowledgement& books, std::shared_ptr<dead_letter_store> store,
+                    std::function<void()> finished);
 
   /// Takes the item over and returns true; or leaves it as it is, and wakes `who` once there is room. Any
   /// thread.

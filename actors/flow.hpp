@@ -11,6 +11,7 @@
 #include <concepts>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <typeinfo>
@@ -33,6 +34,11 @@ struct broken_flow {
   auto batch(auto&&...) && { return broken_flow{}; }
   auto partition_by(auto&&...) && { return broken_flow{}; }
   auto merge() && { return broken_flow{}; }
+  template <std::size_t N>
+  std::array<broken_flow, N> broadcast(auto&&...) && {
+    return {};
+  }
+  std::array<broken_flow, 2> route(auto&&...) && { return {}; }
   void to(auto&&...) && {}
 };
 
@@ -91,8 +97,8 @@ private:
 
   /// Adds the stage behind this flow and returns its index.
   std::size_t append(graph_stage stage, plan::stage_parts parts) {
-    if (lanes_ > 0)
-      stage.options.workers = lanes_;
+    if (lanes_)
+      stage.options.workers = *lanes_;
     stage.input = type_name(typeid(T));
     const auto index = plan_->graph.stages.size();
     plan_->graph.stages.push_back(std::move(stage));
@@ -108,7 +114,7 @@ private:
   flow<Out> onward(std::size_t stage, std::uint32_t leg = 0) {
     flow<Out> next{plan_, {{stage, leg}}};
     next.lanes_ = lanes_;
-    next.how_ = lanes_ > 0 ? spread::straight : spread::any;
+    next.how_ = lanes_ ? spread::straight : spread::any;
     return next;
   }
   std::string name_after(std::string given, const char* what) const {
@@ -124,7 +130,7 @@ private:
   std::vector<end> ends_;
   spread how_ = spread::any;
   std::shared_ptr<const void> key_;
-  std::uint32_t lanes_ = 0;
+  std::optional<std::uint32_t> lanes_; // of partition_by, until merge
 };
 
 template <class T>
@@ -256,7 +262,7 @@ auto flow<T>::partition_by(Key key, partition_options options) && {
 
 template <class T>
 flow<T> flow<T>::merge() && {
-  lanes_ = 0;
+  lanes_.reset();
   how_ = spread::any;
   key_.reset();
   return std::move(*this);

@@ -89,7 +89,8 @@ private:
     if (capacity == 0 || capacity > ring_base::capacity_max)
       say("mailbox_capacity must be 1 to " + std::to_string(ring_base::capacity_max) + ", not "
           + std::to_string(capacity));
-    else if (const auto rings = whole_.rings_into(index); capacity < rings)
+    else if (const auto rings = whole_.rings_into(index);
+             capacity < rings && one.options.workers > 0)
       say("mailbox_capacity " + std::to_string(capacity) + " can't be shared among the "
           + std::to_string(rings) + " workers before it: it must be at least as many");
     if (one.kind == stage_kind::batch && one.batch.size_max > capacity)

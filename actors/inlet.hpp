@@ -54,6 +54,7 @@ public:
       items += one->size();
     return items;
   }
+
 private:
   std::vector<std::shared_ptr<ring_base>> owned_;
   std::vector<ring<T>*> open_;

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <deque>
 #include <functional>
-#include <utility>
 #include <vector>
 
 namespace weir {
@@ -34,15 +33,32 @@ public:
   /// Is nothing waiting for credit?
   bool ready() const { return waiting_.empty(); }
 
-  void put(T item, origin from) {
-    if (!waiting_.empty() || !write(item, from))
-      waiting_.emplace_back(std::move(item), from);
+  /// Which worker a key sends the item to; may throw what the key function throws. 0 without a key.
+  std::size_t lane_of(const T& item) const {
+    return how_ == spread::by_key ? (*key_)(item) % rings_.size() : 0;
+  }
+
+  void put(T item, origin from, std::size_t lane) {
+    if (!waiting_.empty() || !write(item, from, lane))
+      waiting_.push_back({std::move(item), from, lane});
+  }
+
+  /// How many items find credit now, if they spread evenly.
+  std::size_t room() const {
+    std::size_t items = 0;
+    for (const auto& one : rings_)
+      items += one.where->credit(one.where->capacity());
+    return items;
   }
 
   /// Writes what waited as far as there is credit, and publishes. Returns `ready()`.
   bool flush() {
-    while (!waiting_.empty() && write(waiting_.front().first, waiting_.front().second))
+    while (!waiting_.empty()) {
+      auto& first = waiting_.front();
+      if (!write(first.item, first.from, first.lane))
+        break;
       waiting_.pop_front();
+    }
     publish();
     return ready();
   }
@@ -61,7 +77,7 @@ public:
   /// The rings of which one must give credit before this outlet goes on.
   void blocked_on(std::vector<ring_base*>& rings) const {
     if (how_ == spread::by_key && !waiting_.empty()) {
-      rings.push_back(rings_[lane_of(waiting_.front().first)].where);
+      rings.push_back(rings_[waiting_.front().lane].where);
       return;
     }
     for (const auto& one : rings_)
@@ -74,12 +90,10 @@ private:
     std::size_t written; // beyond the published cursor
   };
 
-  std::size_t lane_of(const T& item) const { return (*key_)(item) % rings_.size(); }
-
-  bool write(T& item, origin from) {
+  bool write(T& item, origin from, std::size_t lane) {
     leg* best = nullptr;
     if (how_ == spread::by_key) {
-      best = &rings_[lane_of(item)];
+      best = &rings_[lane];
       if (best->where->credit(best->written + 1) <= best->written)
         return false;
     } else {
@@ -106,7 +120,12 @@ private:
   std::vector<leg> rings_;
   const spread how_;
   const std::shared_ptr<const key_function> key_;
-  std::deque<std::pair<T, origin>> waiting_;
+  struct waiting_item {
+    T item;
+    origin from;
+    std::size_t lane;
+  };
+  std::deque<waiting_item> waiting_;
 };
 
 } // namespace weir

@@ -44,9 +44,12 @@ public:
   }
 
   /// Several flows of one type as one, in the order the items come.
-  template <class T, std::same_as<flow<T>>... More>
+  template <class T, class... More>
   flow<T> merge(flow<T> first, More... more) {
-    (first.ends_.insert(first.ends_.end(), more.ends_.begin(), more.ends_.end()), ...);
+    constexpr bool fits = (std::same_as<More, flow<T>> && ...);
+    static_assert(fits, "weir: merge takes flows of one item type");
+    if constexpr (fits)
+      (first.ends_.insert(first.ends_.end(), more.ends_.begin(), more.ends_.end()), ...);
     return std::move(first).merge();
   }
 
@@ -79,7 +82,7 @@ private:
     const auto index = plan_->graph.stages.size();
     auto lane_of = [source, name]() mutable {
       lane_start start{.name = name};
-      const auto sample = product<S>::make(source);
+      auto sample = product<S>::make(source);
       if constexpr (requires { sample.lane(); })
         start.name = sample.lane();
       if constexpr (requires { sample.resume_after(); })

@@ -29,7 +29,8 @@ public:
 
   slice_result step(std::size_t budget, worker& self) override {
     if (!flush())
-      return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+      return {
+          .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
     auto* from = in_.next();
     if (from == nullptr) {
       if (!in_.finished())
@@ -49,13 +50,15 @@ public:
       const auto where = from->from(first + done);
       if (to_) {
         std::size_t flow = 0;
+        std::size_t lane = 0;
         try {
           flow = to_(item);
+          lane = out_[flow].lane_of(item);
         } catch (...) {
           failed = describe_current_exception();
           break;
         }
-        out_[flow].put(std::move(item), where);
+        out_[flow].put(std::move(item), where, lane);
       } else {
         failed = copy_to_all(item, where, self);
         if (failed)
@@ -84,15 +87,18 @@ private:
     if constexpr (std::is_copy_constructible_v<T>) {
       try {
         copies_.clear();
+        lanes_.clear();
         for (std::size_t k = 0; k + 1 < out_.size(); ++k)
           copies_.emplace_back(std::as_const(item));
+        for (const auto& one : out_)
+          lanes_.push_back(one.lane_of(item));
       } catch (...) {
         return describe_current_exception();
       }
       self.books().share(where, static_cast<std::uint32_t>(copies_.size()));
       for (std::size_t k = 0; k < copies_.size(); ++k)
-        out_[k].put(std::move(copies_[k]), where);
-      out_.back().put(std::move(item), where);
+        out_[k].put(std::move(copies_[k]), where, lanes_[k]);
+      out_.back().put(std::move(item), where, lanes_.back());
     }
     return std::nullopt;
   }
@@ -109,6 +115,7 @@ private:
   const choice to_;
   std::vector<outlet<T>> out_;
   std::vector<T> copies_; // of the item in hand
+  std::vector<std::size_t> lanes_;
 };
 
 } // namespace weir

@@ -6,7 +6,9 @@
 namespace weir {
 
 running_pipeline::running_pipeline(pipeline definition, runtime& node, pipeline_observer watcher)
-    : plan_{std::move(definition.plan_)}, node_{node}, watcher_{std::move(watcher)},
+    : plan_{std::move(definition.plan_)},
+      node_{node},
+      watcher_{std::move(watcher)},
       services_{.node = node,
                 .pipeline = plan_->graph.name,
                 .books = {},
@@ -35,9 +37,8 @@ result<void> running_pipeline::start() {
     }
     if (!opened)
       return std::move(opened.error()).within("the dead letters can't be kept");
-    dead_letters_ =
-        std::make_unique<dead_letter_actor>(node_, services_.books, plan_->dead_letters,
-                                            [this] { watcher_.ended(); });
+    dead_letters_ = std::make_unique<dead_letter_actor>(node_, services_.books, plan_->dead_letters,
+                                                        [this] { watcher_.ended(); });
     services_.dead_letters = dead_letters_.get();
   }
   try {
@@ -224,8 +225,7 @@ failure running_pipeline::why() const {
 }
 
 std::vector<dead_letter_count> running_pipeline::dead_letter_causes() const {
-  return dead_letters_ ? dead_letters_->causes()
-                                : std::vector<dead_letter_count>{};
+  return dead_letters_ ? dead_letters_->causes() : std::vector<dead_letter_count>{};
 }
 
 pipeline_snapshot running_pipeline::snapshot() const {

@@ -41,14 +41,15 @@ struct pipeline_snapshot {
   ledger_totals ledger;
   std::vector<stage_snapshot> stages;
   std::size_t dead_letters_waiting = 0;
-  bool settled_twice = false; ///< an item was, which is a defect
+  bool settled_twice = false;       ///< an item was, which is a defect
   std::string dead_letters_trouble; ///< why the store refuses; empty while it works
 };
 
 /// Whom a running pipeline tells. Called from any thread; must not block.
 struct pipeline_observer {
   std::function<void(const failure&)> worker_failed = [](const failure&) {};
-  std::function<void()> ended = [] {}; ///< it gave up, its workers have finished, or its dead letters are stored
+  std::function<void()> ended = [] {
+  }; ///< it gave up, its workers have finished, or its dead letters are stored
 };
 
 /// A pipeline that runs: its rings, its workers, its supervisor and its dead-letter actor.
@@ -103,7 +104,7 @@ private:
   runtime& node_;
   const pipeline_observer watcher_;
   pipeline_services services_;
-  std::unique_ptr<dead_letter_actor> dead_letters_; // null where no stage can fail
+  std::unique_ptr<dead_letter_actor> dead_letters_;    // null where no stage can fail
   std::vector<std::unique_ptr<token_bucket>> permits_; // one a stage
   std::vector<std::unique_ptr<worker>> workers_; // stages in their order, each stage's together
   std::vector<std::size_t> first_worker_;        // of each stage

@@ -23,7 +23,8 @@ enum class source_state {
 template <class T>
 class intake {
 public:
-  /// How many items may still be put in this call.
+  /// How many items may still be put in this call. An item behind a wide gap may use up all that is left: ask
+  /// again after each.
   std::size_t room() const noexcept { return room_ - put_; }
 
   /// Puts an item at the next position.
@@ -40,6 +41,7 @@ public:
         // Too far ahead of what is in flight: it waits for that to be settled.
         deferred_->emplace(std::move(item), position);
         room_ = put_;
+        last_ = position;
         return;
       }
     }
@@ -49,7 +51,8 @@ public:
       std::construct_at(ring_->value(index), std::move(item));
       ring_->from(index) = where;
     } else {
-      outlet_->put(std::move(item), where);
+      const auto lane = outlet_->lane_of(item);
+      outlet_->put(std::move(item), where, lane);
     }
     ++put_;
     ++run_;
@@ -112,7 +115,8 @@ public:
 
   slice_result step(std::size_t budget, worker& self) override {
     if (!out_.flush())
-      return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+      return {
+          .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
     auto& lane = self.books().lane_at(lane_);
     if ((done_ && !deferred_) || self.where().stopping().stop_requested())
       return end_of_stream();
@@ -140,7 +144,8 @@ public:
       in.first_ = single->write_index();
       in.room_ = std::min(budget, single->credit(budget));
       if (in.room_ == 0)
-        return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+        return {
+            .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
     }
     if (deferred_) { // nothing is in flight: the lane can begin anew there
       auto [item, position] = std::move(*deferred_);

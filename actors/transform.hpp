@@ -92,8 +92,9 @@ public:
 
   slice_result step(std::size_t budget, worker& self) override {
     if (!out_.ready() && !out_.flush())
-      return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
-    if (auto failed = timer(self))
+      return {
+          .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+    if (auto failed = drained_ ? std::nullopt : timer(self))
       return std::move(*failed);
     auto* from = in_.next();
     if (from == nullptr) {
@@ -135,7 +136,8 @@ private:
     const auto count = std::min({budget, from.available(), to.credit(budget),
                                  from.contiguous(first), to.contiguous(target)});
     if (count == 0) {
-      return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+      return {
+          .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
     }
     In* const source = from.value(first);
     Out* const destination = to.value(target);
@@ -209,31 +211,36 @@ private:
     std::optional<failure> failed;
     {
       batched_settlement filtered{self.books(), ending::filtered};
-      for (; done < count && out_.ready() && !self.aborted(); ++done) {
+      for (; done < count && out_.ready() && !full() && !self.aborted(); ++done) {
         auto& item = *from.value(first + done);
         const auto where = from.from(first + done);
         outputs_.clear();
         try {
           failed = run(item, self);
+          if (!failed)
+            choose_lanes();
         } catch (...) {
           failed = describe_current_exception();
         }
         if (failed)
           break;
         if constexpr (recoverable_stage<stage>)
-          held_.emplace_back(where, std::move(outputs_));
+          hold(where);
         else
-          hand_on(where, outputs_, filtered, self);
+          hand_on(where, outputs_, lanes_, filtered, self);
       }
       if constexpr (recoverable_stage<stage>) {
         if (failed && done > 0)
           return give_up(std::move(*failed), done, self);
-        if (given_up_ && done == given_up_->done) {
-          failed = std::move(given_up_->why);
+        if (failed) { // with nothing done: it may have changed the state already
           given_up_.reset();
-        } else if (failed) { // it may have changed the state already
           if (auto why = rebuilt(self))
             return this->stage_failed(std::move(*why), 0);
+        } else if (given_up_ && done == given_up_->done) {
+          failed = std::move(given_up_->why);
+          given_up_.reset();
+        } else if (given_up_) { // for want of credit
+          given_up_->done -= done;
         }
         if (done > 0) {
           try {
@@ -242,9 +249,9 @@ private:
             return give_up(describe_current_exception(), done, self);
           }
         }
-        for (auto& [where, outputs] : held_)
-          hand_on(where, outputs, filtered, self);
-        held_.clear();
+        for (auto& one : held_)
+          hand_on(one.where, one.outputs, one.lanes, filtered, self);
+        let_go();
       }
     }
     out_.publish();
@@ -260,7 +267,7 @@ private:
   /// goes back, and the next slice runs the `done` items before it once more, keeps the state after them, and
   /// only then reports the failure.
   slice_result give_up(failure why, std::size_t done, worker& self) {
-    held_.clear();
+    let_go();
     given_up_.emplace(std::move(why), done);
     if (auto not_rebuilt = rebuilt(self))
       return this->stage_failed(std::move(*not_rebuilt), 0);
@@ -276,14 +283,32 @@ private:
     }
   }
 
-  void hand_on(origin where, std::vector<Out>& outputs, batched_settlement& filtered,
-               worker& self) {
+  void choose_lanes() {
+    lanes_.clear();
+    for (const auto& output : outputs_)
+      lanes_.push_back(out_.lane_of(output));
+  }
+
+  // The outputs of a recoverable stage's slice are held until its state is kept: no more of them than there is
+  // credit for, but for one item's.
+  void hold(origin where) {
+    held_outputs_ += outputs_.size();
+    held_.push_back({where, std::move(outputs_), std::move(lanes_)});
+  }
+  bool full() const { return held_outputs_ > 0 && held_outputs_ >= out_.room(); }
+  void let_go() {
+    held_.clear();
+    held_outputs_ = 0;
+  }
+
+  void hand_on(origin where, std::vector<Out>& outputs, const std::vector<std::size_t>& lanes,
+               batched_settlement& filtered, worker& self) {
     if (outputs.empty())
       filtered.add(where);
     else
       self.books().share(where, static_cast<std::uint32_t>(outputs.size() - 1));
-    for (auto& output : outputs)
-      out_.put(std::move(output), where);
+    for (std::size_t k = 0; k < outputs.size(); ++k)
+      out_.put(std::move(outputs[k]), where, lanes[k]);
   }
 
   /// Runs one item; its outputs are in outputs_ then.
@@ -347,7 +372,8 @@ private:
         drained_ = true;
       }
     if (!out_.flush())
-      return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+      return {
+          .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
     if (!self.dead_letters_stored())
       return {.what = slice_result::state::waiting, .time = waiting_as::blocked};
     out_.close();
@@ -361,13 +387,14 @@ private:
     try {
       emitter<Out> emit{outputs_, SIZE_MAX};
       call(emit);
+      choose_lanes();
     } catch (...) {
       return this->stage_failed(describe_current_exception(), 0);
     }
     if constexpr (recoverable_stage<stage>)
       kept_ = stage_->checkpoint();
-    for (auto& output : outputs_)
-      out_.put(std::move(output), origin{});
+    for (std::size_t k = 0; k < outputs_.size(); ++k)
+      out_.put(std::move(outputs_[k]), origin{}, lanes_[k]);
     out_.publish();
     return std::nullopt;
   }
@@ -384,12 +411,19 @@ private:
   F prototype_;
   std::optional<stage> stage_;
   outlet<Out> out_;
-  std::vector<Out> outputs_; // of the item in hand
+  std::vector<Out> outputs_;       // of the item in hand
+  std::vector<std::size_t> lanes_; // of outputs_
   bool drained_ = false;
 
   // Of a recoverable stage.
   std::optional<typename state_of<stage>::type> kept_;
-  std::vector<std::pair<origin, std::vector<Out>>> held_; // the slice's outputs
+  struct held_item {
+    origin where;
+    std::vector<Out> outputs;
+    std::vector<std::size_t> lanes;
+  };
+  std::vector<held_item> held_; // the slice's
+  std::size_t held_outputs_ = 0;
   struct given_up {
     failure why;
     std::size_t done; // items before the one that failed

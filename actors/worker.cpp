@@ -84,7 +84,8 @@ std::optional<activity> worker::carry_out_order() {
     stepper_->cancel();
     break;
   case order_given::stop:
-    if (now_is() == state::running || now_is() == state::down) {
+    if (now_is()
+        != state::finished) { // also if it never obeyed the start before: that is an answer too
       state_.store(state::stopped);
       observer_.worker_stopped(index_);
     }
@@ -145,8 +146,8 @@ activity worker::run_slices() {
     const auto done = stepper_->step(budget, *this);
     account(waiting_as::busy);
     if (limited)
-      permits_.give_back(budget
-                         - std::min(budget, done.items + (done.what == slice_result::state::failed)));
+      permits_.give_back(
+          budget - std::min(budget, done.items + (done.what == slice_result::state::failed)));
     turn_left -= std::min(turn_left, std::max<std::size_t>(done.items, 1));
 
     if (done.items > 0) {
@@ -208,6 +209,9 @@ worker::decision worker::decide(const failure& why, item_trouble& trouble, std::
   if (made.what != answer::retry && why.kind != failure_kind::poison && began >= blamed_at_) {
     made.charge = blame_.failed(item_id);
     blamed_at_ = now_;
+    // An item that is never parked would be forgiven for ever.
+    if (made.charge == 0 && options_.retry.attempts == unlimited)
+      made.charge = 1;
   }
   if (made.what == answer::park && made.charge > 0)
     made.what = answer::park_and_restart;

@@ -80,7 +80,7 @@ struct worker_counters {
 /// |---------------|-------------|----------|---------|---------------|----------|
 /// | running       | → down      | → stopped| –       | → finished    | finished |
 /// | down          | –           | → stopped| running | –             | finished |
-/// | stopped       | –           | –        | running | –             | finished |
+/// | stopped       | –           | stopped  | running | –             | finished |
 ///
 /// Invariants: an item that fails stays at the head of its ring until it succeeds or its dead letter has been
 /// taken over by the dead-letter actor.
@@ -135,8 +135,8 @@ public:
   /// What to do about a run that failed, which began at `began`; counts it.
   struct decision {
     answer what;
-    std::uint32_t charge = 0;            ///< of restart and park_and_restart
-    std::chrono::nanoseconds delay{0};   ///< of retry
+    std::uint32_t charge = 0;          ///< of restart and park_and_restart
+    std::chrono::nanoseconds delay{0}; ///< of retry
   };
   decision decide(const failure& why, item_trouble& trouble, std::uint64_t item_id,
                   time_point began);
@@ -194,14 +194,14 @@ private:
   time_point now_{};
   waiting_as resting_as_ = waiting_as::idle;
   bool aborting_ = false;
-  std::size_t slice_ = 32; // items; follows the time they take
+  std::size_t slice_ = 32;              // items; follows the time they take
   std::optional<item_trouble> trouble_; // of the item in hand
   std::uint64_t trouble_id_ = 0;
   blame blame_;
   time_point blamed_at_{};
   std::optional<time_point> resume_at_; // of the back-off
   std::optional<time_point> wake_at_;   // asked for by the stage
-  std::vector<parked_item> parked_; // not yet taken over, the oldest first
+  std::vector<parked_item> parked_;     // not yet taken over, the oldest first
   origin last_parked_;
   std::uint32_t parked_in_a_row_ = 0; // of one origin
 };

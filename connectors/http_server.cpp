@@ -150,6 +150,7 @@ private:
     std::shared_ptr<listener> by;
     beast::tcp_stream stream;
     beast::flat_buffer buffer;
+    bool answering = false; // a request was read, and its answer isn't written yet
     std::list<served*>::iterator place{};
 
     served(std::shared_ptr<listener> server, tcp::socket socket);
@@ -162,10 +163,9 @@ private:
   static asio::awaitable<void> serve(std::shared_ptr<listener> self, tcp::socket socket);
   /// Whether the connection may be used again.
   asio::awaitable<bool> serve_one(served& one);
-  asio::awaitable<answer> take_events(served& one, parser& request);
+  asio::awaitable<answer> take_events(parser& request);
   asio::awaitable<bool> send(served& one, answer what, parser& request);
   static asio::awaitable<void> linger(served& one);
-  void show();
 
   asio::io_context& io_;
   const events_options options_;
@@ -221,7 +221,8 @@ void server::listener::stop() {
     acceptor_.close(ignored);
     place_free_.cancel();
     for (auto* one : connections_)
-      one->stream.close();
+      if (!one->answering) // else it is closed by `serve`
+        one->stream.close();
     closed.set_value();
   });
   closed.get_future().wait();
@@ -234,20 +235,13 @@ server::listener::served::served(std::shared_ptr<listener> server, tcp::socket s
       place{by->connections_.insert(by->connections_.end(), this)} {
   error_code ignored;
   stream.socket().set_option(tcp::no_delay{true}, ignored);
-  by->show();
+  ++by->options_.state->connections;
 }
 
 server::listener::served::~served() {
   by->connections_.erase(place);
   by->place_free_.cancel();
-  by->show();
-}
-
-void server::listener::show() {
-  if (options_.state) {
-    options_.state->connections = static_cast<std::uint32_t>(connections_.size());
-    options_.state->waiting = static_cast<std::uint32_t>(admission_->waiting());
-  }
+  --by->options_.state->connections;
 }
 
 asio::awaitable<void> server::listener::accept(std::shared_ptr<listener> self) {
@@ -269,9 +263,8 @@ asio::awaitable<void> server::listener::accept(std::shared_ptr<listener> self) {
 
 asio::awaitable<void> server::listener::serve(std::shared_ptr<listener> self, tcp::socket socket) {
   served one{std::move(self), std::move(socket)};
-  bool again = true;
-  while (again && !one.by->stopped_)
-    again = co_await one.by->serve_one(one);
+  while (co_await one.by->serve_one(one))
+    one.answering = false;
   co_await linger(one);
 }
 
@@ -335,11 +328,12 @@ asio::awaitable<bool> server::listener::serve_one(served& one) {
       co_return false;
     }
   }
-  auto said = co_await take_events(one, request);
+  one.answering = true;
+  auto said = co_await take_events(request);
   co_return co_await send(one, std::move(said), request);
 }
 
-asio::awaitable<answer> server::listener::take_events(served& one, parser& request) {
+asio::awaitable<answer> server::listener::take_events(parser& request) {
   const auto type = request.get()[field::content_type];
   auto events =
       events_in(request.get().body(), {type.data(), type.size()}, options_.request_events_max);
@@ -356,7 +350,7 @@ asio::awaitable<answer> server::listener::take_events(served& one, parser& reque
       std::move(events), [timer, &io = io_] { asio::post(io, [timer] { timer->cancel(); }); });
   if (!waiting)
     co_return too_busy("too many requests wait already");
-  one.by->show();
+  ++options_.state->waiting;
   auto now = admission_->look_at(*waiting);
   if (now.state == admission::state::waiting || now.state == admission::state::begun) {
     co_await timer->async_wait(no_throw);
@@ -367,7 +361,7 @@ asio::awaitable<answer> server::listener::take_events(served& one, parser& reque
       now = admission_->withdraw(waiting, true);
     }
   }
-  one.by->show();
+  --options_.state->waiting;
   if (now.state == admission::state::admitted)
     co_return json(202, R"({"admitted": )" + std::to_string(count) + "}");
   if (now.put > 0)
@@ -379,7 +373,9 @@ asio::awaitable<answer> server::listener::take_events(served& one, parser& reque
 }
 
 asio::awaitable<bool> server::listener::send(served& one, answer what, parser& request) {
-  const bool reusable = what.keep_alive() && request.is_done() && request.get().keep_alive();
+  one.answering = true;
+  const bool reusable =
+      what.keep_alive() && request.is_done() && request.get().keep_alive() && !stopped_;
   what.version(request.get().version());
   what.keep_alive(reusable);
   if (request.get().method() == verb::head)
@@ -387,7 +383,7 @@ asio::awaitable<bool> server::listener::send(served& one, answer what, parser& r
   what.prepare_payload();
   one.stream.expires_after(write_timeout);
   const auto [error, bytes] = co_await beast::http::async_write(one.stream, what, no_throw);
-  co_return !error && reusable;
+  co_return !error && reusable && !stopped_;
 }
 
 asio::awaitable<void> server::listener::linger(served& one) {

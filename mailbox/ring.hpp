@@ -113,7 +113,8 @@ public:
   /// The consumer goes away for good. What is left stays in the ring.
   void cancel() noexcept {
     cancelled_.store(true, std::memory_order_seq_cst);
-    if (producer_waiting_.exchange(false, std::memory_order_seq_cst) && producer_ != nullptr)
+    // In any case: a stage that waits for input, not for credit, must hear it too.
+    if (producer_ != nullptr)
       producer_->wake();
   }
 

@@ -30,9 +30,10 @@ spdlog::level::level_enum spdlog_level(log::level how) {
 } // namespace
 
 log::log(std::string_view least, std::string_view format, progress& shown)
-    : logger_{std::make_shared<spdlog::logger>(
-        "weir", std::make_shared<spdlog::sinks::stderr_sink_st>())},
-      json_{format == "json"}, shown_{shown} {
+    : logger_{std::make_shared<spdlog::logger>("weir",
+                                               std::make_shared<spdlog::sinks::stderr_sink_st>())},
+      json_{format == "json"},
+      shown_{shown} {
   logger_->set_pattern(json_ ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})"
                              : "%H:%M:%S.%e %l %v",
                        json_ ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local);
@@ -51,8 +52,8 @@ void log::write(level how, std::string_view what, fields with) {
 std::string log_line(std::string_view what, log::fields with, bool json) {
   std::string line = json ? "\"event\":" + as_json(what) : std::string{what};
   for (const auto& [key, value] : with) {
-    const bool plain = !json && !value.empty()
-                       && value.find_first_of(" \"=\\\n\r\t") == std::string::npos;
+    const bool plain =
+        !json && !value.empty() && value.find_first_of(" \"=\\\n\r\t") == std::string::npos;
     line += json ? "," + as_json(key) + ":" : " " + std::string{key} + "=";
     line += plain ? value : as_json(value);
   }

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
+#include <map>
 #include <mutex>
 #include <system_error>
 
@@ -24,6 +25,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto progress_every = 200ms;
+/// How often trouble is looked for that no signal tells of: a store that refuses, a stage that keeps retrying.
+constexpr auto trouble_every = 5s;
 /// How long the workers may take to obey an abort: a worker in a blocking call can't be interrupted.
 constexpr auto abort_timeout = 5s;
 /// Lines about failed workers a second; more are only counted. A poison flood must not become a log flood.
@@ -70,22 +73,20 @@ progress::options progress_options(const std::string& wanted) {
 
 pipeline_report report_of(const running_pipeline& one, std::chrono::duration<double> elapsed) {
   const auto snapshot = one.snapshot();
-  pipeline_report report{.pipeline = snapshot.pipeline,
-                         .elapsed_seconds = elapsed.count(),
-                         .ledger = snapshot.ledger};
+  pipeline_report report{
+      .pipeline = snapshot.pipeline, .elapsed_seconds = elapsed.count(), .ledger = snapshot.ledger};
   for (const auto& stage : snapshot.stages)
-    report.stages.push_back(
-        {.stage = stage.stage,
-         .processed = stage.processed,
-         .failed = stage.failed,
-         .restarts = stage.restarts,
-         .busy = stage.busy,
-         .blocked = stage.blocked,
-         .idle = stage.idle,
-         .latency = {std::chrono::duration<double>{stage.latency_p50}.count(),
-                     std::chrono::duration<double>{stage.latency_p99}.count()},
-         .backlog_max = stage.backlog_max,
-         .mailbox_capacity = stage.mailbox_capacity});
+    report.stages.push_back({.stage = stage.stage,
+                             .processed = stage.processed,
+                             .failed = stage.failed,
+                             .restarts = stage.restarts,
+                             .busy = stage.busy,
+                             .blocked = stage.blocked,
+                             .idle = stage.idle,
+                             .latency = {std::chrono::duration<double>{stage.latency_p50}.count(),
+                                         std::chrono::duration<double>{stage.latency_p99}.count()},
+                             .backlog_max = stage.backlog_max,
+                             .mailbox_capacity = stage.mailbox_capacity});
   for (auto& cause : one.dead_letter_causes())
     report.dead_letter_causes.push_back({cause.stage, cause.cause, cause.count});
   return report;
@@ -108,10 +109,13 @@ void declare(configuration& config, node_settings& settings) {
 
 struct node::state {
   state(node_settings given, std::function<std::optional<input_progress>()> read)
-      : settings{std::move(given)}, input{std::move(read)},
+      : settings{std::move(given)},
+        input{std::move(read)},
         shows_progress{progress_options(settings.progress).terminal},
-        signals{take_over_signals(), "signalfd"}, ended{::eventfd(0, EFD_CLOEXEC), "eventfd"},
-        runtime{{.threads = settings.threads}}, line{std::cerr, progress_options(settings.progress)},
+        signals{take_over_signals(), "signalfd"},
+        ended{::eventfd(0, EFD_CLOEXEC), "eventfd"},
+        runtime{{.threads = settings.threads}},
+        line{std::cerr, progress_options(settings.progress)},
         log{settings.log_level, settings.log_format, line},
         failure_permits{failure_lines, runtime.now() - 10s} {}
 
@@ -120,8 +124,10 @@ struct node::state {
   void watch();
   void on_signal();
   void log_failures();
+  void log_trouble();
   void show_progress();
   bool all_ended();
+  bool gave_up();
   run_outcome outcome();
   void finish();
 
@@ -140,6 +146,8 @@ struct node::state {
   bool aborting = false;
   bool stuck = false; // a worker did not obey the abort in time
   std::optional<failure> not_started;
+  time_point looked_for_trouble{};
+  std::map<std::string, std::uint64_t> runs_failed; // by stage, when last looked at
 
   std::mutex lock; // guards what follows
   std::vector<failure> failures;
@@ -166,7 +174,7 @@ int node::run(std::vector<pipeline> pipelines) { return state_->run(std::move(pi
 const run_report& node::report() const { return state_->report; }
 
 int node::state::run(std::vector<pipeline> pipelines) {
-  began = runtime.now();
+  began = looked_for_trouble = runtime.now();
   if (start(std::move(pipelines))) {
     watch();
     log_failures();
@@ -192,15 +200,15 @@ bool node::state::start(std::vector<pipeline> pipelines) {
     running.push_back(std::make_unique<running_pipeline>(
         std::move(one), runtime,
         pipeline_observer{.worker_failed =
-                                       [this, signal_end](const failure& why) {
-                                         const std::lock_guard guard{lock};
-                                         if (failure_permits.take(1, runtime.now()) == 0)
-                                           ++failures_left_out;
-                                         else
-                                           failures.push_back(why);
-                                         signal_end();
-                                       },
-                                   .ended = signal_end}));
+                              [this, signal_end](const failure& why) {
+                                const std::lock_guard guard{lock};
+                                if (failure_permits.take(1, runtime.now()) == 0)
+                                  ++failures_left_out;
+                                else
+                                  failures.push_back(why);
+                                signal_end();
+                              },
+                          .ended = signal_end}));
     if (auto begun = running.back()->start(); !begun) {
       not_started = std::move(begun.error());
       log.write(log::level::error, "did not start",
@@ -216,22 +224,26 @@ bool node::state::start(std::vector<pipeline> pipelines) {
 }
 
 bool node::state::all_ended() {
-  return std::ranges::all_of(running, [this](const auto& one) {
-    return one->wait_until(runtime.now()).has_value();
-  });
+  return std::ranges::all_of(
+      running, [this](const auto& one) { return one->wait_until(runtime.now()).has_value(); });
+}
+
+bool node::state::gave_up() {
+  return std::ranges::any_of(running, [](const auto& one) { return !one->why().chain.empty(); });
 }
 
 /// Sleeps until a signal, an end, a deadline, or the next look at the progress.
 void node::state::watch() {
   while (!all_ended()) {
-    auto wait = std::chrono::milliseconds{-1};
+    auto wait = std::chrono::milliseconds{trouble_every};
     if (shows_progress)
       wait = progress_every;
+    if (!deadline && gave_up()) // a worker in a blocking call may not hear that it is over
+      deadline = runtime.now() + abort_timeout;
     if (deadline) {
-      const auto left =
-          std::chrono::ceil<std::chrono::milliseconds>(*deadline - runtime.now());
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - runtime.now());
       if (left <= 0ms) {
-        if (aborting) {
+        if (aborting || gave_up()) {
           stuck = true;
           return;
         }
@@ -243,10 +255,10 @@ void node::state::watch() {
         deadline = runtime.now() + abort_timeout;
         continue;
       }
-      wait = wait.count() < 0 ? left : std::min(wait, left);
+      wait = std::min(wait, left);
     }
     pollfd fds[] = {{signals.get(), POLLIN, 0}, {ended.get(), POLLIN, 0}};
-    ::poll(fds, 2, static_cast<int>(std::min<std::chrono::milliseconds>(wait, 1h).count()));
+    ::poll(fds, 2, static_cast<int>(wait.count()));
     if ((fds[0].revents & POLLIN) != 0)
       on_signal();
     if ((fds[1].revents & POLLIN) != 0) {
@@ -258,6 +270,7 @@ void node::state::watch() {
         if (one->workers_have_finished())
           one->wait_until(deadline.value_or(runtime.now() + 100ms));
     }
+    log_trouble();
     if (shows_progress)
       show_progress();
   }
@@ -270,9 +283,9 @@ void node::state::on_signal() {
     if (!draining) {
       draining = true;
       deadline = runtime.now() + settings.drain_timeout;
-      log.write(log::level::info, "draining",
-                {{"signal", name},
-                 {"drain_timeout_ms", std::to_string(settings.drain_timeout.count())}});
+      log.write(
+          log::level::info, "draining",
+          {{"signal", name}, {"drain_timeout_ms", std::to_string(settings.drain_timeout.count())}});
       for (const auto& one : running)
         one->drain();
     } else if (!aborting) {
@@ -299,6 +312,29 @@ void node::state::log_failures() {
     log.write(log::level::warning, "more workers failed", {{"count", std::to_string(left_out)}});
 }
 
+void node::state::log_trouble() {
+  if (runtime.now() - looked_for_trouble < trouble_every)
+    return;
+  looked_for_trouble = runtime.now();
+  for (const auto& one : running) {
+    const auto snapshot = one->snapshot();
+    if (!snapshot.dead_letters_trouble.empty())
+      log.write(log::level::warning, "dead letters are refused",
+                {{"pipeline", snapshot.pipeline},
+                 {"waiting", std::to_string(snapshot.dead_letters_waiting)},
+                 {"why", snapshot.dead_letters_trouble}});
+    for (const auto& stage : snapshot.stages) {
+      auto& seen = runs_failed[snapshot.pipeline + "/" + stage.stage];
+      if (const auto more = stage.failed - std::exchange(seen, stage.failed); more > 0)
+        log.write(log::level::warning, "runs failed",
+                  {{"pipeline", snapshot.pipeline},
+                   {"stage", stage.stage},
+                   {"count", std::to_string(more)},
+                   {"last", stage.last_failure}});
+    }
+  }
+}
+
 void node::state::show_progress() {
   ledger_totals totals;
   for (const auto& one : running)
@@ -318,11 +354,12 @@ run_outcome node::state::outcome() {
     twice = twice || snapshot.settled_twice;
   }
   if (!stuck && (!totals.balanced() || twice))
-    return {exit_codes::not_balanced,
-            "the ledger does not balance: " + to_string(totals)
-                + (twice ? "; an item was settled twice" : "")};
-  const auto left = " (" + std::to_string(totals.in_flight)
-                    + " in flight were not acknowledged: the source delivers them again)";
+    return {exit_codes::not_balanced, "the ledger does not balance: " + to_string(totals)
+                                          + (twice ? "; an item was settled twice" : "")};
+  const auto left = totals.in_flight == 0
+                        ? std::string{}
+                        : " (" + std::to_string(totals.in_flight)
+                              + " in flight were not acknowledged: the source delivers them again)";
   if (aborting) {
     if (totals.in_flight == 0 && !stuck)
       return {exit_codes::ok, "aborted with nothing in flight"};

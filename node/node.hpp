@@ -20,10 +20,10 @@ namespace weir {
 struct node_settings {
   std::uint32_t threads = 0; ///< of the scheduler; 0: one a core
   std::chrono::milliseconds drain_timeout{25'000};
-  std::string report;               ///< file for the run's report as JSON; empty: none
-  std::string log_level = "info";   ///< debug, info, warning or error
-  std::string log_format = "text";  ///< text or json: one object a line
-  std::string progress = "auto";    ///< auto (on a terminal), always or never
+  std::string report;              ///< file for the run's report as JSON; empty: none
+  std::string log_level = "info";  ///< debug, info, warning or error
+  std::string log_format = "text"; ///< text or json: one object a line
+  std::string progress = "auto";   ///< auto (on a terminal), always or never
 };
 
 /// Declares these settings as options.
@@ -47,8 +47,7 @@ struct exit_codes {
 class node {
 public:
   /// `input` tells how much of the input was read, where that is known: for progress and ETA.
-  explicit node(node_settings settings,
-                std::function<std::optional<input_progress>()> input = {});
+  explicit node(node_settings settings, std::function<std::optional<input_progress>()> input = {});
   node(const node&) = delete;
   node& operator=(const node&) = delete;
   ~node();

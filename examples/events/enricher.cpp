@@ -99,8 +99,7 @@ asio::awaitable<answer> enricher::shared::ask(const std::string& key) {
   if (status == 429 || status == 503) {
     if (got->retry_after)
       permits.pause_until(std::chrono::steady_clock::now() + *got->retry_after);
-    co_return got->retry_after ? weir::transient(about, *got->retry_after)
-                               : weir::transient(about);
+    co_return got->retry_after ? weir::transient(about, *got->retry_after) : weir::transient(about);
   }
   if (status >= 500)
     co_return weir::transient(about);

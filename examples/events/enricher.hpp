@@ -28,7 +28,7 @@ public:
     std::uint32_t rate = 500; ///< calls a second
     std::uint32_t burst = 10; ///< calls that may go out at once after a pause
     std::uint32_t connections_max = 50;
-  std::chrono::milliseconds timeout{2000}; ///< of one call; waiting for permits does not count
+    std::chrono::milliseconds timeout{2000}; ///< of one call; waiting for permits does not count
     std::uint32_t cache_entries = 100'000;
     std::chrono::milliseconds cache_lifetime{300'000};
   };

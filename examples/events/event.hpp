@@ -10,8 +10,8 @@
 /// An event as it goes through the pipeline: `{"id": string, "data": any JSON}`, and what the API knows of it.
 struct event {
   std::string id;
-  std::string data;       ///< JSON, without white space, numbers as they were written
-  std::string key;        ///< what is looked up: the string "ip" in data, or the id where there is none
+  std::string data; ///< JSON, without white space, numbers as they were written
+  std::string key;  ///< what is looked up: the string "ip" in data, or the id where there is none
   std::string enrichment; ///< JSON; empty where nothing was looked up
 };
 

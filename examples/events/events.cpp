@@ -66,7 +66,10 @@ weir::flow<weir::text_event> events_from(weir::pipeline& events, const settings&
   const weir::stage_options blocking{.execution = weir::execution::own_thread};
   const auto from_file = [&] { return events.from("file", weir::files::lines{*input}, blocking); };
   const auto from_http = [&] {
-    return events.from("http", weir::http::events{{.listen = chosen.listen}});
+    // Numbered on from what an earlier run has stored, so that positions are not used twice.
+    const auto numbered = weir::sqlite::stored_position(chosen.store_path(), "events", "http");
+    return events.from("http", weir::http::events{{.listen = chosen.listen,
+                                                   .resume_after = numbered ? *numbered : 0}});
   };
   if (!input)
     return from_http();
@@ -79,8 +82,8 @@ weir::pipeline pipeline_of(const settings& chosen,
                            const std::optional<weir::files::lines_options>& input) {
   using std::chrono::milliseconds;
   weir::pipeline events{"events"};
-  auto parsed = events_from(events, chosen, input)
-                    .via("parse", parse, {.mailbox_capacity = chosen.mailbox});
+  auto parsed =
+      events_from(events, chosen, input).via("parse", parse, {.mailbox_capacity = chosen.mailbox});
   if (chosen.enrich != "none")
     parsed = std::move(parsed).via("enrich",
                                    enricher{{.url = chosen.enrich,

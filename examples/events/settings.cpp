@@ -13,8 +13,9 @@ void declare(weir::configuration& config, settings& chosen) {
   config.option("in-flight", chosen.in_flight, "Events that wait for the API at a time.")
       .range(1, 10'000);
   config.option("timeout", chosen.timeout, "Time for one call to the API.");
-  config.option("attempts", chosen.attempts,
-                "Tries to enrich an event before it becomes a dead letter.")
+  config
+      .option("attempts", chosen.attempts,
+              "Tries to enrich an event before it becomes a dead letter.")
       .range(1, 1'000'000);
   config.option("cache-entries", chosen.cache_entries, "Answers of the API that are kept; 0: none.")
       .range(0, 100'000'000);
@@ -25,8 +26,9 @@ void declare(weir::configuration& config, settings& chosen) {
   config.option("mailbox", chosen.mailbox, "Capacity of each stage's mailbox, in events.")
       .range(1, 1'000'000);
   config.option("store", chosen.store, "Where the events go, as sqlite:PATH.").required();
-  config.option("dead-letters", chosen.dead_letters,
-                "SQLite file for events that can't be stored, with the cause.")
+  config
+      .option("dead-letters", chosen.dead_letters,
+              "SQLite file for events that can't be stored, with the cause.")
       .required();
   config.option("draw", chosen.drawing, "File to write the pipeline's graph to, for Graphviz.");
   weir::declare(config, chosen.node);
@@ -35,6 +37,9 @@ void declare(weir::configuration& config, settings& chosen) {
 std::string mistake_in(const settings& chosen) {
   if (chosen.input.empty() && chosen.listen.empty())
     return "--input or --listen is needed: there is nothing to read";
+  const auto local = [&](const char* host) { return chosen.listen.starts_with(host); };
+  if (!chosen.listen.empty() && !local("127.") && !local("localhost:") && !local("[::1]:"))
+    return "--listen must be a loopback address as 127.0.0.1:PORT, not '" + chosen.listen + "'";
   if (!chosen.store.starts_with("sqlite:") || chosen.store_path().empty())
     return "--store must be sqlite:PATH, not '" + chosen.store + "'";
   if (chosen.store_path() == chosen.dead_letters)

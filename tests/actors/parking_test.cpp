@@ -1,5 +1,6 @@
 #include "probes.hpp"
 
+#include <atomic>
 #include <functional>
 #include <string>
 
@@ -98,19 +99,21 @@ TEST_F(Parking, AStoreSmallerThanWhatWaitsIsFilledAgainWheneverItIsCleared) {
 }
 
 TEST_F(Parking, AStoreThatFailsForAWhileIsAskedAgain) {
+  std::atomic<bool> works = false;
   int calls = 0;
   running r{refusing(5, store([&](auto letters) -> result<void> {
-                       ++calls;
-                       if (calls == 1)
+                       if (!works && ++calls % 2 == 1)
                          return weir::transient("disk full");
-                       if (calls == 2)
+                       if (!works)
                          throw std::runtime_error{"disk gone"};
                        for (const auto& one : letters)
                          stored_.add(one.payload);
                        return {};
                      }))};
-  EXPECT_TRUE(eventually([&] { return full(r); }));
+  EXPECT_TRUE(eventually([&] { return r->snapshot().dead_letters_trouble == "disk full"; }));
+  EXPECT_TRUE(eventually([&] { return r->snapshot().dead_letters_trouble == "disk gone"; }));
   EXPECT_EQ(r.ledger().dead_lettered, 0U) << "settled only once stored";
+  works = true;
   r.finishes();
   EXPECT_EQ(stored_.items(), (std::vector<std::string>{"0", "1", "2", "3", "4"}));
   EXPECT_EQ(r.ledger().dead_lettered, 5U);

@@ -5,6 +5,8 @@
 #include <set>
 #include <string>
 
+#include <gmock/gmock.h>
+
 namespace {
 
 using namespace probes;
@@ -190,7 +192,7 @@ TEST(PartitionOptions, WithoutLanesAreRefused) {
       .partition_by([](const int& n) { return n; }, {.lanes = 0})
       .via("stage", [](int n) noexcept { return n; })
       .to("sink", [](const int&) noexcept {});
-  EXPECT_EQ(p.validate().size(), 1U);
+  EXPECT_THAT(p.validate(), testing::Contains("stage 'stage': workers must be 1 to 256, not 0"));
 }
 
 } // namespace

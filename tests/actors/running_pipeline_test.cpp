@@ -240,20 +240,6 @@ TEST_F(RunningPipeline, CanBeLookedAtWhileItRuns) {
   r.finishes();
 }
 
-TEST_F(RunningPipeline, SaysThatAStageStandsStill) {
-  running r{held_stream()};
-  EXPECT_TRUE(held_.wait_for(1));
-  EXPECT_TRUE(eventually([&] { return r.stage("sink").backlog == 10; }));
-  // Shares follow the turns: an hour from now the stage would still be blocked, not idle and not busy.
-  const auto before = r.stage("one").busy;
-  EXPECT_EQ(r.stage("one").backlog + r.stage("sink").backlog, r.ledger().in_flight);
-  EXPECT_LE(before, 1.0);
-  held_.open();
-  r->drain();
-  r.finishes();
-  EXPECT_GT(r.stage("one").blocked, 0.0);
-}
-
 std::size_t threads_of_this_process() {
   std::size_t count = 0;
   for ([[maybe_unused]] const auto& one : std::filesystem::directory_iterator{"/proc/self/task"})

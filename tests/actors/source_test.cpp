@@ -1,6 +1,7 @@
 #include "probes.hpp"
 
 #include <functional>
+#include <set>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -136,6 +137,35 @@ TEST_F(Source, MayLeaveLargeGapsBetweenAllItsItems) {
   r.finishes();
   EXPECT_EQ(out.items(), up_to(items));
   EXPECT_EQ(r.ledger().acknowledged, static_cast<std::uint64_t>(items));
+}
+
+TEST_F(Source, WithLargeGapsReadsNothingTwiceWhenItIsRestarted) {
+  constexpr std::uint64_t step = 100'000;
+  auto next = std::make_shared<std::uint64_t>(0);
+  auto failed = std::make_shared<std::set<int>>();
+  weir::pipeline p{"gaps", restarting(5, weir::one_for_all)};
+  p.from("source", scripted<int>{[next](intake<int>& in, context&) {
+                                   for (; in.room() > 0 && *next < 100; ++*next)
+                                     in.put(static_cast<int>(*next), 1 + *next * step);
+                                   return *next == 100 ? source_state::done : source_state::more;
+                                 },
+                                 [next](context& where) {
+                                   *next = (where.last_position() + step - 1) / step;
+                                 }})
+      .via("stage",
+           [failed](int n) {
+             if (n % 3 == 1 && failed->insert(n).second)
+               throw n;
+             return n;
+           },
+           {.retry = at_once()})
+      .to("sink", out_.sink());
+  p.dead_letters_to(letters_);
+  running r{std::move(p)};
+  r.finishes();
+  EXPECT_EQ(out_.items(), up_to(100));
+  EXPECT_EQ(r.ledger(), (weir::ledger_totals{.admitted = 100, .acknowledged = 100}));
+  EXPECT_EQ(r.stage("source").last_failure, "");
 }
 
 TEST_F(Source, BeginsBehindWhatAnEarlierLifeHadSettled) {

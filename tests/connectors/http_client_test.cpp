@@ -262,17 +262,28 @@ TEST_F(Client, ANewConnectionThatIsClosedIsNotTriedAgain) {
 }
 
 TEST_F(Client, ARequestIsNotRepeatedOnceAByteOfTheAnswerCame) {
-  const loopback::server server{[](loopback::peer& with, int) {
-    with.read_header();
-    with.send(answer("first"));
-    with.read_header();
-    with.send("H");
-    with.close();
-  }};
-  const http::client client{{.base_url = server.url()}};
-  EXPECT_EQ(get(client, "/"), "200 first");
-  EXPECT_THAT(get(client, "/"), HasSubstr("the connection was closed"));
-  EXPECT_EQ(server.accepted(), 1);
+  for (const bool reset : {false, true}) {
+    std::atomic<bool> sent{false};
+    probes::gate gate;
+    const loopback::server server{[&](loopback::peer& with, int) {
+      with.read_header();
+      with.send(answer("first"));
+      with.read_header();
+      with.send("H");
+      sent = true;
+      gate.pass();
+      reset ? with.reset() : with.close();
+    }};
+    const http::client client{{.base_url = server.url()}};
+    EXPECT_EQ(get(client, "/"), "200 first");
+    const auto second = begin(client, "/");
+    EXPECT_TRUE(run_until([&] { return sent.load(); }));
+    while (io_.poll() > 0) // what was sent is there to be read
+      ;
+    gate.open();
+    EXPECT_THAT(finish(second), StartsWith("transient: GET " + server.url() + "/: "));
+    EXPECT_EQ(server.accepted(), 1);
+  }
 }
 
 TEST_F(Client, OpensNoMoreConnectionsThanAllowedAndServesInTheOrderOfArrival) {

@@ -31,12 +31,13 @@ public:
   peer& operator=(peer&&) = delete;
   ~peer() { close(); }
 
+  /// If nobody listens there, every call of it fails.
   static peer connect_to(std::uint16_t port) {
-    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    peer made{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     const auto where = address(port);
-    if (::connect(socket, reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0)
-      ADD_FAILURE() << "can't connect to port " << port;
-    return peer{socket};
+    if (::connect(made.socket_, reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0)
+      made.close();
+    return made;
   }
   static sockaddr_in address(std::uint16_t port) {
     sockaddr_in where{};

@@ -3,8 +3,8 @@
 
    A step is one atomic operation of the C++ (mailbox/ring.hpp, and the actor behind
    mailbox/waker.hpp), sequentially consistent, together with what its party does before the next
-   one to data that nobody else can see then. Operations that are `folded` count as one step too: the
-   comment there says why nothing is missed by it, and -DUNFOLDED takes them one by one.
+   one to data that nobody else can see then. Operations that are `folded` count as one step too:
+   the comment there says why nothing is missed by it, and -DUNFOLDED takes them one by one.
 
    #ifdefs break the protocol, each in one way; check.sh sees each of them fail. The others choose:
    UNFOLDED, CHAIN, and RESTART_IN_PLACE, for which see party.pml. */

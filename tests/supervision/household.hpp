@@ -7,9 +7,31 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
+
+namespace weir {
+
+// How gtest names them.
+inline void PrintTo(restart type, std::ostream* out) {
+  *out << (type == restart::permanent   ? "permanent"
+           : type == restart::transient ? "transient"
+                                        : "temporary");
+}
+inline void PrintTo(exit_reason reason, std::ostream* out) {
+  *out << (reason == exit_reason::normal     ? "normal"
+           : reason == exit_reason::shutdown ? "shutdown"
+                                             : "failed");
+}
+inline void PrintTo(strategy how, std::ostream* out) {
+  *out << (how == strategy::one_for_one   ? "one_for_one"
+           : how == strategy::one_for_all ? "one_for_all"
+                                          : "rest_for_one");
+}
+
+} // namespace weir
 
 /// A supervisor with the children a, b, c … and a clock of its own. What it wants done comes as text: "stop c,
 /// stop b", "start a", "escalate b"; nothing is "".

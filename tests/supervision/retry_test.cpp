@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <ostream>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -20,6 +21,10 @@ struct answer_case {
   std::uint32_t attempts; // of the 3 that there are
   answer expected;
 };
+
+void PrintTo(const answer_case& one, std::ostream* out) {
+  *out << to_string(one.kind) << " after " << one.attempts;
+}
 
 class Retry : public testing::TestWithParam<answer_case> {};
 INSTANTIATE_TEST_SUITE_P(
