@@ -47,12 +47,13 @@ void acknowledgement::forget(origin_group& group) noexcept {
 
 std::vector<origin> acknowledgement::take_apart(origin where) {
   auto& group = *where.group();
-  if (group.shares_.load(std::memory_order_acquire) == 1) {
+  if (group.shares_.load(std::memory_order_acquire) == 1
+      && group.gravest_.load(std::memory_order_acquire) == ending::filtered) {
     auto members = std::move(group.members_);
     forget(group);
     return members;
   }
-  // Copies of the batch go other ways. Every member gets a share for its own way before the group's share ends.
+  // Copies of the batch go, or went, other ways. Every member gets a share for its own way before the group's share ends.
   auto members = group.members_;
   for (auto member : members)
     share(member, 1);

@@ -4,21 +4,16 @@
 
 namespace weir {
 
-namespace {
-__extension__ using wide = __int128; // nanoseconds times permits outgrow 64 bits after some minutes
-}
-
 token_bucket::token_bucket(rate_limit limit, time_point now)
     : limit_{.permits = limit.permits, .per = limit.per, .burst = std::max(1U, limit.burst)},
       start_{now} {}
 
 // Permits that have become due since start_, less those given. When more than a burst have gathered, start_
 // has to be moved forward: that is done where they are taken.
-std::int64_t token_bucket::tokens_at(time_point now) const {
+token_bucket::wide token_bucket::tokens_at(time_point now) const {
   const auto elapsed = std::max<std::int64_t>(0, (now - start_).count());
   const auto per = std::chrono::nanoseconds{limit_.per}.count();
-  const auto due = static_cast<std::int64_t>(static_cast<wide>(elapsed) * limit_.permits / per);
-  return due - given_;
+  return static_cast<wide>(elapsed) * limit_.permits / per - given_;
 }
 
 std::uint64_t token_bucket::take(std::uint64_t wanted, time_point now) {
@@ -26,21 +21,21 @@ std::uint64_t token_bucket::take(std::uint64_t wanted, time_point now) {
     return wanted;
   const std::lock_guard lock{lock_};
   auto there = tokens_at(now);
-  const auto burst = static_cast<std::int64_t>(limit_.burst);
+  const wide burst = limit_.burst;
   if (there > burst) {
     given_ += there - burst; // what is beyond the burst is forfeited
     there = burst;
   }
-  const auto taken = std::clamp<std::int64_t>(there, 0, static_cast<std::int64_t>(wanted));
+  const auto taken = std::min(wanted, static_cast<std::uint64_t>(std::max<wide>(there, 0)));
   given_ += taken;
-  return static_cast<std::uint64_t>(taken);
+  return taken;
 }
 
 void token_bucket::give_back(std::uint64_t unused) {
   if (!limited())
     return;
   const std::lock_guard lock{lock_};
-  given_ -= static_cast<std::int64_t>(unused);
+  given_ -= unused;
 }
 
 token_bucket::time_point token_bucket::next(time_point now) const {
@@ -51,7 +46,7 @@ token_bucket::time_point token_bucket::next(time_point now) const {
     return now;
   const auto per = std::chrono::nanoseconds{limit_.per}.count();
   const auto permits = static_cast<wide>(limit_.permits);
-  const auto due = (static_cast<wide>(given_) + 1) * per;
+  const auto due = (given_ + 1) * per;
   return start_
          + std::chrono::nanoseconds{static_cast<std::int64_t>((due + permits - 1) / permits)};
 }

@@ -14,7 +14,7 @@ struct rate_limit {
 };
 
 /// A token bucket, as the generic cell rate algorithm: in *any* window of length w at most
-/// burst + w · permits / per permits are given, not only in windows that start on the second.
+/// burst + ⌈w · permits / per⌉ permits are given, not only in windows that start on the second.
 ///
 /// A new bucket is empty, so that a restart doesn't buy a burst.
 /// Owner: any thread; time is an argument.
@@ -36,13 +36,16 @@ public:
   time_point next(time_point now) const;
 
 private:
-  std::int64_t tokens_at(time_point now) const; // requires lock_
+  // Nanoseconds times permits outgrow 64 bits after some minutes.
+  __extension__ using wide = __int128;
+
+  wide tokens_at(time_point now) const; // requires lock_
 
   const rate_limit limit_;
   mutable std::mutex lock_;
   // Permits are counted exactly: `given_` since `start_`, in whole numbers, so that no rounding adds up.
   time_point start_;
-  std::int64_t given_ = 0;
+  wide given_ = 0;
 };
 
 } // namespace weir

@@ -175,6 +175,8 @@ activity worker::run_slices() {
         return *wait;
       break;
     case slice_result::state::waiting:
+      if (!parked_.empty())
+        break; // first hand them over: nothing else might wake us
       if (auto wait = park_until(done))
         return *wait;
       break;

@@ -27,7 +27,7 @@ public:
       in_doubt_ = true;
       return charged;
     }
-    if (suspect_ == item)
+    if (suspect_ && *suspect_ == *item)
       return 0;
     const bool first = !suspect_ && !in_doubt_;
     const auto charged = first ? 0U : in_doubt_ ? 1U : 2U;

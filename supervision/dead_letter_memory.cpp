@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 namespace weir::dead_letters {
 
@@ -15,21 +16,19 @@ auto key(const dead_letter& letter) {
 
 result<void> memory::put(std::span<const dead_letter> letters) {
   const std::lock_guard lock{kept_->lock};
-  auto& all = kept_->letters;
-  const auto place_of = [&all](const dead_letter& letter) {
-    return std::ranges::find_if(all, [&](const auto& one) { return key(one) == key(letter); });
-  };
-  const auto added = std::ranges::count_if(
-      letters, [&](const auto& letter) { return place_of(letter) == all.end(); });
-  if (all.size() + static_cast<std::size_t>(added) > kept_->capacity)
-    return transient("the dead letters in memory are full (capacity "
-                     + std::to_string(kept_->capacity) + ")");
+  auto all = kept_->letters; // all or none: on a copy
   for (const auto& letter : letters) {
-    if (const auto place = place_of(letter); place != all.end())
+    const auto place =
+        std::ranges::find_if(all, [&](const auto& one) { return key(one) == key(letter); });
+    if (place != all.end())
       *place = letter;
     else
       all.push_back(letter);
   }
+  if (all.size() > kept_->capacity)
+    return transient("the dead letters in memory are full (capacity "
+                     + std::to_string(kept_->capacity) + ")");
+  kept_->letters = std::move(all);
   return {};
 }
 

@@ -25,8 +25,9 @@ std::string bounded(std::string_view text) {
   if (text.size() <= failure_message_max)
     return std::string{text};
   auto cut = failure_message_max;
-  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0U) == 0x80U)
-    --cut; // not in the middle of a UTF-8 sequence
+  // Not in the middle of a UTF-8 sequence, which has at most three bytes behind its first.
+  for (int back = 0; back < 3 && (static_cast<unsigned char>(text[cut]) & 0xC0U) == 0x80U; ++back)
+    --cut;
   return std::string{text.substr(0, cut)} + "… (" + std::to_string(text.size()) + " bytes)";
 }
 
@@ -65,12 +66,15 @@ std::string type_name_of_current_exception() {
 } // namespace
 
 failure failure::within(std::string layer) && {
-  if (chain.size() < failure_chain_max)
-    chain.insert(chain.begin(), bounded(layer));
+  if (chain.size() >= failure_chain_max) // the outermost and the root say most
+    chain.erase(chain.end() - 2);
+  chain.insert(chain.begin(), bounded(layer));
   return std::move(*this);
 }
 
 std::string failure::message() const {
+  if (chain.empty())
+    return "(no cause)"; // short enough to need no memory: there may have been none
   std::string text;
   for (const auto& one : chain) {
     if (!text.empty())

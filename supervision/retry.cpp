@@ -7,6 +7,8 @@ namespace weir {
 
 std::chrono::nanoseconds backoff::delay(std::uint32_t n, double random) const {
   using nanoseconds = std::chrono::duration<double, std::nano>;
+  if (delay_min.count() <= 0)
+    return std::chrono::nanoseconds{0}; // nothing grows to nothing, not to 0 · ∞
   const auto longest = nanoseconds{delay_max}.count();
   // Beyond 1000 doublings the power is infinite, which `min` turns into the longest delay.
   const auto grown = nanoseconds{delay_min}.count()

@@ -16,7 +16,7 @@ std::vector<supervisor_step> supervisor::exited(std::size_t child, exit_reason r
                                                 std::uint32_t charge, failure why, time_point now,
                                                 double random) {
   auto& ended = children_[child];
-  if (given_up_)
+  if (given_up_ || ended.now == state::ended)
     return {};
   if (ended.now == state::stopping) // it ended before it could obey
     return stopped(child, now);
@@ -55,7 +55,8 @@ std::vector<supervisor_step> supervisor::exited(std::size_t child, exit_reason r
 std::vector<supervisor_step> supervisor::stopped(std::size_t child, time_point now) {
   if (given_up_ || children_[child].now != state::stopping)
     return {};
-  children_[child].now = state::waiting;
+  auto& one = children_[child];
+  one.now = one.spec.restart == restart::temporary ? state::ended : state::waiting;
   return start_what_is_due(now);
 }
 
@@ -87,6 +88,8 @@ std::optional<time_point> supervisor::next_due() const {
   std::optional<time_point> next;
   if (given_up_)
     return next;
+  if (std::ranges::any_of(children_, [](const auto& one) { return one.now == state::stopping; }))
+    return next; // nothing can be started before all have stopped
   for (const auto& one : children_)
     if (one.now == state::waiting && (!next || one.due < *next))
       next = one.due;

@@ -15,8 +15,8 @@
 
 namespace weir {
 
-void PrintTo(const rate_limit& limit, std::ostream* out) {
-  *out << limit.permits << " per " << limit.per.count() << " ms, burst " << limit.burst;
+std::ostream& operator<<(std::ostream& out, const rate_limit& limit) {
+  return out << limit.permits << " per " << limit.per.count() << " ms, burst " << limit.burst;
 }
 
 } // namespace weir
@@ -219,6 +219,7 @@ TEST(TokenBucket, GivesEachPermitToOneThread) {
   token_bucket bucket{{.permits = 1000, .per = 1s, .burst = 1000}, start};
   std::atomic<std::uint64_t> got{0};
   std::vector<std::thread> takers;
+  takers.reserve(4);
   for (int k = 0; k < 4; ++k)
     takers.emplace_back([&] {
       for (int tries = 0; tries < 1000; ++tries)

@@ -381,6 +381,33 @@ TEST_F(Client, ARequestThatTakesTooLongIsGivenUpWithItsConnection) {
   }
 }
 
+TEST_F(Client, TheTimeCountsOnAKeptConnectionToo) {
+  const loopback::server server{[](loopback::peer& with, int) {
+    with.read_header();
+    with.send(answer("first"));
+    with.read_header();
+    with.sees_the_end();
+  }};
+  const http::client client{{.base_url = server.url(), .timeout = 50ms}};
+  EXPECT_EQ(get(client, "/"), "200 first");
+  EXPECT_THAT(get(client, "/"), EndsWith("timed out"));
+}
+
+TEST_F(Client, TheTimeToConnectDoesNotCountForTheAnswer) {
+  probes::gate gate;
+  const loopback::server server{[&](loopback::peer& with, int) {
+    with.read_header();
+    gate.pass();
+    with.send(answer("at last"));
+  }};
+  const http::client client{{.base_url = server.url(), .connect_timeout = 20ms}};
+  const auto one = begin(client, "/");
+  const auto later = std::chrono::steady_clock::now() + 40ms;
+  EXPECT_TRUE(run_until([&] { return std::chrono::steady_clock::now() > later; }));
+  gate.open();
+  EXPECT_EQ(finish(one), "200 at last");
+}
+
 TEST_F(Client, TheTimeCountsWhileWaitingForAConnectionToo) {
   const loopback::server server{[](loopback::peer& with, int) {
     with.read_header();

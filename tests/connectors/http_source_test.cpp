@@ -216,10 +216,12 @@ TEST_F(EventsServer, WhatIsNoSuchRequestIsAnsweredWithAProblem) {
 
 TEST_F(EventsServer, AnAnswerReachesWhoStillSends) {
   start({.body_max = 100});
-  const std::string too_long(500'000, 'x');
-  const auto got = ask(post(too_long));
+  auto over = connect();
+  EXPECT_TRUE(over.send(post(std::string(500'000, 'x'))));
+  const auto got = read_reply(over);
   EXPECT_EQ(got.status, 413);
   EXPECT_TRUE(got.says("Connection: close"));
+  EXPECT_TRUE(over.sees_an_orderly_end());
 }
 
 TEST_F(EventsServer, WhoIsSlowOrIdleForTooLongIsCutOff) {
@@ -277,6 +279,9 @@ TEST_F(EventsServer, ARequestThatWaitsIsAdmittedWhenThereIsCredit) {
   auto waiting = connect();
   waiting.send(post("4\n5"));
   EXPECT_TRUE(probes::eventually([&] { return shown_->waiting == 1; }));
+  auto other = connect();
+  for (int k = 0; k < 50; ++k) // meanwhile the source has found out that there is no room, too
+    EXPECT_EQ(::ask(other, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").status, 200);
   gate_.open();
   EXPECT_EQ(read_reply(waiting).status, 202);
   EXPECT_EQ(shown_->waiting, 0U);

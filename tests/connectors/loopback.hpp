@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -81,6 +83,9 @@ public:
     return ended_;
   }
 
+  /// The same, but the other end must not reset it.
+  bool sees_an_orderly_end() { return sees_the_end() && !reset_; }
+
   void close() {
     if (socket_ >= 0)
       ::close(socket_);
@@ -104,7 +109,8 @@ private:
   bool read_more() {
     char bytes[16 * 1024];
     const auto count = ::recv(socket_, bytes, sizeof bytes, 0);
-    ended_ = count == 0 || (count < 0 && errno == ECONNRESET);
+    reset_ = count < 0 && errno == ECONNRESET;
+    ended_ = count == 0 || reset_;
     if (count > 0)
       unread_.append(bytes, static_cast<std::size_t>(count));
     return count > 0;
@@ -113,6 +119,7 @@ private:
   int socket_;
   std::string unread_;
   bool ended_ = false;
+  bool reset_ = false;
 };
 
 /// A server that does with its n-th connection (from 0) what the test says, each on a thread of its own.

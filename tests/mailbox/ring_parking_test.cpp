@@ -48,7 +48,6 @@ TEST_P(RingParking, WakesNobodyWhoDoesNotWait) {
   items_.release(GetParam());
   fill();
   items_.close();
-  items_.cancel();
   EXPECT_EQ(consumer_.woken(), 0);
   EXPECT_EQ(producer_.woken(), 0);
 }
@@ -136,18 +135,23 @@ TEST_P(RingParking, DoesNotWakeAProducerThatThoughtBetterOfIt) {
   items_.announce_producer_waiting();
   items_.withdraw_producer_waiting();
   items_.release(GetParam());
-  items_.cancel();
   EXPECT_EQ(producer_.woken(), 0);
 }
 
-TEST_P(RingParking, WakesAWaitingProducerWhenTheConsumerGoesAway) {
-  fill();
-  items_.announce_producer_waiting();
-  items_.cancel();
-  EXPECT_EQ(producer_.woken(), 1);
-  EXPECT_TRUE(items_.producer_may_go_on());
-  items_.cancel();
-  EXPECT_EQ(producer_.woken(), 0);
+TEST_P(RingParking, WakesTheProducerWhenTheConsumerGoesAwayWhateverItWaitsFor) {
+  for (const bool for_credit : {true, false}) { // or for its own input, or for time
+    ring<int> items{GetParam()};
+    items.set_producer(&producer_);
+    if (for_credit) {
+      while (!items.try_push(0))
+        ;
+      items.announce_producer_waiting();
+    }
+    items.cancel();
+    EXPECT_EQ(producer_.woken(), 1);
+    EXPECT_TRUE(items.producer_may_go_on());
+  }
+  EXPECT_EQ(consumer_.woken(), 0) << "who goes away needs no wake-up";
 }
 
 /// Asks, when it is woken, whether there is anything to be woken for.

@@ -246,6 +246,7 @@ TEST_P(RingStress, AMailboxOfSeveralRingsStarvesNone) {
   }
   consumer reads{mailbox, everything, 7};
   std::vector<std::thread> writers;
+  writers.reserve(writes.size());
   for (auto& one : writes)
     writers.emplace_back([&one] { one->run(); });
   reads.run();

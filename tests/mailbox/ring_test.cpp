@@ -41,14 +41,15 @@ std::string seen(ring<T>& items) {
 TEST(Ring, RefusesACapacityThatIsZeroOrTooLargeAndSaysWhatIsAllowed) {
   for (const auto capacity : {std::size_t{0}, weir::ring_base::capacity_max + 1})
     try {
-      ring<char>{capacity};
+      const ring<char> accepted{capacity};
       ADD_FAILURE() << "accepted " << capacity;
     } catch (const std::invalid_argument& refused) {
       EXPECT_EQ(std::string{refused.what()},
                 "weir: the capacity of a ring must be 1 to 1048576, not "
                     + std::to_string(capacity));
     }
-  EXPECT_EQ(ring<char>{weir::ring_base::capacity_max}.capacity(), weir::ring_base::capacity_max);
+  const ring<char> largest{weir::ring_base::capacity_max};
+  EXPECT_EQ(largest.capacity(), weir::ring_base::capacity_max);
 }
 
 class RingOf : public testing::TestWithParam<std::size_t> {};
@@ -221,7 +222,8 @@ TEST(Ring, AlignsItsValues) {
 /// Throws when the copy in the ring, not the argument, is made.
 struct fragile {
   explicit fragile(int n) : number{n} {}
-  fragile(fragile&& other) : number{other.number} {
+  fragile(fragile&& other) // NOLINT(performance-noexcept-move-constructor): that is the point
+      : number{other.number} {
     if (moves_left-- == 0)
       throw std::runtime_error{"moved once too often"};
   }

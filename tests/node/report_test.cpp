@@ -131,7 +131,7 @@ TEST(ReportAsText, IsNeverWiderThanItsColumns) {
     stage.processed = 9'999'999'999;
     stage.failed = 1'000;
   }
-  pipeline.dead_letter_causes.front().cause = std::string(300, 'c') + "\n";
+  pipeline.dead_letter_causes.front().cause.assign(300, 'c').push_back('\n');
   std::size_t columns = 0;
   for (const char one : to_text(report, charset::ascii)) {
     columns = one == '\n' ? 0 : columns + 1;

@@ -21,7 +21,7 @@ using weir::failure_kind;
 template <class T>
 failure described(T&& thrown) {
   try {
-    throw std::forward<T>(thrown);
+    throw std::forward<T>(thrown); // NOLINT(misc-throw-by-value-catch-by-reference): also pointers
   } catch (...) {
     return weir::describe_current_exception();
   }
@@ -83,9 +83,9 @@ TEST(Failure, OfAStandardExceptionIsFatalAndSaysWhat) {
 }
 
 TEST(Failure, BoundsAHugeWhat) {
-  const auto why = described(std::runtime_error{std::string(50'000'000, 'x')});
+  const auto why = described(std::runtime_error{std::string(8'000'000, 'x')});
   EXPECT_LT(why.message().size(), weir::failure_message_max + 100);
-  EXPECT_TRUE(why.message().ends_with("… (50000000 bytes)"));
+  EXPECT_TRUE(why.message().ends_with("… (8000000 bytes)"));
 }
 
 struct silent : std::exception {
@@ -177,7 +177,7 @@ TEST(Failure, DescribesWhateverIsThrown) {
 }
 
 TEST(Failure, BoundsAHugeThingThatIsThrown) {
-  EXPECT_LT(described(std::string(50'000'000, 'x')).message().size(),
+  EXPECT_LT(described(std::string(8'000'000, 'x')).message().size(),
             weir::failure_message_max + 100);
 }
 

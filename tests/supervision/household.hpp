@@ -15,20 +15,20 @@
 namespace weir {
 
 // How gtest names them.
-inline void PrintTo(restart type, std::ostream* out) {
-  *out << (type == restart::permanent   ? "permanent"
-           : type == restart::transient ? "transient"
-                                        : "temporary");
+inline std::ostream& operator<<(std::ostream& out, restart type) {
+  return out << (type == restart::permanent   ? "permanent"
+                 : type == restart::transient ? "transient"
+                                              : "temporary");
 }
-inline void PrintTo(exit_reason reason, std::ostream* out) {
-  *out << (reason == exit_reason::normal     ? "normal"
-           : reason == exit_reason::shutdown ? "shutdown"
-                                             : "failed");
+inline std::ostream& operator<<(std::ostream& out, exit_reason reason) {
+  return out << (reason == exit_reason::normal     ? "normal"
+                 : reason == exit_reason::shutdown ? "shutdown"
+                                                   : "failed");
 }
-inline void PrintTo(strategy how, std::ostream* out) {
-  *out << (how == strategy::one_for_one   ? "one_for_one"
-           : how == strategy::one_for_all ? "one_for_all"
-                                          : "rest_for_one");
+inline std::ostream& operator<<(std::ostream& out, strategy how) {
+  return out << (how == strategy::one_for_one   ? "one_for_one"
+                 : how == strategy::one_for_all ? "one_for_all"
+                                                : "rest_for_one");
 }
 
 } // namespace weir

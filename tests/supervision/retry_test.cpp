@@ -22,8 +22,8 @@ struct answer_case {
   answer expected;
 };
 
-void PrintTo(const answer_case& one, std::ostream* out) {
-  *out << to_string(one.kind) << " after " << one.attempts;
+std::ostream& operator<<(std::ostream& out, const answer_case& one) {
+  return out << to_string(one.kind) << " after " << one.attempts;
 }
 
 class Retry : public testing::TestWithParam<answer_case> {};
