@@ -84,9 +84,14 @@ public:
       batched_settlement stored{self.books(), ending::acknowledged};
       try {
         for (; done < count && !self.aborted(); ++done) {
-          failed = take(*from->value(first + done), from->from(first + done), stored, self);
-          if (failed)
-            break;
+          if constexpr (cannot_refuse()) {
+            call(*from->value(first + done), self);
+            stored.add(from->from(first + done));
+          } else {
+            failed = take(*from->value(first + done), from->from(first + done), stored, self);
+            if (failed)
+              break;
+          }
         }
       } catch (...) {
         failed = describe_current_exception();
@@ -101,15 +106,20 @@ public:
   }
 
 private:
+  /// Does a call return nothing, so that it can only throw?
+  static constexpr bool cannot_refuse() {
+    if constexpr (batch_sink<sink>)
+      return false;
+    else
+      return std::is_void_v<decltype(std::declval<sink_stepper&>().call(
+          std::declval<In&>(), std::declval<worker&>()))>;
+  }
+
   std::optional<failure> take(In& item, origin where, batched_settlement& stored, worker& self) {
     if constexpr (batch_sink<sink>) {
       return take_batch(item, where, self);
     } else {
-      result<void> answer;
-      if constexpr (std::is_void_v<decltype(call(item, self))>)
-        call(item, self);
-      else
-        answer = call(item, self);
+      result<void> answer = call(item, self);
       if (!answer)
         return std::move(answer.error());
       stored.add(where);

@@ -299,7 +299,7 @@ asio::awaitable<bool> server::listener::serve_one(served& one) {
     if (method != verb::get && method != verb::head)
       co_return co_await send(one, wrong_method("GET, HEAD"), request);
     if (admission_->closed())
-      co_return co_await send(one, draining("the pipeline drains"), request);
+      co_return co_await send(one, draining("the pipeline takes no events now"), request);
     co_return co_await send(one, json(200, R"({"status": "ok"})"), request);
   }
   if (path != "/events")
@@ -307,8 +307,7 @@ asio::awaitable<bool> server::listener::serve_one(served& one) {
   if (method != verb::post)
     co_return co_await send(one, wrong_method("POST"), request);
   if (admission_->closed())
-    co_return co_await send(one, draining("the pipeline drains and takes no events any more"),
-                            request);
+    co_return co_await send(one, draining("the pipeline takes no events now"), request);
 
   if (beast::iequals(request.get()[field::expect], "100-continue")) {
     const std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -368,7 +367,7 @@ asio::awaitable<answer> server::listener::take_events(parser& request) {
     co_return draining("only the first events were admitted; send the others again",
                        R"(, "admitted": )" + std::to_string(now.put));
   if (admission_->closed())
-    co_return draining("the pipeline drains and takes no events any more");
+    co_return draining("the pipeline takes no events now");
   co_return too_busy("the pipeline has no room; none of the events was admitted");
 }
 

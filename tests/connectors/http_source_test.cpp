@@ -400,19 +400,22 @@ TEST_F(EventsServer, WithThePipelineTheServerIsGone) {
   EXPECT_EQ(next.port(), port) << "the port is free again";
 }
 
-TEST(EventsServerRestart, FindsItsPortAndItsNumbersAgain) {
+TEST(EventsServerRestart, AnswersWhatWaitedAndFindsItsPortAndItsNumbersAgain) {
   const auto shown = std::make_shared<http::listener_state>();
   const probes::collected<text_event> kept;
   weir::pipeline made{"events", probes::restarting(5, weir::one_for_all)};
   const auto failed = std::make_shared<std::atomic<bool>>(false);
-  made.from("http", http::events{{.state = shown}})
+  const probes::gate gate;
+  made.from("http", http::events{{.admission_wait = 10s, .state = shown}})
       .via("trip",
-           [failed](const text_event& one) {
-             if (one.text == "2" && !failed->exchange(true))
+           [failed, gate](const text_event& one) {
+             if (one.text == "2" && !failed->exchange(true)) {
+               gate.pass();
                throw std::runtime_error{"once"};
+             }
              return one;
            },
-           {.retry = probes::at_once()})
+           {.mailbox_capacity = 1, .retry = probes::at_once()})
       .to("keep", kept.sink());
   made.dead_letters_to(weir::dead_letters::memory{});
   probes::running pipeline{std::move(made)};
@@ -422,6 +425,11 @@ TEST(EventsServerRestart, FindsItsPortAndItsNumbersAgain) {
     auto over = loopback::peer::connect_to(port);
     EXPECT_EQ(ask(over, post(text)).status, 202);
   }
+  auto waiting = loopback::peer::connect_to(port);
+  waiting.send(post("not admitted"));
+  EXPECT_TRUE(probes::eventually([&] { return shown->waiting == 1; }));
+  gate.open();
+  EXPECT_EQ(read_reply(waiting).status, 503);
   ASSERT_TRUE(probes::eventually([&] { return pipeline.stage("http").restarts == 1; }));
   ASSERT_TRUE(kept.wait_for(2));
   // For a moment it is the old server that answers, or nobody.

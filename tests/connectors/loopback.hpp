@@ -29,7 +29,7 @@ public:
     ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   }
   peer(peer&& other) noexcept
-      : socket_{std::exchange(other.socket_, -1)}, unread_{std::move(other.unread_)} {}
+      : socket_{other.socket_.exchange(-1)}, unread_{std::move(other.unread_)} {}
   peer& operator=(peer&&) = delete;
   ~peer() { close(); }
 
@@ -87,9 +87,8 @@ public:
   bool sees_an_orderly_end() { return sees_the_end() && !reset_; }
 
   void close() {
-    if (socket_ >= 0)
-      ::close(socket_);
-    socket_ = -1;
+    if (const int socket = socket_.exchange(-1); socket >= 0)
+      ::close(socket);
   }
   /// Closes so that the other end sees a reset.
   void reset() {
@@ -116,7 +115,7 @@ private:
     return count > 0;
   }
 
-  int socket_;
+  std::atomic<int> socket_; // -1: closed
   std::string unread_;
   bool ended_ = false;
   bool reset_ = false;
