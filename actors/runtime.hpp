@@ -24,7 +24,7 @@ struct runtime_options {
   /// CAF's scheduling policy, "sharing" or "stealing"; see docs/adr for why it is this one.
   std::string policy = "sharing";
   /// Items a worker may take in one turn before others have theirs.
-  std::uint32_t turn_items = 4096;
+  std::uint32_t turn_items = 1024;
 };
 
 class runtime {

@@ -111,8 +111,8 @@ private:
     if constexpr (batch_sink<sink>)
       return false;
     else
-      return std::is_void_v<decltype(std::declval<sink_stepper&>().call(
-          std::declval<In&>(), std::declval<worker&>()))>;
+      return std::is_void_v<decltype(std::declval<sink_stepper&>().call(std::declval<In&>(),
+                                                                        std::declval<worker&>()))>;
   }
 
   std::optional<failure> take(In& item, origin where, batched_settlement& stored, worker& self) {

@@ -25,69 +25,95 @@ class intake {
 public:
   /// How many items may still be put in this call. An item behind a wide gap may use up all that is left: ask
   /// again after each.
-  std::size_t room() const noexcept { return room_ - put_; }
+  std::size_t room() const noexcept { return left_; }
 
   /// Puts an item at the next position.
-  void put(T item) { put(std::move(item), last_ + 1); }
+  void put(T item) {
+    if (left_ == 0)
+      throw std::logic_error{"weir: a source put more items than there was room for"};
+    if (outlet_ != nullptr) {
+      put_anywhere(std::move(item));
+      return;
+    }
+    // Four cursors, and nothing else: this is the inner loop of every source.
+    std::construct_at(slot_, std::move(item));
+    ++slot_;
+    *from_++ = origin::from_word(next_++);
+    --left_;
+  }
 
   /// Puts an item at `position`, which must lie behind the last one. Positions that are left out were empty.
   /// Throws std::logic_error without room, or for a position that does not lie behind the last one.
   void put(T item, std::uint64_t position) {
-    if (put_ == room_)
-      throw std::logic_error{"weir: a source put more items than there was room for"};
-    if (position != last_ + 1) {
+    if (left_ > 0 && position != (next_ & origin::position_max)) {
       skip_to(position);
       if (!books_->lane_at(lane_).reaches(position + room())) {
         // Too far ahead of what is in flight: it waits for that to be settled.
         deferred_->emplace(std::move(item), position);
-        room_ = put_;
-        last_ = position;
+        begin_ -= left_;
+        run_ -= left_;
+        left_ = 0;
         return;
       }
     }
-    const origin where{lane_, position};
-    if (ring_ != nullptr) {
-      const auto index = first_ + put_;
-      std::construct_at(ring_->value(index), std::move(item));
-      ring_->from(index) = where;
-    } else {
-      const auto lane = outlet_->lane_of(item);
-      outlet_->put(std::move(item), where, lane);
-    }
-    ++put_;
-    ++run_;
-    last_ = position;
+    put(std::move(item));
   }
 
 private:
   template <class>
   friend class source_stepper;
 
-  void skip_to(std::uint64_t position) {
-    if (position <= last_ || position > origin::position_max)
-      throw std::logic_error{"weir: a source put position " + std::to_string(position)
-                             + " after position " + std::to_string(last_)};
-    admit_run();
-    last_ = position - 1;
-  }
-  void admit_run() {
-    if (run_ > 0)
-      books_->lane_at(lane_).admit(last_ - run_ + 1, run_);
-    run_ = 0;
-  }
-
   using deferred_item = std::optional<std::pair<T, std::uint64_t>>;
 
-  acknowledgement* books_ = nullptr;
-  deferred_item* deferred_ = nullptr;
-  std::uint32_t lane_ = 0;
-  ring<T>* ring_ = nullptr; // the only one; or null, and outlet_ spreads
-  outlet<T>* outlet_ = nullptr;
-  std::size_t first_ = 0;
-  std::size_t room_ = 0;
-  std::size_t put_ = 0;
-  std::uint64_t run_ = 0; // items put since the last gap
-  std::uint64_t last_ = 0;
+  /// `after` is the position of the last item; `where` the only ring, or null where `spread` takes the items.
+  intake(acknowledgement& books, std::uint32_t lane, std::uint64_t after, std::size_t room,
+         ring<T>* where, outlet<T>& spread, deferred_item& deferred)
+      : books_{&books},
+        deferred_{&deferred},
+        lane_{lane},
+        outlet_{where ? nullptr : &spread},
+        next_{origin{lane, after}.word() + 1} {
+    if (where != nullptr) {
+      const auto first = where->write_index();
+      slot_ = where->value(first);
+      from_ = &where->from(first);
+      room = std::min(room, where->contiguous(first));
+    }
+    left_ = begin_ = run_ = room;
+  }
+
+  void put_anywhere(T item) {
+    const auto lane = outlet_->lane_of(item);
+    outlet_->put(std::move(item), origin::from_word(next_), lane);
+    ++next_;
+    --left_;
+  }
+  void skip_to(std::uint64_t position) {
+    if (position <= last() || position > origin::position_max)
+      throw std::logic_error{"weir: a source put position " + std::to_string(position)
+                             + " after position " + std::to_string(last())};
+    admit_run();
+    next_ = origin{lane_, position}.word();
+  }
+  void admit_run() {
+    if (const std::uint64_t items = run_ - left_; items > 0)
+      books_->lane_at(lane_).admit(last() - items + 1, items);
+    run_ = left_;
+  }
+  /// The position of the last item.
+  std::uint64_t last() const { return (next_ - 1) & origin::position_max; }
+  std::size_t items() const { return begin_ - left_; }
+
+  acknowledgement* books_;
+  deferred_item* deferred_;
+  std::uint32_t lane_;
+  outlet<T>* outlet_;  // null where the only ring is written to
+  std::uint64_t next_; // the word of the next origin
+  T* slot_ = nullptr;
+  origin* from_ = nullptr;
+  std::size_t left_;  // items that may still be put
+  std::size_t begin_; // what left_ was at first
+  std::size_t run_;   // and at the last gap
 };
 
 /// A source: `output`, and `poll(intake<output>&, context&)` returning source_state or result<source_state>.
@@ -132,44 +158,35 @@ public:
                                                                        : std::optional{self.now()},
               .time = waiting_as::blocked};
 
-    intake<Out> in;
-    in.books_ = &self.books();
-    in.deferred_ = &deferred_;
-    in.lane_ = lane_;
-    in.outlet_ = &out_;
-    in.last_ = lane.last_admitted();
-    in.room_ = budget;
-    if (auto* single = out_.single(); single != nullptr) {
-      in.ring_ = single;
-      in.first_ = single->write_index();
-      in.room_ = std::min(budget, single->credit(budget));
-      if (in.room_ == 0)
+    auto* const single = out_.single();
+    if (single != nullptr) {
+      budget = std::min(budget, single->credit(budget));
+      if (budget == 0)
         return {
             .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
     }
-    if (deferred_) { // nothing is in flight: the lane can begin anew there
-      auto [item, position] = std::move(*deferred_);
-      deferred_.reset();
-      lane.jump_to(position);
-      in.last_ = position - 1;
-      in.put(std::move(item), position);
-    }
+    auto deferred = std::exchange(deferred_, std::nullopt);
+    if (deferred) // nothing is in flight: the lane can begin anew there
+      lane.jump_to(deferred->second);
+    intake<Out> in{self.books(), lane_, lane.last_admitted(), budget, single, out_, deferred_};
+    if (deferred)
+      in.put(std::move(deferred->first));
     const auto said = in.room() > 0 ? poll(in, self) : source_state::more;
     commit(in, self); // also what was put before a failure
-    self.last_position = in.last_;
+    self.last_position = deferred_ ? deferred_->second : in.last();
     if (!said)
-      return failed_with(said.error(), in.put_);
+      return failed_with(said.error(), in.items());
     switch (*said) {
     case source_state::more:
       break;
     case source_state::wait:
-      return {.what = in.put_ > 0 ? slice_result::state::again : slice_result::state::waiting,
-              .items = in.put_};
+      return {.what = in.items() > 0 ? slice_result::state::again : slice_result::state::waiting,
+              .items = in.items()};
     case source_state::done:
       done_ = true;
       break;
     }
-    return {.items = in.put_};
+    return {.items = in.items()};
   }
 
   void blocked_on(std::vector<ring_base*>& rings) const override { out_.blocked_on(rings); }
@@ -185,12 +202,12 @@ private:
   }
 
   void commit(intake<Out>& in, worker& self) {
-    if (in.put_ == 0)
+    if (in.items() == 0)
       return;
     in.admit_run();
-    self.books().admitted(in.put_);
-    if (in.ring_ != nullptr)
-      in.ring_->publish(in.put_);
+    self.books().admitted(in.items());
+    if (auto* single = out_.single(); single != nullptr)
+      single->publish(in.items());
     else
       out_.publish();
   }

@@ -26,6 +26,13 @@ public:
   explicit origin(origin_group* group)
       : word_{group_bit | static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(group))} {}
 
+  /// The inverse of `word`.
+  static constexpr origin from_word(std::uint64_t word) {
+    origin made;
+    made.word_ = word;
+    return made;
+  }
+
   constexpr bool empty() const { return word_ == 0; }
   constexpr bool is_group() const { return (word_ & group_bit) != 0; }
 
