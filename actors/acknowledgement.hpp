@@ -3,6 +3,7 @@
 #include <weir/actors/lane.hpp>
 #include <weir/supervision/ledger.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -118,6 +119,26 @@ public:
       block_ = block;
     }
     mask_ |= bit;
+  }
+
+  /// The same for many: neighbours that follow each other are found as runs.
+  void add(std::span<const origin> all) noexcept {
+    for (std::size_t k = 0; k < all.size();) {
+      const auto word = all[k].word();
+      const auto most = std::min<std::size_t>(all.size() - k, 64 - word % 64);
+      std::size_t run = 1;
+      while (run < most && all[k + run].word() == word + run)
+        ++run;
+      if (run < 8 || all[k].empty() || all[k].is_group()) {
+        for (std::size_t one = 0; one < run; ++one)
+          add(all[k + one]);
+      } else {
+        flush();
+        block_ = word / 64;
+        mask_ = (run == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << run) - 1) << (word % 64);
+      }
+      k += run;
+    }
   }
 
   void flush() noexcept {

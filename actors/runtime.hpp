@@ -22,9 +22,9 @@ enum class execution {
 struct runtime_options {
   std::uint32_t threads = 0; ///< of the scheduler; 0: as many as the machine has cores
   /// CAF's scheduling policy, "sharing" or "stealing"; see docs/adr for why it is this one.
-  std::string policy = "sharing";
+  std::string policy = "stealing";
   /// Items a worker may take in one turn before others have theirs.
-  std::uint32_t turn_items = 1024;
+  std::uint32_t turn_items = 4096;
 };
 
 class runtime {

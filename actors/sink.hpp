@@ -7,6 +7,7 @@
 #include <concepts>
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -77,7 +78,9 @@ public:
       return in_.finished() ? end_of_stream(self)
                             : slice_result{.what = slice_result::state::waiting, .for_input = true};
     const auto first = from->read_index();
-    const auto count = std::min(budget, from->available());
+    const auto count = std::min({budget, from->available(), from->contiguous(first)});
+    In* const items = from->value(first);
+    const origin* const origins = &from->from(first);
     std::size_t done = 0;
     std::optional<failure> failed;
     {
@@ -85,10 +88,9 @@ public:
       try {
         for (; done < count && !self.aborted(); ++done) {
           if constexpr (cannot_refuse()) {
-            call(*from->value(first + done), self);
-            stored.add(from->from(first + done));
+            call(items[done], self);
           } else {
-            failed = take(*from->value(first + done), from->from(first + done), stored, self);
+            failed = take(items[done], origins[done], stored, self);
             if (failed)
               break;
           }
@@ -96,6 +98,8 @@ public:
       } catch (...) {
         failed = describe_current_exception();
       }
+      if constexpr (cannot_refuse())
+        stored.add(std::span{origins, done});
     }
     if (done > 0)
       from->release(done);

@@ -15,11 +15,11 @@ namespace {
 
 using weir::bench::event;
 
-template <class T>
+template <class T, class Produce>
 struct numbers {
   using output = T;
   std::uint64_t items;
-  T (*produce)(std::uint64_t);
+  Produce produce;
   std::uint64_t position = 0;
 
   weir::source_state poll(weir::intake<T>& in, weir::context&) {
@@ -30,12 +30,12 @@ struct numbers {
   }
 };
 
-template <class T, class Map, class Sink>
+template <class T, class Produce, class Map, class Sink>
 weir::pipeline_snapshot run(weir::runtime& node, const weir::bench::options& options,
-                            T (*produce)(std::uint64_t), Map map, Sink sink) {
+                            Produce produce, Map map, Sink sink) {
   const weir::stage_options stage{.mailbox_capacity = static_cast<std::uint32_t>(options.capacity)};
   weir::pipeline pipeline{"bench"};
-  pipeline.from("source", numbers<T>{options.items, produce})
+  pipeline.from("source", numbers<T, Produce>{options.items, produce})
       .via("first", map, stage)
       .via("second", map, stage)
       .to("sink", sink, stage);
@@ -61,7 +61,7 @@ int main(int argc, char** argv) {
   weir::pipeline_snapshot snapshot;
   if (options.events)
     snapshot = run<event>(
-        node, options, weir::bench::make_event,
+        node, options, [](std::uint64_t i) { return weir::bench::make_event(i); },
         [](event e) noexcept { // noexcept: the item is moved in, not copied
           ++e.id;
           return e;

@@ -37,7 +37,7 @@ result<void> lines::on_start(context& where) {
   return {};
 }
 
-result<source_state> lines::ended_early(std::uint64_t position) const {
+failure lines::ended_early(std::uint64_t position) const {
   return fatal(reader_->from().name() + ": has only " + std::to_string(reader_->number())
                + " lines, but was read up to line " + std::to_string(position)
                + " before: is it the same file?");

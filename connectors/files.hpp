@@ -19,8 +19,8 @@ class line_reader;
 struct progress {
   std::atomic<std::uint64_t> bytes_read{0};  ///< of the file as it is stored
   std::atomic<std::uint64_t> bytes_total{0}; ///< 0: not known
-  std::atomic<std::uint64_t> bytes_at_start{
-      0}; ///< where the first line was read that had not been read before
+  /// Where this run began, if it goes on from an earlier one.
+  std::atomic<std::uint64_t> bytes_at_start{0};
 };
 
 struct lines_options {
@@ -62,7 +62,7 @@ private:
   struct stream;
 
   result<source_state> go_to(std::uint64_t position, const context& where);
-  result<source_state> ended_early(std::uint64_t position) const;
+  failure ended_early(std::uint64_t position) const;
 
   lines_options options_;
   std::shared_ptr<stream> stream_; // shared by all copies

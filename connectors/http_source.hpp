@@ -24,8 +24,8 @@ struct events_options {
   std::string lane = "http";           ///< the name in positions
   std::uint64_t resume_after = 0;      ///< events are numbered from the next on
   std::uint32_t connections_max = 128; ///< further ones wait to be accepted
-  std::uint32_t waiting_max =
-      64; ///< requests that wait for credit; further ones are answered 429 at once
+  /// Requests that wait for credit; further ones are answered 429 at once.
+  std::uint32_t waiting_max = 64;
   std::uint32_t request_events_max = 1000;
   std::uint64_t body_max = std::uint64_t{1} << 20U; ///< bytes
   std::uint32_t header_max = 16 * 1024;             ///< bytes
@@ -44,7 +44,8 @@ struct events_options {
 /// |--------|-------------------------------------------------------------------------------------------|
 /// | 202    | every event of the request is admitted                                                    |
 /// | 429    | there was no credit for so long, or too many requests wait; none of its events is admitted |
-/// | 503    | the pipeline drains, or credit ended halfway: "admitted" says how many events are admitted |
+/// | 503    | the pipeline drains or restarts, or credit ended halfway; then "admitted" in the answer    |
+/// |        | says how many of its events, from the first on, are admitted                               |
 /// | 400, 404, 405, 413, 431 | it is no such request, or too large                                      |
 ///
 /// A body is read by lines; blank ones don't count. Only with the content type application/json, and if not

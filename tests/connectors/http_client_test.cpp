@@ -93,8 +93,8 @@ protected:
   }
 
 private:
-  std::vector<std::shared_ptr<question>>
-      asked_; // their signals must outlive what runs on the context
+  // Their signals must outlive what runs on the context.
+  std::vector<std::shared_ptr<question>> asked_;
 
 protected:
   asio::io_context io_{1};
