@@ -25,11 +25,11 @@ class intake {
 public:
   /// How many items may still be put in this call. An item behind a wide gap may use up all that is left: ask
   /// again after each.
-  std::size_t room() const noexcept { return left_; }
+  std::size_t room() const noexcept { return left_ + later_; }
 
   /// Puts an item at the next position.
   void put(T item) {
-    if (left_ == 0)
+    if (left_ == 0 && !wrapped())
       throw std::logic_error{"weir: a source put more items than there was room for"};
     if (outlet_ != nullptr) {
       put_anywhere(std::move(item));
@@ -45,14 +45,14 @@ public:
   /// Puts an item at `position`, which must lie behind the last one. Positions that are left out were empty.
   /// Throws std::logic_error without room, or for a position that does not lie behind the last one.
   void put(T item, std::uint64_t position) {
-    if (left_ > 0 && position != (next_ & origin::position_max)) {
+    if (room() > 0 && position != (next_ & origin::position_max)) {
       skip_to(position);
       if (!books_->lane_at(lane_).reaches(position + room())) {
         // Too far ahead of what is in flight: it waits for that to be settled.
         deferred_->emplace(std::move(item), position);
-        begin_ -= left_;
-        run_ -= left_;
-        left_ = 0;
+        begin_ -= room();
+        run_ -= room();
+        left_ = later_ = 0;
         return;
       }
     }
@@ -77,11 +77,23 @@ private:
       const auto first = where->write_index();
       slot_ = where->value(first);
       from_ = &where->from(first);
-      room = std::min(room, where->contiguous(first));
+      start_ = where->value(first + where->contiguous(first));
+      start_from_ = &where->from(first + where->contiguous(first));
+      left_ = std::min(room, where->contiguous(first));
+      later_ = room - left_;
+    } else {
+      left_ = room;
     }
-    left_ = begin_ = run_ = room;
+    begin_ = run_ = room;
   }
 
+  /// Goes on at the beginning of the ring's slots; false if there is no room there either.
+  bool wrapped() {
+    slot_ = start_;
+    from_ = start_from_;
+    left_ = std::exchange(later_, 0);
+    return left_ > 0;
+  }
   void put_anywhere(T item) {
     const auto lane = outlet_->lane_of(item);
     outlet_->put(std::move(item), origin::from_word(next_), lane);
@@ -96,13 +108,13 @@ private:
     next_ = origin{lane_, position}.word();
   }
   void admit_run() {
-    if (const std::uint64_t items = run_ - left_; items > 0)
+    if (const std::uint64_t items = run_ - room(); items > 0)
       books_->lane_at(lane_).admit(last() - items + 1, items);
-    run_ = left_;
+    run_ = room();
   }
   /// The position of the last item.
   std::uint64_t last() const { return (next_ - 1) & origin::position_max; }
-  std::size_t items() const { return begin_ - left_; }
+  std::size_t items() const { return begin_ - room(); }
 
   acknowledgement* books_;
   deferred_item* deferred_;
@@ -111,9 +123,12 @@ private:
   std::uint64_t next_; // the word of the next origin
   T* slot_ = nullptr;
   origin* from_ = nullptr;
-  std::size_t left_;  // items that may still be put
-  std::size_t begin_; // what left_ was at first
-  std::size_t run_;   // and at the last gap
+  T* start_ = nullptr; // where the ring's slots begin again
+  origin* start_from_ = nullptr;
+  std::size_t left_ = 0;  // items that may still be put here
+  std::size_t later_ = 0; // and at the beginning of the ring
+  std::size_t begin_;     // what room() was at first
+  std::size_t run_;       // and at the last gap
 };
 
 /// A source: `output`, and `poll(intake<output>&, context&)` returning source_state or result<source_state>.
