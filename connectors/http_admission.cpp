@@ -67,15 +67,28 @@ void admission::wakes(waker* source) {
   source_ = source;
 }
 
-admission::left admission::hand_over(intake<text_event>& in, std::uint64_t last_position) {
+admission::left admission::hand_over(intake<text_event>& in, std::uint64_t last_position,
+                                     const std::function<std::uint64_t()>& unsettled) {
   std::vector<std::shared_ptr<request>> admitted;
   auto what_is_left = left::nothing;
   {
     const std::lock_guard lock{lock_};
+    const auto room_at_first = in.room();
+    most_room_ = std::max(most_room_, room_at_first);
+    // A turn may have less room than there is credit. What isn't in the pipeline isn't in the mailbox either.
+    const auto credit = [&] {
+      const auto gone = unsettled() + (room_at_first - in.room());
+      return std::max<std::uint64_t>(in.room(), gone < most_room_ ? most_room_ - gone : 0);
+    };
+    const auto may_begin = [&](std::size_t events) {
+      if (in.room() >= events)
+        return true;
+      return events <= most_room_ ? credit() >= events : 2 * credit() >= most_room_;
+    };
     while (!line_.empty()) {
       auto& first = *line_.front();
       if (first.state == state::waiting) {
-        if (in.room() < std::min(first.events.size(), begin_room)) {
+        if (!may_begin(first.events.size())) {
           what_is_left = left::unfitting;
           break;
         }
@@ -84,7 +97,7 @@ admission::left admission::hand_over(intake<text_event>& in, std::uint64_t last_
       for (; first.put < first.events.size() && in.room() > 0; ++first.put) {
         auto& event = first.events[first.put];
         event.number = ++last_position;
-        in.put(std::move(event), last_position);
+        in.put(std::move(event));
       }
       if (first.put < first.events.size()) {
         what_is_left = left::begun;

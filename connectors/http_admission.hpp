@@ -23,14 +23,11 @@ namespace weir::http {
 /// | begun                   | –                   | → admitted     | → refused | → refused |
 /// | admitted, refused       | –                   | –              | –         | –         |
 ///
-/// Invariants: a request begins only when there is room for all of it, or for `begin_room` events of a longer
-/// one; of one that was refused nothing further is put. Any thread.
+/// Invariants: a request begins only when there is surely credit for all of it, so that it doesn't stop halfway;
+/// or, if it has more events than there ever was room for in one turn, when there is half as much. Of one that
+/// was refused nothing further is put. Any thread.
 class admission {
 public:
-  /// What a source finds in one turn may be less than the credit there is, so a long request must be begun
-  /// without knowing whether there is credit for all of it.
-  static constexpr std::size_t begin_room = 8;
-
   enum class state { waiting, begun, admitted, refused };
   struct request {
     std::vector<text_event> events;
@@ -60,9 +57,11 @@ public:
 
   /// The source's worker: whom an offer wakes; null, when it has gone.
   void wakes(waker* source);
-  /// Puts what there is room for. What is left, if anything, has begun or does not fit.
+  /// Puts what there is room for. What is left, if anything, has begun or does not fit. `unsettled` tells how
+  /// many of this source's events are somewhere in the pipeline, those of this turn not counted.
   enum class left { nothing, begun, unfitting };
-  left hand_over(intake<text_event>& in, std::uint64_t last_position);
+  left hand_over(intake<text_event>& in, std::uint64_t last_position,
+                 const std::function<std::uint64_t()>& unsettled);
 
 private:
   const std::size_t waiting_max_;
@@ -70,6 +69,7 @@ private:
   std::deque<std::shared_ptr<request>> line_;
   waker* source_ = nullptr;
   bool closed_ = false;
+  std::size_t most_room_ = 0; // ever, in one turn: the mailbox has at least that capacity
 };
 
 } // namespace weir::http

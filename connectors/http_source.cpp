@@ -52,11 +52,17 @@ result<void> events::on_start(context& where) {
 }
 
 source_state events::poll(intake<text_event>& in, context& where) {
-  switch (session_->queue().hand_over(in, where.last_position())) {
+  const auto unsettled = [&] {
+    for (const auto& one : where.resume_points())
+      if (one.lane == options_.lane)
+        return where.last_position() - one.position;
+    return where.last_position();
+  };
+  switch (session_->queue().hand_over(in, where.last_position(), unsettled)) {
   case admission::left::begun:
     return source_state::more; // when there is credit
   case admission::left::unfitting:
-    // Nobody says when there is so much room, so it looks again, for at most admission_wait.
+    // Nobody says when there is so much credit, so it looks again, for at most admission_wait.
     where.wake_at(where.now() + std::chrono::milliseconds{5});
     break;
   case admission::left::nothing:

@@ -302,6 +302,23 @@ TEST_F(EventsServer, MoreRequestsThanMayWaitAreRefusedAtOnce) {
   EXPECT_EQ(read_reply(waiting).status, 202);
 }
 
+/// Wherever in the mailbox the last one ended, and however little room a turn has because of that.
+TEST_F(EventsServer, ThereIsRoomForARequestWhereverTheLastOneEnded) {
+  start({}, 8);
+  auto over = connect();
+  std::vector<std::string> expected;
+  for (int n = 0; n < 50; ++n) {
+    std::string body;
+    for (int k = 0; k < 5 + n % 3; ++k) {
+      expected.push_back(std::to_string(n) + "." + std::to_string(k));
+      body += expected.back() + "\n";
+    }
+    EXPECT_EQ(::ask(over, post(body)).status, 202);
+  }
+  EXPECT_TRUE(kept_.wait_for(expected.size()));
+  EXPECT_EQ(texts(), expected);
+}
+
 TEST_F(EventsServer, ALongRequestIsAdmittedPieceByPiece) {
   start({}, 16);
   std::string body;
