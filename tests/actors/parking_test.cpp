@@ -51,8 +51,10 @@ TEST_F(Parking, AFullStoreBlocksTheStageAndNothingIsDropped) {
   weir::dead_letters::memory letters{300};
   running r{refusing(1000, letters)};
   // Room for 300 in the store, for 256 on the way, and for what the worker has in hand.
+  // What is stored is settled a moment later.
   EXPECT_TRUE(eventually([&] {
-    return full(r) && r->snapshot().dead_letters_waiting == weir::dead_letter_actor::capacity;
+    return full(r) && r->snapshot().dead_letters_waiting == weir::dead_letter_actor::capacity
+           && r.ledger().dead_lettered == 300;
   }));
   EXPECT_EQ(r->snapshot().dead_letters_trouble,
             "the dead letters in memory are full (capacity 300)");

@@ -66,6 +66,7 @@ std::string numbered(std::size_t first, std::size_t last) {
 
 std::vector<std::string> texts(const std::vector<text_event>& lines) {
   std::vector<std::string> all;
+  all.reserve(lines.size());
   for (const auto& one : lines)
     all.push_back(one.text);
   return all;
@@ -173,10 +174,14 @@ text_event line(std::string text, std::uint64_t number) {
 
 } // namespace
 
-void PrintTo(const text_event& event, std::ostream* out) {
-  *out << event.number << " '" << event.text.substr(0, 60) << "' of " << event.length
-       << (event.truncated_end ? " truncated" : "") << (event.oversized ? " oversized" : "");
+namespace weir {
+
+std::ostream& operator<<(std::ostream& out, const text_event& event) {
+  return out << event.number << " '" << event.text.substr(0, 60) << "' of " << event.length
+             << (event.truncated_end ? " truncated" : "") << (event.oversized ? " oversized" : "");
 }
+
+} // namespace weir
 
 // --- what a line is ------------------------------------------------------------------------------
 

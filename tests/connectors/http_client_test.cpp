@@ -20,7 +20,6 @@ using namespace std::chrono_literals;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
-using weir::failure_kind;
 namespace asio = boost::asio;
 namespace http = weir::http;
 
@@ -304,9 +303,9 @@ TEST_F(Client, OpensNoMoreConnectionsThanAllowedAndServesInTheOrderOfArrival) {
     }
   }};
   const http::client client{{.base_url = server.url(), .connections_max = 1}};
-  std::vector<std::shared_ptr<question>> all;
-  for (int k = 0; k < 5; ++k)
-    all.push_back(begin(client, "/" + std::to_string(k)));
+  std::vector<std::shared_ptr<question>> all(5);
+  for (std::size_t k = 0; k < all.size(); ++k)
+    all[k] = begin(client, "/" + std::to_string(k));
   EXPECT_TRUE(run_until([&] { return client.waiting() == 4; }));
   EXPECT_EQ(client.in_use(), 1U);
   gate.open();
@@ -451,9 +450,9 @@ TEST_F(Client, CancellingAtAnyMomentLosesNoConnection) {
   const loopback::server server{echo};
   const http::client client{{.base_url = server.url(), .connections_max = 2}};
   for (std::size_t steps = 0; steps < 40; ++steps) {
-    std::vector<std::shared_ptr<question>> all;
-    for (int k = 0; k < 4; ++k)
-      all.push_back(begin(client, "/" + std::to_string(k)));
+    std::vector<std::shared_ptr<question>> all(4);
+    for (std::size_t k = 0; k < all.size(); ++k)
+      all[k] = begin(client, "/" + std::to_string(k));
     io_.restart();
     for (std::size_t k = 0; k < all.size() + steps; ++k)
       io_.poll_one();

@@ -97,8 +97,8 @@ protected:
 
   const std::shared_ptr<http::listener_state> shown_ = std::make_shared<http::listener_state>();
   std::atomic<bool> held_up_{false};
-  const probes::gate gate_;
-  const probes::collected<text_event> kept_;
+  const probes::gate gate_{};
+  const probes::collected<text_event> kept_{};
   std::optional<probes::running> pipeline_;
 };
 
