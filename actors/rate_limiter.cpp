@@ -1,3 +1,4 @@
+#include <weir/actors/clock.hpp>
 #include <weir/actors/rate_limiter.hpp>
 
 #include <boost/asio/as_tuple.hpp>
@@ -14,7 +15,6 @@
 namespace weir {
 
 namespace asio = boost::asio;
-using clock = std::chrono::steady_clock;
 
 /// Only the first in the line looks at the bucket; the others sleep until they are first.
 struct rate_limiter::shared {
@@ -56,13 +56,15 @@ asio::awaitable<void> rate_limiter::acquire_from(std::shared_ptr<shared> here) {
   const place_in_line place{*here, here->line.insert(here->line.end(), &timer)};
 
   for (;;) {
-    timer.expires_at(clock::time_point::max());
+    auto next = clock::time_point::max();
     if (place.mine == here->line.begin()) {
       const auto now = clock::now();
       if (here->take(now))
         co_return;
-      timer.expires_at(here->next(now));
+      next = here->next(now);
     }
+    const alarm due{next, [&timer] { timer.cancel(); }};
+    timer.expires_at(virtual_time::here() != nullptr ? clock::time_point::max() : next);
     co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
     const auto cancelled = co_await asio::this_coro::cancellation_state;
     if (cancelled.cancelled() != asio::cancellation_type::none)

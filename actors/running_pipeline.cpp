@@ -191,7 +191,7 @@ void running_pipeline::settle_end(state how, std::optional<failure> why) {
 std::optional<running_pipeline::state> running_pipeline::wait_until(time_point deadline) {
   {
     std::unique_lock lock{lock_};
-    if (!changed_.wait_until(lock, deadline, [this] { return workers_finished_; }))
+    if (!node_.wait(lock, changed_, deadline, [this] { return workers_finished_; }))
       return std::nullopt;
     if (stopped_)
       return why_ ? state::failed : state::finished;

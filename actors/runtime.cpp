@@ -1,4 +1,6 @@
 #include <weir/actors/runtime.hpp>
+#include <weir/actors/runtime_caf.hpp>
+#include <weir/actors/runtime_engine.hpp>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -6,6 +8,7 @@
 
 #include <caf/all.hpp>
 
+#include <algorithm>
 #include <condition_variable>
 #include <future>
 #include <mutex>
@@ -14,126 +17,35 @@
 
 namespace weir {
 
-/// What both drivers share: the turn itself, and the wait for the last one.
-class driven : public driver {
-public:
-  explicit driven(actor& who) : who_{who} {}
+// --- driven ------------------------------------------------------------------------------------------
 
-  bool wait_until_finished(std::optional<time_point> deadline) {
-    std::unique_lock lock{lock_};
-    const auto done = [this] { return finished_; };
-    if (deadline)
-      return ended_.wait_until(lock, *deadline, done);
-    ended_.wait(lock, done);
-    return true;
+bool driven::wait_until_finished(runtime_engine& engine, std::optional<time_point> deadline) {
+  std::unique_lock lock{lock_};
+  return engine.wait(lock, ended_, deadline, [this] { return finished_; });
+}
+
+activity driven::turn() noexcept {
+  activity next;
+  try {
+    next = who_.turn();
+  } catch (...) {
+    who_.crashed(describe_current_exception());
+    next = activity::finished();
   }
+  if (next.what == activity::kind::again)
+    who_.wake();
+  return next;
+}
 
-protected:
-  /// A turn that was asked for by a wake.
-  activity turn_after_wake() noexcept {
-    who_.scheduled_.store(false);
-    return turn();
-  }
+void driven::finished() noexcept {
+  const std::lock_guard lock{lock_};
+  finished_ = true;
+  ended_.notify_all();
+}
 
-  activity turn() noexcept {
-    activity next;
-    try {
-      next = who_.turn();
-    } catch (...) {
-      who_.crashed(describe_current_exception());
-      next = activity::finished();
-    }
-    if (next.what == activity::kind::again)
-      who_.wake();
-    return next;
-  }
-
-  /// The actor may be gone after this.
-  void finished() noexcept {
-    const std::lock_guard lock{lock_};
-    finished_ = true;
-    ended_.notify_all();
-  }
-
-private:
-  actor& who_;
-  std::mutex lock_;
-  std::condition_variable ended_;
-  bool finished_ = false; // guarded by lock_
-};
+// --- threads -----------------------------------------------------------------------------------------
 
 namespace {
-
-struct wake_message {};
-struct timer_message {
-  std::uint64_t generation;
-};
-
-template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, wake_message&) {
-  return f(caf::meta::type_name("wake"));
-}
-template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, timer_message& x) {
-  return f(caf::meta::type_name("timer"), x.generation);
-}
-
-class caf_driver;
-
-/// The CAF actor behind an actor on the shared scheduler.
-class stage_actor final : public caf::event_based_actor {
-public:
-  stage_actor(caf::actor_config& config, std::shared_ptr<caf_driver> driver)
-      : caf::event_based_actor{config}, driver_{std::move(driver)} {}
-
-  const char* name() const override { return "weir.stage"; }
-  caf::behavior make_behavior() override;
-  void on_exit() override { driver_.reset(); } // which holds this actor
-
-private:
-  void after(activity next);
-
-  std::shared_ptr<caf_driver> driver_;
-  std::uint64_t generation_ = 0;    // of the armed timer
-  std::optional<time_point> armed_; // when it fires
-};
-
-class caf_driver final : public driven {
-public:
-  using driven::driven;
-  using driven::finished;
-  using driven::turn;
-  using driven::turn_after_wake;
-
-  void attach(caf::actor handle) { handle_ = std::move(handle); }
-  void post() noexcept override { caf::anon_send(handle_, wake_message{}); }
-
-private:
-  caf::actor handle_; // set before the first post
-};
-
-caf::behavior stage_actor::make_behavior() {
-  return {[this](wake_message) { after(driver_->turn_after_wake()); },
-          [this](timer_message fired) {
-            if (fired.generation != generation_ || !armed_)
-              return; // an earlier turn armed another one since
-            armed_.reset();
-            after(driver_->turn());
-          }};
-}
-
-void stage_actor::after(activity next) {
-  if (next.what == activity::kind::finished) {
-    quit();
-    driver_->finished();
-    return;
-  }
-  if (!next.until || (armed_ && *armed_ <= *next.until))
-    return; // the armed one comes first: the turn it gives will ask again
-  armed_ = next.until;
-  const auto delay = std::max(*next.until - std::chrono::steady_clock::now(), {});
-  delayed_send(this, delay, timer_message{++generation_});
-}
 
 class thread_driver final : public driven {
 public:
@@ -190,51 +102,86 @@ caf::actor_system_config& configured(caf::actor_system_config& config,
   return config;
 }
 
-} // namespace
+/// CAF's scheduler, threads, and the system's clock.
+class thread_engine final : public runtime_engine {
+public:
+  explicit thread_engine(const runtime_options& options)
+      : system_{configured(config_, options)}, random_{std::random_device{}()} {}
 
-struct runtime::engine {
-  explicit engine(const runtime_options& options)
-      : system{configured(config, options)}, random{std::random_device{}()} {}
-
-  ~engine() {
-    io.stop();
-    if (io_thread.joinable())
-      io_thread.join();
+  ~thread_engine() override {
+    io_.stop();
+    if (io_thread_.joinable())
+      io_thread_.join();
   }
 
-  caf::actor_system_config config;
-  caf::actor_system system;
+  std::shared_ptr<driven> drive(actor& who, execution how) override {
+    if (how != execution::own_thread)
+      return drive_on(system_, who);
+    auto made = std::make_shared<thread_driver>(who);
+    made->start();
+    return made;
+  }
 
-  std::mutex lock; // guards the generator and the start of the I/O thread
-  std::mt19937_64 random;
+  bool wait(std::unique_lock<std::mutex>& lock, std::condition_variable& changed,
+            std::optional<time_point> deadline, const std::function<bool()>& done) override {
+    if (deadline)
+      return changed.wait_until(lock, *deadline, done);
+    changed.wait(lock, done);
+    return true;
+  }
 
-  boost::asio::io_context io{1};
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> io_work{
-      io.get_executor()};
-  std::thread io_thread;
+  double random() noexcept override {
+    const std::lock_guard lock{lock_};
+    return std::uniform_real_distribution<double>{}(random_);
+  }
+
+  boost::asio::io_context& io() override {
+    const std::lock_guard lock{lock_};
+    if (!io_thread_.joinable())
+      io_thread_ = std::thread{[this] { io_.run(); }};
+    return io_;
+  }
+
+  void settle_io() override {
+    {
+      const std::lock_guard lock{lock_};
+      if (!io_thread_.joinable())
+        return;
+    }
+    std::promise<void> reached;
+    boost::asio::post(io_, [&reached] { reached.set_value(); });
+    reached.get_future().wait();
+  }
+
+private:
+  caf::actor_system_config config_;
+  caf::actor_system system_;
+
+  std::mutex lock_; // guards the generator and the start of the I/O thread
+  std::mt19937_64 random_;
+
+  boost::asio::io_context io_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> io_work_{
+      io_.get_executor()};
+  std::thread io_thread_;
 };
 
+} // namespace
+
+// --- runtime -----------------------------------------------------------------------------------------
+
 runtime::runtime(runtime_options options)
-    : options_{std::move(options)}, engine_{std::make_unique<engine>(options_)} {}
+    : options_{std::move(options)}, engine_{std::make_unique<thread_engine>(options_)} {}
+
+runtime::runtime(runtime_options options, std::unique_ptr<runtime_engine> engine)
+    : options_{std::move(options)}, engine_{std::move(engine)} {}
 
 runtime::~runtime() = default;
 
-double runtime::random() noexcept {
-  const std::lock_guard lock{engine_->lock};
-  return std::uniform_real_distribution<double>{}(engine_->random);
-}
+double runtime::random() noexcept { return engine_->random(); }
 
 void runtime::spawn(actor& who, execution how) {
-  std::shared_ptr<driven> driver;
-  if (how == execution::own_thread) {
-    auto made = std::make_shared<thread_driver>(who);
-    made->start();
-    driver = std::move(made);
-  } else {
-    auto made = std::make_shared<caf_driver>(who);
-    made->attach(engine_->system.spawn<stage_actor>(made));
-    driver = std::move(made);
-  }
+  auto driver = engine_->drive(who, how);
   who.owned_driver_ = driver;
   who.driver_.store(driver.get());
   who.scheduled_.store(true);
@@ -243,30 +190,21 @@ void runtime::spawn(actor& who, execution how) {
 
 void runtime::join(actor& who) {
   if (who.owned_driver_)
-    static_cast<driven&>(*who.owned_driver_).wait_until_finished({});
+    static_cast<driven&>(*who.owned_driver_).wait_until_finished(*engine_, {});
 }
 
 bool runtime::join_until(actor& who, time_point deadline) {
   return !who.owned_driver_
-         || static_cast<driven&>(*who.owned_driver_).wait_until_finished(deadline);
+         || static_cast<driven&>(*who.owned_driver_).wait_until_finished(*engine_, deadline);
 }
 
-boost::asio::io_context& runtime::io() {
-  const std::lock_guard lock{engine_->lock};
-  if (!engine_->io_thread.joinable())
-    engine_->io_thread = std::thread{[this] { engine_->io.run(); }};
-  return engine_->io;
+bool runtime::wait(std::unique_lock<std::mutex>& lock, std::condition_variable& changed,
+                   std::optional<time_point> deadline, const std::function<bool()>& done) {
+  return engine_->wait(lock, changed, deadline, done);
 }
 
-void runtime::settle_io() {
-  {
-    const std::lock_guard lock{engine_->lock};
-    if (!engine_->io_thread.joinable())
-      return;
-  }
-  std::promise<void> reached;
-  boost::asio::post(engine_->io, [&reached] { reached.set_value(); });
-  reached.get_future().wait();
-}
+boost::asio::io_context& runtime::io() { return engine_->io(); }
+
+void runtime::settle_io() { engine_->settle_io(); }
 
 } // namespace weir

@@ -1,10 +1,16 @@
 #pragma once
 
 #include <weir/actors/actor.hpp>
+#include <weir/actors/clock.hpp>
 
 #include <chrono>
+#include <condition_variable>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 
 namespace boost::asio {
@@ -25,7 +31,11 @@ struct runtime_options {
   std::string policy = "stealing";
   /// Items a worker may take in one turn before others have theirs.
   std::uint32_t turn_items = 4096;
+  /// How many of the items that a worker would take in one slice it takes: a simulation's choice. Empty: all.
+  std::function<std::size_t(std::size_t)> slice_items = {};
 };
+
+class runtime_engine;
 
 class runtime {
 public:
@@ -33,14 +43,12 @@ public:
   runtime(const runtime&) = delete;
   runtime& operator=(const runtime&) = delete;
   /// Requires every actor to have finished.
-  ~runtime();
+  virtual ~runtime();
 
   const runtime_options& options() const noexcept { return options_; }
 
-  time_point now() const noexcept { return std::chrono::steady_clock::now(); }
-  std::chrono::system_clock::time_point wall_clock() const noexcept {
-    return std::chrono::system_clock::now();
-  }
+  time_point now() const noexcept { return clock::now(); }
+  std::chrono::system_clock::time_point wall_clock() const noexcept { return clock::wall(); }
   /// In [0, 1). Any thread.
   double random() noexcept;
 
@@ -53,16 +61,23 @@ public:
   /// The same until `deadline`; false if it has not had its last turn by then.
   bool join_until(actor& who, time_point deadline);
 
+  /// Waits, as std::condition_variable does, until `done` (which is looked at with `lock` held) or `deadline`;
+  /// returns done(). Not from a turn.
+  bool wait(std::unique_lock<std::mutex>& lock, std::condition_variable& changed,
+            std::optional<time_point> deadline, const std::function<bool()>& done);
+
   /// The node's I/O context, on one thread of its own that starts with the first call.
   boost::asio::io_context& io();
   /// Waits until everything that the I/O thread had to run by now has run. Not from that thread.
   void settle_io();
 
-private:
-  struct engine;
+protected:
+  runtime(runtime_options options, std::unique_ptr<runtime_engine> engine);
+  runtime_engine& engine() noexcept { return *engine_; }
 
+private:
   const runtime_options options_;
-  std::unique_ptr<engine> engine_;
+  const std::unique_ptr<runtime_engine> engine_;
 };
 
 } // namespace weir

@@ -132,6 +132,8 @@ activity worker::run_slices() {
     if (auto wait = before_slice())
       return *wait;
     auto budget = std::min(slice_, turn_left);
+    if (const auto& chosen = services_.node.options().slice_items)
+      budget = std::clamp<std::size_t>(chosen(budget), 1, budget);
     if (limited) {
       budget = permits_.take(budget, now_);
       if (budget == 0)

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <weir/actors/clock.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+namespace weir {
+
+/// For coroutines: waits on the node's clock, so that virtual time reaches them. Cancelled, they throw
+/// boost::system::system_error(operation_aborted), as Asio does.
+boost::asio::awaitable<void> sleep_until(clock::time_point when);
+boost::asio::awaitable<void> sleep_for(clock::duration time);
+
+} // namespace weir
