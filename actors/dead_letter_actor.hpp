@@ -2,7 +2,7 @@
 
 #include <weir/actors/acknowledgement.hpp>
 #include <weir/actors/actor.hpp>
-#include <weir/supervision/dead_letter.hpp>
+#include <weir/supervision/dead_letter_shelf.hpp>
 #include <weir/supervision/retry.hpp>
 
 #include <cstddef>
@@ -26,13 +26,6 @@ struct parked_item {
   dead_letter letter;
   origin where;
   worker* from = nullptr; ///< is told when it is stored
-};
-
-/// Dead letters of one stage with one cause.
-struct dead_letter_count {
-  std::string stage;
-  std::string cause; ///< the outermost message
-  std::uint64_t count = 0;
 };
 
 /// The dead-letter actor of a pipeline: takes parked items from all workers through one bounded queue, stores

@@ -1,7 +1,11 @@
 #pragma once
 
+#include <weir/supervision/failure.hpp>
+
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <type_traits>
 
 namespace weir {
 
@@ -20,5 +24,13 @@ struct text_event {
 };
 
 inline std::string weir_payload(const text_event& event) { return event.text; }
+
+/// Only the text is kept: what is read back has no number, and was neither cut off nor too long.
+inline result<text_event> weir_from_payload(std::type_identity<text_event>, std::string_view text) {
+  text_event event;
+  event.text = text;
+  event.length = text.size();
+  return event;
+}
 
 } // namespace weir

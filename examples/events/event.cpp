@@ -33,8 +33,11 @@ private:
 };
 
 /// Takes the parser's tokens: writes the value of "data" down again as they come, so that no tree is built.
+/// And that of "enrichment", where the text is an event as we have kept it.
 class event_reader final : public nlohmann::json_sax<json> {
 public:
+  explicit event_reader(bool with_enrichment) : with_enrichment_{with_enrichment} {}
+
   bool null() override { return value("null"); }
   bool boolean(bool is) override { return value(is ? "true" : "false"); }
   bool number_integer(number_integer_t number) override { return value(std::to_string(number)); }
@@ -48,9 +51,9 @@ public:
       has_id_ = true;
       return true;
     }
-    if (depth() == 2 && brackets_.back() == '{' && in_data() && key_ == "ip")
+    if (depth() == 2 && brackets_.back() == '{' && member_ == "data" && key_ == "ip")
       read_.key = text;
-    return begin_value() && (in_data() ? quote(text) : true);
+    return begin_value() && (copied() != nullptr ? quote(text) : true);
   }
 
   bool start_object(std::size_t) override { return open('{'); }
@@ -66,10 +69,10 @@ public:
       return true;
     }
     key_ = name;
-    if (in_data()) {
+    if (auto* to = copied(); to != nullptr) {
       separate();
       quote(name);
-      read_.data += ':';
+      *to += ':';
       first_ = true; // its value has no comma
     }
     return true;
@@ -98,7 +101,14 @@ public:
 
 private:
   std::size_t depth() const { return brackets_.size(); }
-  bool in_data() const { return member_ == "data" && depth() >= 1; }
+  /// Where the value goes that is being read; null if it is not kept.
+  std::string* copied() {
+    if (depth() == 0)
+      return nullptr;
+    if (member_ == "data")
+      return &read_.data;
+    return with_enrichment_ && member_ == "enrichment" ? &read_.enrichment : nullptr;
+  }
 
   bool refuse(std::string why) {
     if (why_.empty())
@@ -112,15 +122,15 @@ private:
       return refuse("the event is not a JSON object");
     if (depth() == 1 && member_ == "id")
       id_is_other_ = true;
-    if (in_data() && depth() > 1)
+    if (copied() != nullptr && depth() > 1)
       separate();
     return true;
   }
   bool value(std::string_view text) {
     if (!begin_value())
       return false;
-    if (in_data())
-      read_.data += text;
+    if (auto* to = copied(); to != nullptr)
+      *to += text;
     return true;
   }
   bool open(char bracket) {
@@ -128,8 +138,8 @@ private:
       return refuse("the event is not a JSON object");
     if (depth() > 0) {
       begin_value();
-      if (in_data())
-        read_.data += bracket;
+      if (auto* to = copied(); to != nullptr)
+        *to += bracket;
     }
     brackets_.push_back(bracket);
     if (bracket == '{')
@@ -144,18 +154,18 @@ private:
     if (bracket == '}')
       keys_.pop_back();
     first_ = false;
-    if (in_data())
-      read_.data += bracket;
+    if (auto* to = copied(); to != nullptr)
+      *to += bracket;
     return true;
   }
   void separate() {
     if (!first_)
-      read_.data += ',';
+      *copied() += ',';
     first_ = false;
   }
   bool quote(const std::string& text) {
     static constexpr char digits[] = "0123456789abcdef";
-    auto& out = read_.data;
+    auto& out = *copied();
     out += '"';
     for (const char c : text) {
       const auto byte = static_cast<unsigned char>(c);
@@ -174,6 +184,7 @@ private:
     return true;
   }
 
+  const bool with_enrichment_;
   event read_;
   std::string why_;
   std::string member_; // of the event
@@ -189,6 +200,18 @@ bool blank(std::string_view text) {
   return text.find_first_not_of(" \t\r") == std::string_view::npos;
 }
 
+weir::result<event> read_event(std::string_view text, bool with_enrichment) {
+  if (blank(text))
+    return weir::poison("the line is empty");
+  if (text.starts_with("\xEF\xBB\xBF"))
+    return weir::poison("broken JSON at byte 1: a byte order mark");
+  if (const auto at = text.find('\0'); at != std::string_view::npos)
+    return weir::poison("broken JSON at byte " + std::to_string(at + 1) + ": a NUL byte");
+  event_reader reader{with_enrichment};
+  json::sax_parse(text, &reader);
+  return reader.take();
+}
+
 } // namespace
 
 std::string weir_payload(const event& one) {
@@ -196,14 +219,8 @@ std::string weir_payload(const event& one) {
          + (one.enrichment.empty() ? "" : ",\"enrichment\":" + one.enrichment) + "}";
 }
 
-weir::result<event> parse_event(std::string_view text) {
-  if (blank(text))
-    return weir::poison("the line is empty");
-  if (text.starts_with("\xEF\xBB\xBF"))
-    return weir::poison("broken JSON at byte 1: a byte order mark");
-  if (const auto at = text.find('\0'); at != std::string_view::npos)
-    return weir::poison("broken JSON at byte " + std::to_string(at + 1) + ": a NUL byte");
-  event_reader reader;
-  json::sax_parse(text, &reader);
-  return reader.take();
+weir::result<event> parse_event(std::string_view text) { return read_event(text, false); }
+
+weir::result<event> weir_from_payload(std::type_identity<event>, std::string_view text) {
+  return read_event(text, true);
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 /// An event as it goes through the pipeline: `{"id": string, "data": any JSON}`, and what the API knows of it.
 struct event {
@@ -16,6 +17,7 @@ struct event {
 };
 
 std::string weir_payload(const event& one);
+weir::result<event> weir_from_payload(std::type_identity<event>, std::string_view text);
 
 /// How deep arrays and objects may nest.
 inline constexpr std::size_t nesting_max = 64;
