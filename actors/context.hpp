@@ -28,7 +28,8 @@ public:
   time_point now() const;
   runtime& node() const;
 
-  /// For a source that answered source_state::wait: gives it a turn. Any thread, until the pipeline ended.
+  /// For a source that answered source_state::wait, or a sink without demand: gives it a turn. Any thread, until
+  /// the pipeline ended.
   waker& source_waker() const;
   /// Gives the worker a turn not later than this.
   void wake_at(time_point when) const;

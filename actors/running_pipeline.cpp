@@ -188,7 +188,8 @@ void running_pipeline::settle_end(state how, std::optional<failure> why) {
   watcher_.ended();
 }
 
-std::optional<running_pipeline::state> running_pipeline::wait_until(time_point deadline) {
+std::optional<running_pipeline::state>
+running_pipeline::wait_for_end(std::optional<time_point> deadline) {
   {
     std::unique_lock lock{lock_};
     if (!node_.wait(lock, changed_, deadline, [this] { return workers_finished_; }))
@@ -197,8 +198,10 @@ std::optional<running_pipeline::state> running_pipeline::wait_until(time_point d
       return why_ ? state::failed : state::finished;
   }
   // What was parked last may still be on its way into a store that does not work.
-  if (dead_letters_ && !node_.join_until(*dead_letters_, deadline))
+  if (dead_letters_ && deadline && !node_.join_until(*dead_letters_, *deadline))
     return std::nullopt;
+  if (dead_letters_)
+    node_.join(*dead_letters_);
   for (const auto& one : workers_)
     node_.join(*one);
   node_.join(*supervisor_);
@@ -208,11 +211,11 @@ std::optional<running_pipeline::state> running_pipeline::wait_until(time_point d
   return why_ ? state::failed : state::finished;
 }
 
-running_pipeline::state running_pipeline::wait() {
-  for (;;)
-    if (auto how = wait_until(node_.now() + std::chrono::hours{1}))
-      return *how;
+std::optional<running_pipeline::state> running_pipeline::wait_until(time_point deadline) {
+  return wait_for_end(deadline);
 }
+
+running_pipeline::state running_pipeline::wait() { return *wait_for_end({}); }
 
 bool running_pipeline::workers_have_finished() const {
   const std::lock_guard lock{lock_};

@@ -97,6 +97,7 @@ public:
 
 private:
   void wire();
+  std::optional<state> wait_for_end(std::optional<time_point> deadline);
   void settle_end(state how, std::optional<failure> why);
   void abort_workers();
 

@@ -29,7 +29,8 @@ struct batch_outcome {
 /// A sink is a function of one item that returns void or result<void>; or a class with `input` and
 /// `on_item(const input&, context&)`, or, where its input is a batch,
 /// `on_batch(const batch<T>&, context&)` returning result<batch_outcome>: then one bad row parks one row.
-/// Optional in a class: `on_start(context&)` and `on_drain(context&)`, both returning result<void>.
+/// Optional in a class: `on_start(context&)` and `on_drain(context&)`, both returning result<void>;
+/// `demand(context&)`, how many items it takes now: at 0 it is asked again once woken (context::source_waker).
 template <class S>
 concept item_sink = requires(S sink, const typename S::input& in, context& where) {
   sink.on_item(in, where);
@@ -77,6 +78,13 @@ public:
     if (from == nullptr)
       return in_.finished() ? end_of_stream(self)
                             : slice_result{.what = slice_result::state::waiting, .for_input = true};
+    if constexpr (requires {
+                    { sink_->demand(self.where()) } -> std::convertible_to<std::size_t>;
+                  }) {
+      budget = std::min<std::size_t>(budget, sink_->demand(self.where()));
+      if (budget == 0)
+        return {.what = slice_result::state::waiting, .time = waiting_as::blocked};
+    }
     const auto first = from->read_index();
     const auto count = std::min({budget, from->available(), from->contiguous(first)});
     In* const items = from->value(first);

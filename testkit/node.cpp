@@ -1,0 +1,42 @@
+#include <weir/testkit/node.hpp>
+
+#include <stdexcept>
+#include <utility>
+
+namespace weir::testkit {
+
+namespace {
+
+runtime_options options_for(std::optional<seeded>& chance) {
+  runtime_options options;
+  if (chance)
+    options.slice_items = [&chance](std::size_t most) { return chance->between(1, most); };
+  return options;
+}
+
+virtual_choices choices_for(std::optional<seeded>& chance) {
+  if (!chance)
+    return {};
+  return {.job = [&chance](std::size_t count) { return chance->below(count); },
+          .random = [&chance] { return chance->share(); }};
+}
+
+} // namespace
+
+node::node(std::optional<std::uint64_t> seed)
+    : chance_{seed ? std::optional{seeded{*seed}} : std::nullopt},
+      runtime_{options_for(chance_), choices_for(chance_)} {}
+
+running_pipeline& node::run(pipeline definition) {
+  auto& one = pipelines_.emplace_back(std::move(definition), runtime_);
+  if (auto started = one.start(); !started)
+    throw std::invalid_argument{started.error().message()};
+  return one;
+}
+
+running_pipeline::state node::drain(running_pipeline& one) {
+  one.drain();
+  return one.wait();
+}
+
+} // namespace weir::testkit
