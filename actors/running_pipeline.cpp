@@ -166,6 +166,8 @@ void running_pipeline::abort() {
   abort_workers();
 }
 
+void running_pipeline::kill(std::size_t worker) { workers_[worker]->kill(); }
+
 /// In turns of the supervisor.
 void running_pipeline::settle_end(state how, std::optional<failure> why) {
   if (how == state::failed) {

@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -77,6 +78,18 @@ public:
   void drain();
   /// Stops everything after the items in hand. Any thread.
   void abort();
+
+  /// Ends a worker as a crash would; its supervisor restarts it. Does nothing to one that isn't running. Any
+  /// thread.
+  void kill(std::size_t worker);
+  /// Workers of all stages, numbered stage by stage.
+  std::size_t workers_count() const noexcept { return workers_.size(); }
+  /// What they count with, for whoever checks it while it runs: see testkit.
+  const acknowledgement& books() const noexcept { return services_.books; }
+  /// The mailbox of a worker, a ring for each of its upstream edges.
+  std::span<const std::shared_ptr<ring_base>> mailbox(std::size_t worker) const {
+    return mailboxes_[worker];
+  }
 
   /// Waits until it is finished or failed and everything has stopped, or until `deadline`.
   std::optional<state> wait_until(time_point deadline);

@@ -44,6 +44,12 @@ void worker::order_now(order_given what) {
 
 void worker::abort() { order_now(order_given::abort); }
 
+void worker::kill() {
+  auto none = order_given::none; // whatever else it was told to do comes first
+  if (order_.compare_exchange_strong(none, order_given::kill))
+    wake();
+}
+
 void worker::wake_at(time_point when) noexcept {
   if (!wake_at_ || when < *wake_at_)
     wake_at_ = when;
@@ -89,6 +95,10 @@ std::optional<activity> worker::carry_out_order() {
       state_.store(state::stopped);
       observer_.worker_stopped(index_);
     }
+    break;
+  case order_given::kill:
+    if (now_is() == state::running)
+      return go_down(blame_.failed(std::nullopt), fatal("killed"));
     break;
   case order_given::start:
     if (now_is() == state::finished)

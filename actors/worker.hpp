@@ -97,6 +97,8 @@ public:
   void start() { order_now(order_given::start); }
   void stop() { order_now(order_given::stop); }
   void abort();
+  /// Ends it as a crash would, if it is running: its supervisor decides what comes then.
+  void kill();
 
   // --- for steppers and context, in a turn ---------------------------------------------------------
   acknowledgement& books() noexcept { return services_.books; }
@@ -157,7 +159,7 @@ public:
   void crashed(failure why) noexcept override;
 
 private:
-  enum class order_given { none, start, stop, abort };
+  enum class order_given { none, start, stop, kill, abort };
 
   void order_now(order_given what);
   std::optional<activity> carry_out_order();
