@@ -1,219 +1,318 @@
-#include <weir/connectors/sqlite_database.hpp>
+#include <weir/connectors/sqlite_claims.hpp>
 #include <weir/connectors/sqlite_dead_letters.hpp>
+#include <weir/connectors/sqlite_letter_table.hpp>
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
-#include <ctime>
+#include <mutex>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 namespace weir::dead_letters {
 
-namespace {
-
-/// How many bytes the character at the beginning of `text` has; 0 if they are no UTF-8 (RFC 3629).
-std::size_t character_length(std::string_view text) {
-  const auto byte = [&](std::size_t k) -> unsigned {
-    return k < text.size() ? static_cast<unsigned char>(text[k]) : 0U;
-  };
-  const auto continues = [&](std::size_t k) { return (byte(k) & 0xC0U) == 0x80U; };
-  const unsigned first = byte(0);
-  if (first < 0x80)
-    return 1;
-  if (first >= 0xC2 && first < 0xE0)
-    return continues(1) ? 2 : 0;
-  if (first >= 0xE0 && first < 0xF0) {
-    const bool overlong = first == 0xE0 && byte(1) < 0xA0;
-    const bool surrogate = first == 0xED && byte(1) >= 0xA0;
-    return continues(1) && continues(2) && !overlong && !surrogate ? 3 : 0;
-  }
-  if (first >= 0xF0 && first < 0xF5) {
-    const bool overlong = first == 0xF0 && byte(1) < 0x90;
-    const bool too_high = first == 0xF4 && byte(1) >= 0x90;
-    return continues(1) && continues(2) && continues(3) && !overlong && !too_high ? 4 : 0;
-  }
-  return 0;
-}
-
-bool is_text(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const auto length = character_length(bytes);
-    if (length == 0 || bytes.front() == '\0')
-      return false;
-    bytes.remove_prefix(length);
-  }
-  return true;
-}
-
-/// What every reader of a TEXT column can read: what is no character, or ends a C string, is replaced.
-std::string readable(std::string_view bytes) {
-  std::string text;
-  text.reserve(bytes.size());
-  while (!bytes.empty()) {
-    const auto length = character_length(bytes);
-    if (length == 0 || bytes.front() == '\0')
-      text += "\xEF\xBF\xBD"; // U+FFFD, the replacement character
-    else
-      text += bytes.substr(0, length);
-    bytes.remove_prefix(std::max<std::size_t>(length, 1));
-  }
-  return text;
-}
-
-std::string iso_8601(std::chrono::system_clock::time_point when) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(when);
-  const auto rest = std::chrono::duration_cast<std::chrono::milliseconds>(when - seconds);
-  const std::time_t counted = std::chrono::system_clock::to_time_t(seconds);
-  std::tm utc{};
-  ::gmtime_r(&counted, &utc);
-  std::array<char, 64> text{};
-  const auto length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
-  std::snprintf(text.data() + length, text.size() - length, ".%03dZ",
-                static_cast<int>(rest.count()));
-  return text.data();
-}
-
-std::string json_array(const std::vector<std::string>& chain) {
-  auto array = nlohmann::json::array();
-  for (const auto& one : chain)
-    array.push_back(readable(one));
-  return array.dump();
-}
-
-constexpr auto create_sql = R"(CREATE TABLE IF NOT EXISTS dead_letters(
-  id INTEGER PRIMARY KEY,
-  pipeline TEXT NOT NULL,
-  stage TEXT NOT NULL,
-  source TEXT NOT NULL,
-  position INTEGER NOT NULL,
-  part INTEGER NOT NULL,
-  kind TEXT NOT NULL,
-  cause TEXT NOT NULL,
-  chain TEXT NOT NULL,
-  payload BLOB NOT NULL,
-  payload_type TEXT NOT NULL,
-  attempts INTEGER NOT NULL,
-  first_failed_at TEXT NOT NULL,
-  last_failed_at TEXT NOT NULL,
-  replay_count INTEGER NOT NULL DEFAULT 0,
-  UNIQUE(pipeline, stage, source, position, part)))";
-
-constexpr auto put_sql = R"(INSERT INTO dead_letters(
-  pipeline, stage, source, position, part, kind, cause, chain,
-  payload, payload_type, attempts, first_failed_at, last_failed_at)
-VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-ON CONFLICT(pipeline, stage, source, position, part) DO UPDATE SET
-  kind = excluded.kind, cause = excluded.cause, chain = excluded.chain,
-  payload = excluded.payload, payload_type = excluded.payload_type, attempts = excluded.attempts,
-  first_failed_at = min(first_failed_at, excluded.first_failed_at),
-  last_failed_at = excluded.last_failed_at)";
-
-} // namespace
+using weir::sqlite::claims;
+using weir::sqlite::database;
+using weir::sqlite::letter_table;
+using weir::sqlite::transaction;
 
 /// An open store.
-class sqlite::connection {
-public:
-  static result<connection> open(const std::filesystem::path& path, sqlite_options options) {
-    auto opened = weir::sqlite::database::open(
+struct sqlite::connection {
+  static result<std::unique_ptr<connection>> open(const std::filesystem::path& path,
+                                                  const sqlite_options& options, claims& others) {
+    auto opened = database::open(
         path, {.survives = weir::sqlite::durability::power, .busy_timeout = options.busy_timeout});
     if (!opened)
       return std::move(opened.error());
-    if (auto made = opened->execute(create_sql); !made)
+    auto where = std::make_unique<database>(std::move(*opened));
+    auto made = letter_table::in(*where);
+    if (!made)
       return std::move(made.error());
-    auto put = opened->prepare(put_sql);
-    if (!put)
-      return std::move(put.error());
-    auto count = opened->prepare("SELECT count(*) FROM dead_letters");
-    if (!count)
-      return std::move(count.error());
-    return connection{std::move(*opened), std::move(*put), std::move(*count), options.capacity};
+    auto ready = std::make_unique<connection>(std::move(where), std::move(*made));
+    if (auto orphans = ready->orphans(others); !orphans)
+      return std::move(orphans.error());
+    else if (!orphans->empty())
+      if (auto done = ready->writing([&] { return ready->release_orphans(others); }); !done)
+        return std::move(done.error());
+    return ready;
   }
 
-  result<void> put(std::span<const dead_letter> letters) {
-    auto writing = weir::sqlite::transaction::begin(database_);
-    if (!writing)
-      return std::move(writing.error());
-    for (const auto& one : letters)
-      if (auto done = put(one); !done)
-        return done;
-    put_.clear(); // a copy of a large payload need not stay
-    if (capacity_ > 0) {
-      auto counted = count_.step();
-      if (!counted)
-        return std::move(counted.error());
-      const auto kept = static_cast<std::uint64_t>(count_.integer(0));
-      count_.reset();
-      if (kept > capacity_)
-        return transient("it is full (capacity " + std::to_string(capacity_) + " letters)");
+  connection(std::unique_ptr<database> in, letter_table of)
+      : where{std::move(in)}, letters{std::move(of)} {}
+
+  /// All of it or nothing: commits what `work` did unless it failed.
+  template <class Work>
+  auto writing(Work work) -> decltype(work()) {
+    auto begun = transaction::begin(*where);
+    if (!begun)
+      return std::move(begun.error());
+    auto done = work();
+    if (done)
+      if (auto committed = begun->commit(); !committed)
+        return std::move(committed.error());
+    return done;
+  }
+
+  /// Claimants that are gone, and left letters behind.
+  result<std::vector<std::uint64_t>> orphans(claims& others) {
+    auto claimants = letters.claimants();
+    if (!claimants)
+      return claimants;
+    std::vector<std::uint64_t> gone;
+    for (const auto one : *claimants) {
+      auto held = others.is_held(one);
+      if (!held)
+        return std::move(held.error());
+      if (!*held)
+        gone.push_back(one);
     }
-    return writing->commit();
+    return gone;
+  }
+  result<void> release_orphans(claims& others) {
+    auto gone = orphans(others);
+    if (!gone)
+      return std::move(gone.error());
+    for (const auto one : *gone)
+      if (auto released = letters.release_all(one); !released)
+        return released;
+    return {};
   }
 
-private:
-  connection(weir::sqlite::database where, weir::sqlite::statement put,
-             weir::sqlite::statement count, std::uint64_t capacity)
-      : database_{std::move(where)},
-        put_{std::move(put)},
-        count_{std::move(count)},
-        capacity_{capacity} {}
+  std::unique_ptr<database> where;
+  letter_table letters;
+};
 
-  result<void> put(const dead_letter& one) {
-    put_.bind_text(1, one.pipeline);
-    put_.bind_text(2, one.stage);
-    put_.bind_text(3, one.source);
-    put_.bind_integer(4, static_cast<std::int64_t>(one.position));
-    put_.bind_integer(5, one.part);
-    put_.bind_text(6, to_string(one.why.kind));
-    put_.bind_text(7, readable(one.why.message()));
-    put_.bind_text(8, json_array(one.why.chain));
-    if (is_text(one.payload))
-      put_.bind_text(9, one.payload);
-    else
-      put_.bind_blob(9, one.payload);
-    put_.bind_text(10, one.payload_type);
-    put_.bind_integer(11, one.attempts);
-    put_.bind_text(12, iso_8601(one.first_failed_at));
-    put_.bind_text(13, iso_8601(one.last_failed_at));
-    return put_.run();
+struct sqlite::shared {
+  shared(std::filesystem::path file, sqlite_options chosen)
+      : path{std::move(file)}, options{chosen}, claimed{path} {}
+
+  result<void> connect() {
+    if (connected)
+      return {};
+    auto opened = connection::open(path, options, claimed);
+    if (!opened)
+      return std::move(opened.error());
+    connected = std::move(*opened);
+    return {};
   }
 
-  weir::sqlite::database database_;
-  weir::sqlite::statement put_;
-  weir::sqlite::statement count_;
-  std::uint64_t capacity_;
+  /// Does the work on the open store, alone.
+  template <class Work>
+  auto with(const char* what, Work work) -> decltype(work(std::declval<connection&>())) {
+    const std::lock_guard guard{lock};
+    const auto layer = [&] { return std::string{what} + " '" + path.string() + "'"; };
+    if (auto ready = connect(); !ready)
+      return std::move(ready.error()).within(layer());
+    auto done = work(*connected);
+    if (done)
+      return done;
+    if (done.error().kind == failure_kind::fatal)
+      connected.reset(); // the next try begins anew
+    return std::move(done.error()).within(layer());
+  }
+  template <class Work>
+  auto writing(const char* what, Work work) {
+    return with(what, [&](connection& in) { return in.writing([&] { return work(in); }); });
+  }
+
+  /// Takes a number of its own, to claim with.
+  result<void> become_claimant(connection& in) {
+    while (claimed.mine() == 0) {
+      auto number = in.writing([&] { return in.letters.new_claimant(); });
+      if (!number)
+        return std::move(number.error());
+      // The number is taken where the database is new, and the file beside it is not.
+      if (auto held = claimed.hold(*number); !held)
+        return std::move(held.error());
+    }
+    return {};
+  }
+
+  const std::filesystem::path path;
+  const sqlite_options options;
+  std::mutex lock; // guards what follows
+  std::unique_ptr<connection> connected;
+  claims claimed;
 };
 
 sqlite::sqlite(std::filesystem::path path, sqlite_options options)
-    : path_{std::move(path)}, options_{options} {}
+    : shared_{std::make_shared<shared>(std::move(path), options)} {}
 
 result<void> sqlite::open() {
-  auto opened = connection::open(path_, options_);
-  if (opened)
-    connection_ = std::make_shared<connection>(std::move(*opened));
-  else if (opened.error().kind != failure_kind::transient)
-    return std::move(opened.error());
+  const std::lock_guard guard{shared_->lock};
+  auto opened = shared_->connect();
+  if (!opened && opened.error().kind != failure_kind::transient)
+    return opened;
   return {};
 }
 
 result<void> sqlite::put(std::span<const dead_letter> letters) {
-  const auto layer = [&] { return "can't keep dead letters in '" + path_.string() + "'"; };
-  if (!connection_) {
-    auto opened = connection::open(path_, options_);
-    if (!opened)
-      return std::move(opened.error()).within(layer());
-    connection_ = std::make_shared<connection>(std::move(*opened));
-  }
-  auto done = connection_->put(letters);
-  if (done)
+  return shared_->writing("can't keep dead letters in", [&](connection& in) -> result<void> {
+    for (const auto& one : letters)
+      if (auto done = in.letters.put(one); !done)
+        return done;
+    if (const auto capacity = shared_->options.capacity; capacity > 0) {
+      auto size = in.letters.size();
+      if (!size)
+        return std::move(size.error());
+      if (*size > capacity)
+        return transient("it is full (capacity " + std::to_string(capacity) + " letters)");
+    }
     return {};
-  if (done.error().kind != failure_kind::transient)
-    connection_.reset(); // the next try begins anew
-  return std::move(done.error()).within(layer());
+  });
+}
+
+// --- reading -----------------------------------------------------------------------------------------
+
+namespace {
+constexpr auto reading = "can't read the dead letters in";
+constexpr auto changing = "can't change the dead letters in";
+} // namespace
+
+result<std::vector<dead_letter>> sqlite::select(const dead_letter_filter& filter, std::size_t max,
+                                                const dead_letter_cursor& after) {
+  return shared_->with(reading,
+                       [&](connection& in) { return in.letters.select(filter, max, after); });
+}
+
+result<std::vector<dead_letter_count>> sqlite::histogram(const dead_letter_filter& filter) {
+  return shared_->with(reading, [&](connection& in) { return in.letters.histogram(filter); });
+}
+
+result<std::vector<dead_letter_audit>> sqlite::audit(std::uint64_t after, std::size_t max) {
+  return shared_->with(reading, [&](connection& in) { return in.letters.audit(after, max); });
+}
+
+// --- working on them ---------------------------------------------------------------------------------
+
+result<void> sqlite::edit(std::uint64_t id, std::string payload, const done_by& by) {
+  return shared_->writing(changing, [&](connection& in) -> result<void> {
+    if (auto released = in.release_orphans(shared_->claimed); !released)
+      return released;
+    auto before = in.letters.find(id);
+    if (!before)
+      return std::move(before.error());
+    if (!*before)
+      return no_letter(id);
+    if ((*before)->state == dead_letter_state::replaying)
+      return letter_in_use(id);
+    if (auto done = in.letters.set_payload(id, payload); !done)
+      return done;
+    return in.letters.note(
+        {0, by.at, by.who, "edit", ids_text({&id, 1}), edit_text((*before)->payload, payload)});
+  });
+}
+
+result<replay_request> sqlite::request_replay(const dead_letter_filter& filter,
+                                              const replay_terms& terms, const done_by& by) {
+  if (terms.dry_run)
+    return shared_->with(
+        reading, [&](connection& in) { return in.letters.count_for_replay(filter, terms); });
+  return shared_->writing(changing, [&](connection& in) -> result<replay_request> {
+    if (auto released = in.release_orphans(shared_->claimed); !released)
+      return std::move(released.error());
+    auto answer = in.letters.count_for_replay(filter, terms);
+    if (!answer)
+      return answer;
+    if (auto done = in.letters.set_requested(filter, terms); !done)
+      return std::move(done.error());
+    if (auto noted = in.letters.note(
+            {0, by.at, by.who, "replay", about_replay(filter, terms), to_string(*answer)});
+        !noted)
+      return std::move(noted.error());
+    return answer;
+  });
+}
+
+result<std::vector<dead_letter>> sqlite::claim_requested(const dead_letter_filter& filter,
+                                                         std::size_t max) {
+  using letters = std::vector<dead_letter>;
+  return shared_->with("can't claim dead letters in", [&](connection& in) -> result<letters> {
+    // Asked often, and mostly in vain: then nobody is kept from writing.
+    auto any = in.letters.any_under_way(dead_letter_state::requested);
+    if (any && !*any) {
+      auto gone = in.orphans(shared_->claimed);
+      if (!gone)
+        return std::move(gone.error());
+      *any = !gone->empty();
+    }
+    if (!any)
+      return std::move(any.error());
+    if (!*any)
+      return letters{};
+    if (auto ready = shared_->become_claimant(in); !ready)
+      return std::move(ready.error());
+    return in.writing([&]() -> result<letters> {
+      if (auto released = in.release_orphans(shared_->claimed); !released)
+        return std::move(released.error());
+      auto wanted = filter;
+      wanted.state = dead_letter_state::requested;
+      const auto most = filter.limit > 0 ? std::min<std::uint64_t>(filter.limit, max) : max;
+      auto claimed = in.letters.select(wanted, most, {});
+      if (!claimed)
+        return claimed;
+      for (auto& one : *claimed) {
+        one.state = dead_letter_state::replaying;
+        if (auto done = in.letters.claim(one.id, shared_->claimed.mine()); !done)
+          return std::move(done.error());
+      }
+      return claimed;
+    });
+  });
+}
+
+result<void> sqlite::release(std::span<const std::uint64_t> ids) {
+  return shared_->writing(changing, [&](connection& in) -> result<void> {
+    for (const auto id : ids)
+      if (auto done = in.letters.release(id, shared_->claimed.mine()); !done)
+        return done;
+    return {};
+  });
+}
+
+result<void> sqlite::replayed(std::span<const std::uint64_t> ids, const done_by& by) {
+  return shared_->writing(changing, [&](connection& in) -> result<void> {
+    std::uint64_t removed = 0;
+    for (const auto id : ids) {
+      auto done = in.letters.remove_claimed(id, shared_->claimed.mine());
+      if (!done)
+        return std::move(done.error());
+      removed += *done ? 1 : 0;
+    }
+    return in.letters.note(
+        {0, by.at, by.who, "replayed", ids_text(ids), letters_text(removed) + " removed"});
+  });
+}
+
+result<std::uint64_t> sqlite::purge(const dead_letter_filter& filter, const done_by& by) {
+  return shared_->writing(changing, [&](connection& in) -> result<std::uint64_t> {
+    if (auto released = in.release_orphans(shared_->claimed); !released)
+      return std::move(released.error());
+    auto removed = in.letters.remove(filter);
+    if (!removed)
+      return removed;
+    if (auto noted = in.letters.note(
+            {0, by.at, by.who, "purge", filter.text(), letters_text(*removed) + " removed"});
+        !noted)
+      return std::move(noted.error());
+    return removed;
+  });
+}
+
+result<void> sqlite::note(const dead_letter_audit& line) {
+  return shared_->writing(changing, [&](connection& in) { return in.letters.note(line); });
+}
+
+result<dead_letter> load(const std::filesystem::path& path, std::uint64_t id) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error))
+    return poison("there is no file '" + path.string() + "'");
+  sqlite store{path, {.busy_timeout = std::chrono::milliseconds{1000}}};
+  auto found = store.select({.ids = {id}}, 1);
+  if (!found)
+    return std::move(found.error());
+  if (found->empty())
+    return no_letter(id).within("'" + path.string() + "'");
+  return std::move(found->front());
 }
 
 } // namespace weir::dead_letters

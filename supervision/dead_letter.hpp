@@ -2,6 +2,7 @@
 
 #include <weir/supervision/failure.hpp>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <span>
@@ -22,6 +23,9 @@ enum class dead_letter_state {
   requested, ///< to be replayed by the pipeline it came from, whenever that runs
   replaying  ///< claimed by a pipeline that runs it now
 };
+
+inline constexpr std::array dead_letter_states{
+    dead_letter_state::parked, dead_letter_state::requested, dead_letter_state::replaying};
 
 std::string_view to_string(dead_letter_state state) noexcept;
 

@@ -42,7 +42,7 @@ struct memory::kept {
   }
   /// What was claimed by a store object that is gone is requested again.
   void release_orphans();
-  void note(const done_by& by, std::string what, std::string about, std::string outcome);
+  void note(dead_letter_audit line);
 
   const std::size_t capacity;
   std::mutex lock; // guards what follows
@@ -73,10 +73,9 @@ void memory::kept::release_orphans() {
       one.letter.state = dead_letter_state::requested;
 }
 
-void memory::kept::note(const done_by& by, std::string what, std::string about,
-                        std::string outcome) {
-  audit.push_back(
-      {++last_line, by.at, by.who, std::move(what), std::move(about), std::move(outcome)});
+void memory::kept::note(dead_letter_audit line) {
+  line.number = ++last_line;
+  audit.push_back(std::move(line));
   if (audit.size() > audit_max)
     audit.pop_front();
 }
@@ -106,7 +105,10 @@ result<void> memory::put(std::span<const dead_letter> letters) {
       kept_->letters.emplace(id, kept::entry{put_first(one, id), {}});
     } else {
       auto& before = kept_->letters.at(id);
+      const bool replayed = before.letter.state == dead_letter_state::replaying;
       before = {put_again(before.letter, one), {}};
+      if (replayed)
+        kept_->note(failed_again(before.letter));
     }
   }
   return {};
@@ -156,7 +158,8 @@ result<void> memory::edit(std::uint64_t id, std::string payload, const done_by& 
     return no_letter(id);
   if (one->letter.state == dead_letter_state::replaying)
     return letter_in_use(id);
-  kept_->note(by, "edit", ids_text({&id, 1}), edit_text(one->letter.payload, payload));
+  kept_->note(
+      {0, by.at, by.who, "edit", ids_text({&id, 1}), edit_text(one->letter.payload, payload)});
   one->letter.payload = std::move(payload);
   return {};
 }
@@ -178,7 +181,7 @@ result<replay_request> memory::request_replay(const dead_letter_filter& filter,
     }
   }
   if (!terms.dry_run)
-    kept_->note(by, "replay", filter.text() + (terms.forced ? ", forced" : ""), to_string(answer));
+    kept_->note({0, by.at, by.who, "replay", about_replay(filter, terms), to_string(answer)});
   return answer;
 }
 
@@ -218,7 +221,7 @@ result<void> memory::replayed(std::span<const std::uint64_t> ids, const done_by&
       kept_->forget(id);
       ++removed;
     }
-  kept_->note(by, "replayed", ids_text(ids), letters_text(removed) + " removed");
+  kept_->note({0, by.at, by.who, "replayed", ids_text(ids), letters_text(removed) + " removed"});
   return {};
 }
 
@@ -230,13 +233,13 @@ result<std::uint64_t> memory::purge(const dead_letter_filter& filter, const done
     ids.push_back(one->letter.id);
   for (const auto id : ids)
     kept_->forget(id);
-  kept_->note(by, "purge", filter.text(), letters_text(ids.size()) + " removed");
+  kept_->note({0, by.at, by.who, "purge", filter.text(), letters_text(ids.size()) + " removed"});
   return ids.size();
 }
 
 result<void> memory::note(const dead_letter_audit& line) {
   const std::lock_guard lock{kept_->lock};
-  kept_->note({line.who, line.at}, line.what, line.about, line.outcome);
+  kept_->note(line);
   return {};
 }
 

@@ -105,6 +105,20 @@ failure letter_in_use(std::uint64_t id) {
   return poison("dead letter " + std::to_string(id) + " is being replayed");
 }
 
+dead_letter_audit failed_again(const dead_letter& letter) {
+  return {.number = 0,
+          .at = letter.last_failed_at,
+          .who = "pipeline " + letter.pipeline,
+          .what = "failed again",
+          .about = ids_text({&letter.id, 1}),
+          .outcome = "replayed " + std::to_string(letter.replay_count) + " times, "
+                     + std::to_string(letter.attempts) + " attempts"};
+}
+
+std::string about_replay(const dead_letter_filter& filter, const replay_terms& terms) {
+  return filter.text() + (terms.forced ? ", forced" : "");
+}
+
 std::string edit_text(const std::string& before, const std::string& after) {
   return "payload of " + std::to_string(before.size()) + " bytes replaced by "
          + std::to_string(after.size()) + " bytes";

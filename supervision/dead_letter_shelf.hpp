@@ -78,7 +78,7 @@ struct dead_letter_audit {
   std::uint64_t number = 0; ///< given by the store, ascending
   std::chrono::system_clock::time_point at;
   std::string who;
-  std::string what;    ///< "replay", "replayed", "edit", "purge", "export"
+  std::string what;    ///< "replay", "replayed", "failed again", "edit", "purge", "export"
   std::string about;   ///< ids or a filter
   std::string outcome; ///< "3 letters removed"
 };
@@ -146,6 +146,8 @@ std::string cause_of(const dead_letter& letter);
 // The same words in every store.
 failure no_letter(std::uint64_t id);
 failure letter_in_use(std::uint64_t id);
+dead_letter_audit failed_again(const dead_letter& letter);
+std::string about_replay(const dead_letter_filter& filter, const replay_terms& terms);
 std::string edit_text(const std::string& before, const std::string& after);
 
 /// Gathers a histogram: to be given its counts with the most frequent first.

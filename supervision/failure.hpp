@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <exception>
@@ -21,6 +22,9 @@ enum class failure_kind {
   poison,    ///< this item can't ever succeed: dead letter, go on
   fatal      ///< the worker is in doubt: its supervisor decides
 };
+
+inline constexpr std::array failure_kinds{failure_kind::transient, failure_kind::poison,
+                                          failure_kind::fatal};
 
 std::string_view to_string(failure_kind kind) noexcept;
 

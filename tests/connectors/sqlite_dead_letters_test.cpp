@@ -98,7 +98,7 @@ TEST(SqliteDeadLetters, ReplaceTheLetterThatWasKeptBefore) {
   EXPECT_THAT(
       to.select("payload || '|' || attempts || '|' || kind || '|' || cause || '|' || "
                 "replay_count"),
-      ElementsAre("new|5|transient|gone|2", "part|3|poison|line is no JSON ← expected '}'|0"));
+      ElementsAre("new|8|transient|gone|2", "part|3|poison|line is no JSON ← expected '}'|0"));
   EXPECT_THAT(to.select("substr(first_failed_at, 12, 2) || '-' || substr(last_failed_at, 12, 2)"),
               ElementsAre("12-14", "12-12"));
 }

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <weir/supervision/failure.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <utility>
+
+namespace weir::sqlite {
+
+/// Who is alive among those that claimed something in a database: each claimant has a number, and holds a lock on
+/// the byte of that number in a file beside the database ("dead.db-claims"). The system drops the lock when the
+/// process ends, however it ends, so no number needs to be tidied up and no process id can be mistaken.
+///
+/// Owner: one thread at a time.
+class claims {
+public:
+  explicit claims(const std::filesystem::path& database) : path_{database} { path_ += "-claims"; }
+  claims(const claims&) = delete;
+  claims& operator=(const claims&) = delete;
+  ~claims();
+
+  /// True: the number is this object's for as long as it lives. False: somebody else holds it.
+  result<bool> hold(std::uint64_t number);
+  /// Does anybody hold it, this object included?
+  result<bool> is_held(std::uint64_t number);
+
+  /// 0: none.
+  std::uint64_t mine() const noexcept { return mine_; }
+
+private:
+  result<void> open(bool make);
+
+  std::filesystem::path path_;
+  int file_ = -1; // opened when it is first needed
+  std::uint64_t mine_ = 0;
+};
+
+} // namespace weir::sqlite

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <weir/connectors/sqlite_database.hpp>
+#include <weir/supervision/dead_letter_shelf.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::sqlite {
+
+/// The tables `dead_letters` and `dead_letter_audit` of a database: letters to rows and back, filters to SQL.
+///
+/// Owner: one thread at a time. Every call that changes something expects a transaction to be open.
+class letter_table {
+public:
+  /// Makes the tables where they are not there, and adds to an older one what it has not.
+  /// Failure: fatal if there is a table of that name that is another's.
+  static result<letter_table> in(database& where);
+
+  result<void> put(const dead_letter& letter);
+  result<std::uint64_t> size();
+
+  /// At most `max` letters behind `after`, fewer where payloads are large. The filter's limit does not count.
+  result<std::vector<dead_letter>> select(const dead_letter_filter& filter, std::uint64_t max,
+                                          const dead_letter_cursor& after);
+  result<std::vector<dead_letter_count>> histogram(const dead_letter_filter& filter);
+  result<std::optional<dead_letter>> find(std::uint64_t id);
+  result<void> set_payload(std::uint64_t id, std::string_view payload);
+  result<replay_request> count_for_replay(const dead_letter_filter& filter,
+                                          const replay_terms& terms);
+  result<void> set_requested(const dead_letter_filter& filter, const replay_terms& terms);
+  result<std::uint64_t> remove(const dead_letter_filter& filter);
+
+  // Claims, by the claimant's number.
+  result<std::uint64_t> new_claimant();
+  result<bool> any_under_way(dead_letter_state state);
+  result<std::vector<std::uint64_t>> claimants();
+  result<void> claim(std::uint64_t id, std::uint64_t claimant);
+  result<void> release(std::uint64_t id, std::uint64_t claimant);
+  result<void> release_all(std::uint64_t claimant);
+  /// True if it was removed.
+  result<bool> remove_claimed(std::uint64_t id, std::uint64_t claimant);
+
+  result<void> note(const dead_letter_audit& line);
+  result<std::vector<dead_letter_audit>> audit(std::uint64_t after, std::uint64_t max);
+
+private:
+  letter_table(database& where, statement find, statement insert, statement update)
+      : database_{&where},
+        find_{std::move(find)},
+        insert_{std::move(insert)},
+        update_{std::move(update)} {}
+  result<std::optional<dead_letter>> find_same(const dead_letter& letter);
+
+  database* database_;
+  statement find_; // by identity
+  statement insert_;
+  statement update_;
+};
+
+} // namespace weir::sqlite

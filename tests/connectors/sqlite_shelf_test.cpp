@@ -1,0 +1,216 @@
+#include "../supervision/dead_letter_shelf_suite.hpp"
+#include "sqlite_files.hpp"
+
+#include <weir/connectors/sqlite_claims.hpp>
+#include <weir/connectors/sqlite_dead_letters.hpp>
+
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace weir::shelf_tests {
+
+using sqlite::database;
+using sqlite_tests::folder;
+using sqlite_tests::lock;
+using sqlite_tests::rows;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+struct sqlite_shelves {
+  explicit sqlite_shelves(std::size_t most) : capacity{most} {}
+  std::unique_ptr<dead_letter_shelf> open(std::chrono::milliseconds busy_timeout = 5s) {
+    auto store = std::make_unique<dead_letters::sqlite>(
+        path, dead_letters::sqlite_options{.capacity = capacity, .busy_timeout = busy_timeout});
+    const auto opened = store->open();
+    EXPECT_TRUE(opened) << opened.error().message();
+    return store;
+  }
+
+  std::size_t capacity;
+  folder in;
+  std::filesystem::path path = in / "dead.db";
+};
+
+INSTANTIATE_TYPED_TEST_SUITE_P(InSqlite, DeadLetterShelf, sqlite_shelves);
+
+std::string sql(const std::filesystem::path& path, const std::string& statements) {
+  auto opened = database::open(path, {.busy_timeout = 5s});
+  if (!opened)
+    return opened.error().message();
+  const auto done = opened->execute(statements);
+  return done ? "done" : done.error().message();
+}
+
+/// The table as the first version made it, with one letter.
+constexpr auto first_version = R"(CREATE TABLE dead_letters(
+  id INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, stage TEXT NOT NULL, source TEXT NOT NULL,
+  position INTEGER NOT NULL, part INTEGER NOT NULL, kind TEXT NOT NULL, cause TEXT NOT NULL,
+  chain TEXT NOT NULL, payload BLOB NOT NULL, payload_type TEXT NOT NULL,
+  attempts INTEGER NOT NULL, first_failed_at TEXT NOT NULL, last_failed_at TEXT NOT NULL,
+  replay_count INTEGER NOT NULL DEFAULT 0, UNIQUE(pipeline, stage, source, position, part));
+INSERT INTO dead_letters VALUES(41, 'events', 'parse', 'in.jsonl', 17, 4000000000, 'poison',
+  'line is no JSON', '["line is no JSON"]', 'p', 'std::string', 3, '2024-01-31T12:00:00.007Z',
+  '2024-01-31T12:00:01.250Z', 2))";
+
+TEST(SqliteShelf, ExtendsATableOfTheFirstVersion) {
+  sqlite_shelves shelves{0};
+  EXPECT_EQ(sql(shelves.path, first_version), "done");
+  auto store = shelves.open();
+  const auto kept = store->select({}, 9);
+  ASSERT_EQ(shown(kept), ":17");
+  EXPECT_EQ(kept->front().id, 41U);
+  EXPECT_EQ(kept->front().replay_count, 2U);
+  EXPECT_EQ(kept->front().state, dead_letter_state::parked);
+  EXPECT_EQ(shown(store->put(std::vector{letter(18, "k"), letter(17, "k")})), "done");
+  EXPECT_THAT(rows(shelves.path, "SELECT id || ' ' || key || ' ' || position FROM dead_letters"),
+              ElementsAre("41 k 17", "42 k 18"));
+  EXPECT_EQ(shown(shelves.open()->select({}, 9)), "k:17 k:18") << "extending it again is nothing";
+}
+
+TEST(SqliteShelf, WorksBesideAProgramOfTheFirstVersion) {
+  sqlite_shelves shelves{0};
+  auto store = shelves.open();
+  EXPECT_EQ(shown(store->put(std::vector{letter(1)})), "done");
+  EXPECT_EQ(sql(shelves.path,
+                "INSERT INTO dead_letters(pipeline, stage, source, position, part, kind, cause, "
+                "chain, payload, payload_type, attempts, first_failed_at, last_failed_at) SELECT "
+                "pipeline, stage, source, 2, part, kind, cause, chain, payload, payload_type, "
+                "attempts, first_failed_at, last_failed_at FROM dead_letters"),
+            "done");
+  EXPECT_EQ(shown(store->put(std::vector{letter(3)})), "done");
+  EXPECT_EQ(shown(store->select({}, 9)), ":1 :2 :3");
+}
+
+TEST(SqliteShelf, LeavesATableOfAnotherProgramAsItIs) {
+  sqlite_shelves shelves{0};
+  EXPECT_EQ(sql(shelves.path, "CREATE TABLE dead_letters(pipeline, stage, name)"), "done");
+  const auto opened = dead_letters::sqlite{shelves.path}.open();
+  EXPECT_THAT(shown(opened),
+              AllOf(StartsWith("fatal"), HasSubstr("has no column named id: it is another")));
+  EXPECT_THAT(rows(shelves.path, "SELECT name FROM pragma_table_info('dead_letters')"),
+              ElementsAre("pipeline", "stage", "name"));
+}
+
+TEST(SqliteShelf, RefusesATornFile) {
+  sqlite_shelves shelves{0};
+  EXPECT_EQ(shown(shelves.open()->put(std::vector{letter(1)})), "done");
+  std::filesystem::resize_file(shelves.path, 5000); // in the middle of its second page
+  const auto opened = dead_letters::sqlite{shelves.path}.open();
+  EXPECT_THAT(shown(opened), AllOf(StartsWith("fatal"), HasSubstr("malformed")));
+}
+
+TEST(SqliteShelf, SaysWhichLetterCantBeRead) {
+  sqlite_shelves shelves{0};
+  auto store = shelves.open();
+  EXPECT_EQ(shown(store->put(std::vector{letter(1)})), "done");
+  const auto found = [&](const std::string& set) {
+    EXPECT_EQ(sql(shelves.path, "UPDATE dead_letters SET " + set), "done");
+    return shown(store->select({}, 9));
+  };
+  EXPECT_THAT(found("last_failed_at = 'yesterday'"),
+              HasSubstr("dead letter 1 ← expected a time as 2024-01-31T12:00:00.000Z, found "
+                        "'yesterday'"));
+  EXPECT_THAT(found("last_failed_at = first_failed_at, kind = 'bad'"),
+              HasSubstr("expected a kind of failure, found 'bad'"));
+  EXPECT_THAT(found("kind = 'fatal', chain = '{'"),
+              HasSubstr("expected a JSON array as chain, found '{'"));
+  EXPECT_EQ(store->histogram({})->front().cause, "no cause was given");
+  EXPECT_THAT(found("chain = '[1]', state = 'lost'"), HasSubstr("expected a state, found 'lost'"));
+  EXPECT_EQ(found("state = 'parked'"), ":1");
+}
+
+TEST(SqliteShelf, RefusesAsTransientWhatAnotherProcessIsInTheWayOf) {
+  sqlite_shelves shelves{0};
+  auto store = shelves.open(0ms);
+  EXPECT_EQ(shown(store->put(std::vector{letter(1)})), "done");
+  {
+    const lock other{shelves.path, "BEGIN IMMEDIATE"}; // a writer
+    EXPECT_THAT(
+        shown(store->edit(1, "x", somebody)),
+        AllOf(StartsWith("transient: can't change the dead letters in '"), HasSubstr("locked")));
+    EXPECT_THAT(shown(store->purge({}, somebody)), StartsWith("transient"));
+    EXPECT_THAT(shown(store->request_replay({}, {}, somebody)), StartsWith("transient"));
+    EXPECT_EQ(shown(store->claim_requested({}, 1)), "") << "there is nothing to write";
+    EXPECT_EQ(shown(store->select({}, 9)), ":1") << "readers don't wait";
+    EXPECT_EQ(shown(store->request_replay({}, {.dry_run = true}, somebody)), "1 letter requested");
+  }
+  EXPECT_THAT(*store->audit(0, 9), IsEmpty());
+  EXPECT_EQ(shown(store->purge({}, somebody)), "1");
+}
+
+TEST(SqliteShelf, KeepsAnAuditThatNobodyChanges) {
+  sqlite_shelves shelves{0};
+  auto store = shelves.open();
+  EXPECT_EQ(shown(store->purge({}, somebody)), "0");
+  const auto refused = HasSubstr("the audit of dead letters is append-only");
+  EXPECT_THAT(sql(shelves.path, "UPDATE dead_letter_audit SET who = 'me'"), refused);
+  EXPECT_THAT(sql(shelves.path, "DELETE FROM dead_letter_audit"), refused);
+  EXPECT_THAT(sql(shelves.path, "INSERT OR REPLACE INTO dead_letter_audit "
+                                "VALUES(1, '', 'me', 'purge', '', '')"),
+              refused);
+  EXPECT_THAT(rows(shelves.path, "SELECT number || who FROM dead_letter_audit"),
+              ElementsAre("1somebody"));
+}
+
+/// Runs `body` in a process of its own, up to the point where it is killed.
+template <class Body>
+void killed(Body body) {
+  const auto child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    body();
+    ::kill(::getpid(), SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+TEST(SqliteShelf, RequestsAgainWhatAKilledProcessWasReplaying) {
+  sqlite_shelves shelves{0};
+  {
+    auto store = shelves.open();
+    EXPECT_EQ(shown(store->put(std::vector{letter(1), letter(2)})), "done");
+    EXPECT_EQ(shown(store->request_replay({}, {}, somebody)), "2 letters requested");
+  }
+  killed([&] {
+    auto store = shelves.open();
+    if (shown(store->claim_requested({}, 1)) != ":1")
+      std::_Exit(1);
+  });
+  EXPECT_THAT(rows(shelves.path, "SELECT state FROM dead_letters ORDER BY id"),
+              ElementsAre("replaying", "requested"));
+  auto store = shelves.open();
+  EXPECT_THAT(rows(shelves.path, "SELECT state FROM dead_letters"),
+              ElementsAre("requested", "requested"));
+  EXPECT_EQ(shown(store->claim_requested({}, 9)), ":1 :2");
+}
+
+TEST(SqliteShelf, ClaimsInANewFileBesideAnOldFileOfClaims) {
+  sqlite_shelves shelves{0};
+  sqlite::claims other{shelves.path};
+  EXPECT_TRUE(*other.hold(1)) << "as a process that has the deleted file open";
+  auto store = shelves.open();
+  EXPECT_EQ(shown(store->put(std::vector{letter(1)})), "done");
+  EXPECT_EQ(shown(store->request_replay({}, {}, somebody)), "1 letter requested");
+  EXPECT_EQ(shown(store->claim_requested({}, 9)), ":1");
+  EXPECT_THAT(rows(shelves.path, "SELECT claimed_by FROM dead_letters"), ElementsAre("2"));
+}
+
+TEST(SqliteShelf, LoadsOneLetter) {
+  sqlite_shelves shelves{0};
+  const auto refusal = [&](std::uint64_t id) {
+    const auto loaded = dead_letters::load(shelves.path, id);
+    return loaded ? loaded->payload : loaded.error().message();
+  };
+  EXPECT_EQ(refusal(1), "there is no file '" + shelves.path.string() + "'");
+  EXPECT_EQ(shown(shelves.open()->put(std::vector{letter(7)})), "done");
+  EXPECT_EQ(refusal(2), "'" + shelves.path.string() + "' ← there is no dead letter 2");
+  EXPECT_EQ(refusal(1), "payload 7");
+}
+
+} // namespace weir::shelf_tests
