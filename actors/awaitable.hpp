@@ -1,5 +1,6 @@
 #pragma once
 
+#include <weir/actors/emitter.hpp>
 #include <weir/actors/outlet.hpp>
 #include <weir/actors/payload.hpp>
 #include <weir/actors/signature.hpp>
@@ -234,6 +235,8 @@ private:
       begin(one, self);
       --budget;
       took = true;
+      current_ = (current_ + 1) % in_.size(); // a mailbox that never runs dry starves no other
+      tried = 0;
     }
     return took;
   }
@@ -279,6 +282,8 @@ private:
     if (one.timed_out && ended->failed) // its own words would only say that it was cancelled
       ended->failed =
           transient("timed out after " + std::to_string(self.options().timeout.count()) + " ms");
+    if (!ended->failed && ended->outputs.size() > self.options().outputs_max)
+      ended->failed = fatal(too_many_outputs(self.options().outputs_max));
     if (!ended->failed) {
       try {
         one.lanes.clear();

@@ -78,6 +78,8 @@ public:
     if (from == nullptr)
       return in_.finished() ? end_of_stream(self)
                             : slice_result{.what = slice_result::state::waiting, .for_input = true};
+    if (budget == 0)
+      return {};
     if constexpr (requires {
                     { sink_->demand(self.where()) } -> std::convertible_to<std::size_t>;
                   }) {

@@ -161,6 +161,8 @@ public:
     auto& lane = self.books().lane_at(lane_);
     if ((done_ && !deferred_) || self.where().stopping().stop_requested())
       return end_of_stream();
+    if (budget == 0)
+      return {};
     budget = static_cast<std::size_t>(std::min<std::uint64_t>(budget, lane.room()));
     if (budget == 0)
       return {.what = slice_result::state::waiting,
@@ -174,12 +176,10 @@ public:
               .time = waiting_as::blocked};
 
     auto* const single = out_.single();
-    if (single != nullptr) {
-      budget = std::min(budget, single->credit(budget));
-      if (budget == 0)
-        return {
-            .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
-    }
+    budget = std::min(budget, single != nullptr ? single->credit(budget) : out_.room());
+    if (budget == 0)
+      return {
+          .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
     auto deferred = std::exchange(deferred_, std::nullopt);
     if (deferred) // nothing is in flight: the lane can begin anew there
       lane.jump_to(deferred->second);

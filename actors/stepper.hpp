@@ -77,7 +77,8 @@ public:
   /// Throws away the user's function and makes a fresh one. May throw what that throws.
   virtual result<void> rebuild(context& where) = 0;
 
-  /// Works on up to `budget` items: commits what succeeded, rolls back what did not.
+  /// Works on up to `budget` items: commits what succeeded, rolls back what did not. With a budget of 0 it does
+  /// what needs no permit: hands on what waits for credit, looks at its timer, ends.
   virtual slice_result step(std::size_t budget, worker& self) = 0;
 
   /// After slice_result::failed. The item in hand is the oldest one of its ring and stays there until it succeeds

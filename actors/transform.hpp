@@ -102,6 +102,8 @@ public:
         return end_of_stream(self);
       return {.what = slice_result::state::waiting, .for_input = true};
     }
+    if (budget == 0)
+      return {};
     if constexpr (shape_is_direct())
       if (auto* to = out_.single(); to != nullptr)
         return step_into(*from, *to, budget, self);

@@ -115,8 +115,12 @@ std::optional<activity> worker::carry_out_order() {
   }
   if (aborting_)
     return stepper_->quiet() ? finish() : rest({}, waiting_as::busy);
-  if (now_is() != state::running)
-    return rest({}, waiting_as::blocked);
+  if (now_is() != state::running) {
+    // A source that is told to end needs no restart for that.
+    if (!stepper_->ends_on_drain() || !services_.stopping.stop_requested())
+      return rest({}, waiting_as::blocked);
+    state_.store(state::running);
+  }
   return std::nullopt;
 }
 
@@ -144,12 +148,8 @@ activity worker::run_slices() {
     auto budget = std::min(slice_, turn_left);
     if (const auto& chosen = services_.node.options().slice_items)
       budget = std::clamp<std::size_t>(chosen(budget), 1, budget);
-    if (limited) {
+    if (limited)
       budget = permits_.take(budget, now_);
-      if (budget == 0)
-        return rest(permits_.next(now_),
-                    stepper_->backlog() > 0 ? waiting_as::blocked : waiting_as::idle);
-    }
     if (const auto backlog = stepper_->backlog();
         backlog > counters_.backlog_max.load(std::memory_order_relaxed))
       counters_.backlog_max.store(backlog, std::memory_order_relaxed);
@@ -177,6 +177,9 @@ activity worker::run_slices() {
 
     switch (done.what) {
     case slice_result::state::again:
+      if (budget == 0)
+        return rest(permits_.next(now_),
+                    stepper_->backlog() > 0 ? waiting_as::blocked : waiting_as::idle);
       break;
     case slice_result::state::finished:
       if (!hand_over_parked())

@@ -1,0 +1,468 @@
+#include "../actors/probes.hpp"
+
+#include <weir/actors/awaitable.hpp>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+/// What Pekko's mapAsync pins down, for stages that wait.
+namespace {
+
+using namespace probes;
+using boost::asio::awaitable;
+using state = weir::running_pipeline::state;
+
+/// Operations that end when the test says so, in the order it says; it may also say how.
+class operations {
+public:
+  /// Waits until `release(n)`, and returns how often the operation of n was begun by then.
+  awaitable<int> wait(int n) const {
+    auto timer = std::make_shared<boost::asio::steady_timer>(
+        co_await boost::asio::this_coro::executor, boost::asio::steady_timer::time_point::max());
+    {
+      const std::lock_guard lock{state_->lock};
+      ++state_->begun[n];
+      ++state_->begun_in_all;
+      ++state_->running;
+      state_->most_running = std::max(state_->most_running, state_->running);
+      if (state_->open || state_->released.contains(n))
+        timer->expires_at(boost::asio::steady_timer::time_point::min());
+      else
+        state_->waiting.emplace(n, timer);
+    }
+    boost::system::error_code ended;
+    co_await timer->async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ended));
+    const std::lock_guard lock{state_->lock};
+    --state_->running;
+    state_->waiting.erase(n);
+    if (!state_->open && !state_->released.contains(n))
+      ++state_->cancelled;
+    co_return state_->begun[n];
+  }
+
+  void release(int n) const {
+    const std::lock_guard lock{state_->lock};
+    state_->released.emplace(n, true);
+    wake(n);
+  }
+  void release_all() const {
+    const std::lock_guard lock{state_->lock};
+    state_->open = true;
+    while (!state_->waiting.empty())
+      wake(state_->waiting.begin()->first);
+  }
+  int begun(int n) const {
+    const std::lock_guard lock{state_->lock};
+    return state_->begun[n];
+  }
+  int begun_in_all() const {
+    const std::lock_guard lock{state_->lock};
+    return state_->begun_in_all;
+  }
+  int running() const {
+    const std::lock_guard lock{state_->lock};
+    return state_->running;
+  }
+  int most_running() const {
+    const std::lock_guard lock{state_->lock};
+    return state_->most_running;
+  }
+  int cancelled() const {
+    const std::lock_guard lock{state_->lock};
+    return state_->cancelled;
+  }
+
+private:
+  struct shared {
+    std::mutex lock; // guards what follows
+    bool open = false;
+    std::map<int, bool> released;
+    std::map<int, std::shared_ptr<boost::asio::steady_timer>> waiting;
+    std::map<int, int> begun;
+    int begun_in_all = 0;
+    int running = 0;
+    int most_running = 0;
+    int cancelled = 0;
+  };
+
+  void wake(int n) const { // requires the lock
+    const auto found = state_->waiting.find(n);
+    if (found == state_->waiting.end())
+      return;
+    auto timer = found->second;
+    state_->waiting.erase(found);
+    boost::asio::post(timer->get_executor(), [timer] { timer->cancel(); });
+  }
+
+  std::shared_ptr<shared> state_ = std::make_shared<shared>();
+};
+
+class Pekko : public testing::Test {
+protected:
+  /// numbers → a stage that waits for the test → a sink.
+  template <class Function>
+  weir::pipeline waiting(std::size_t count, Function function, weir::stage_options options) {
+    weir::pipeline p{"waiting", restarting()};
+    p.from("numbers", numbers(count)).via("wait", function, options).to("sink", out_.sink());
+    p.dead_letters_to(letters_);
+    return p;
+  }
+  auto pass() {
+    return [all = all_](const int& n) -> awaitable<int> {
+      co_await all.wait(n);
+      co_return n;
+    };
+  }
+
+  operations all_;
+  collected<int> out_;
+  weir::dead_letters::memory letters_;
+};
+
+// PK-M1
+TEST_F(Pekko, MapAsyncKeepsTheOrderOfTheItemsWhateverTheOrderOfCompletion) {
+  running r{waiting(20, pass(), {.in_flight_max = 20})};
+  EXPECT_TRUE(eventually([&] { return all_.running() == 20; }));
+  for (int n = 19; n >= 0; --n)
+    all_.release(n);
+  r.finishes();
+  EXPECT_EQ(out_.items(), up_to(20));
+}
+
+// PK-M1: what is done leaves as soon as all before it are.
+TEST_F(Pekko, MapAsyncHandsOnWhatIsDoneBeforeTheLaterOnesAre) {
+  running r{waiting(4, pass(), {.in_flight_max = 4})};
+  EXPECT_TRUE(eventually([&] { return all_.running() == 4; }));
+  all_.release(1);
+  all_.release(0);
+  EXPECT_TRUE(out_.wait_for(2));
+  EXPECT_EQ(out_.items(), up_to(2));
+  all_.release(3);
+  EXPECT_TRUE(eventually([&] { return r.stage("wait").processed == 3; }));
+  EXPECT_EQ(out_.size(), 2U) << "3 waits for 2";
+  all_.release(2);
+  r.finishes();
+  EXPECT_EQ(out_.items(), up_to(4));
+}
+
+// PK-M1: the unordered kind.
+TEST_F(Pekko, MapAsyncHandsOnWhatIsDoneAtOnceWhereTheOrderIsRelaxed) {
+  running r{waiting(4, pass(), {.in_flight_max = 4, .order = weir::order::relaxed})};
+  EXPECT_TRUE(eventually([&] { return all_.running() == 4; }));
+  for (int n : {2, 0, 3, 1}) {
+    all_.release(n);
+    EXPECT_TRUE(eventually([&] { return !out_.items().empty() && out_.items().back() == n; }));
+  }
+  r.finishes();
+  EXPECT_EQ(out_.items(), (std::vector{2, 0, 3, 1}));
+}
+
+// PK-M1
+TEST_F(Pekko, MapAsyncNeverHasMoreInFlightThanAllowedOverTenThousandItems) {
+  for (const auto kept : {weir::order::kept, weir::order::relaxed})
+    for (const std::uint32_t most : {1U, 8U}) {
+      collected<int> out;
+      const auto running_now = std::make_shared<std::atomic<unsigned>>(0);
+      const auto over = std::make_shared<std::atomic<unsigned>>(0);
+      const auto peak = std::make_shared<std::atomic<unsigned>>(0);
+      weir::pipeline p{"waiting"};
+      p.from("numbers", numbers(10'000))
+          .via("wait",
+               [=](const int& n) -> awaitable<int> {
+                 const auto now = ++*running_now;
+                 *peak = std::max(peak->load(), now);
+                 if (now > most)
+                   ++*over;
+                 // Some end at once, some after others had their turn.
+                 for (int k = n % 7; k > 0; --k)
+                   co_await boost::asio::post(co_await boost::asio::this_coro::executor,
+                                              boost::asio::use_awaitable);
+                 --*running_now;
+                 co_return n;
+               },
+               {.in_flight_max = most, .order = kept})
+          .to("sink", out.sink());
+      p.dead_letters_to(letters_);
+      EXPECT_EQ(run(std::move(p)).ledger.acknowledged, 10'000U);
+      EXPECT_EQ(*over, 0U);
+      EXPECT_GE(*peak, std::min(most, 2U)) << "it was not used";
+      auto got = out.items();
+      if (kept == weir::order::relaxed)
+        std::ranges::sort(got);
+      EXPECT_EQ(got, up_to(10'000));
+    }
+}
+
+// PK-M1: a back-off is in flight too.
+TEST_F(Pekko, MapAsyncCountsWhatWaitsToRunAgainAsInFlight) {
+  const auto begun = std::make_shared<std::atomic<int>>(0);
+  running r{waiting(10,
+                    [begun](const int& n) -> awaitable<weir::result<int>> {
+                      ++*begun;
+                      if (n < 2)
+                        co_return weir::transient("later", 1h);
+                      co_return n;
+                    },
+                    {.in_flight_max = 2})};
+  EXPECT_TRUE(eventually([&] { return r.stage("wait").failed == 2; }));
+  EXPECT_EQ(*begun, 2);
+  r->drain();
+  EXPECT_EQ(r->wait_until(std::chrono::steady_clock::now() + 1ms), std::nullopt);
+  r->abort(); // does not wait for the hour
+  EXPECT_EQ(r.ended(), state::failed);
+  EXPECT_EQ(r.ledger().in_flight, 10U);
+}
+
+// PK-M1
+TEST_F(Pekko, MapAsyncAdmitsNoMoreThanMailboxesAndFlightHold) {
+  running r{waiting(10'000, pass(), {.mailbox_capacity = 8, .in_flight_max = 3})};
+  EXPECT_TRUE(eventually([&] { return all_.running() == 3 && r.stage("wait").backlog == 8; }));
+  EXPECT_EQ(r.ledger().admitted, 8U) << "what is worked on stays in the mailbox";
+  EXPECT_EQ(all_.begun_in_all(), 3);
+  all_.release_all();
+  r.finishes();
+  EXPECT_EQ(all_.most_running(), 3);
+  EXPECT_EQ(out_.items(), up_to(10'000));
+}
+
+// PK-M1: one item's failure is its own, whenever it comes.
+TEST_F(Pekko, MapAsyncParksWhatFailsAndGoesOnWithTheOthers) {
+  for (const auto kept : {weir::order::kept, weir::order::relaxed}) {
+    collected<int> out;
+    weir::dead_letters::memory letters;
+    weir::pipeline p{"waiting", restarting()};
+    p.from("numbers", numbers(100))
+        .via("wait",
+             [](const int& n) -> awaitable<weir::result<int>> {
+               if (n % 10 == 3)
+                 co_return weir::poison("at once"); // before anything was waited for
+               co_await boost::asio::post(co_await boost::asio::this_coro::executor,
+                                          boost::asio::use_awaitable);
+               if (n % 10 == 7)
+                 co_return weir::poison("later");
+               co_return n;
+             },
+             {.retry = at_once(), .in_flight_max = 8, .order = kept})
+        .to("sink", out.sink());
+    p.dead_letters_to(letters);
+    const auto done = run(std::move(p));
+    auto got = out.items();
+    if (kept == weir::order::relaxed)
+      std::ranges::sort(got);
+    EXPECT_EQ(got, up_to(100, [](int n) { return n % 10 != 3 && n % 10 != 7; }));
+    EXPECT_EQ(done.ledger.dead_lettered, 20U);
+    EXPECT_EQ(letters.letters().size(), 20U);
+  }
+}
+
+// PK-M1: a failure waits for no item before it.
+TEST_F(Pekko, MapAsyncParksAFailureWhileTheItemBeforeItIsStillRunning) {
+  running r{waiting(3,
+                    [all = all_](const int& n) -> awaitable<weir::result<int>> {
+                      co_await all.wait(n);
+                      if (n == 1)
+                        co_return weir::poison("no");
+                      co_return n;
+                    },
+                    {.in_flight_max = 3})};
+  EXPECT_TRUE(eventually([&] { return all_.running() == 3; }));
+  all_.release(1);
+  EXPECT_TRUE(eventually([&] { return letters_.letters().size() == 1; }));
+  EXPECT_EQ(out_.size(), 0U);
+  all_.release_all();
+  r.finishes();
+  EXPECT_EQ(out_.items(), (std::vector{0, 2}));
+}
+
+// PK-M1: before it waits, while it waits, after others went on: always the worker's failure, and never a lost item.
+TEST_F(Pekko, MapAsyncSurvivesWhatIsThrownAnywhere) {
+  const auto runs = std::make_shared<std::array<std::atomic<int>, 200>>();
+  auto p = waiting(200,
+                   [runs](const int& n) -> awaitable<int> {
+                     const auto run = ++(*runs)[static_cast<std::size_t>(n)];
+                     if (n % 20 == 5 && run == 1)
+                       throw n;
+                     co_await boost::asio::post(co_await boost::asio::this_coro::executor,
+                                                boost::asio::use_awaitable);
+                     if (n % 20 == 15 && run < 3)
+                       throw std::runtime_error{"number " + std::to_string(n)};
+                     co_return n;
+                   },
+                   {.retry = at_once(), .in_flight_max = 4});
+  const auto done = run(std::move(p));
+  EXPECT_EQ(out_.items(), up_to(200));
+  EXPECT_EQ(done.ledger.acknowledged, 200U);
+  EXPECT_EQ(done.stages[1].failed, 30U);
+  EXPECT_GT(done.stages[1].restarts, 0U);
+}
+
+// PK-M1: the decision is made once a run.
+TEST_F(Pekko, MapAsyncCountsEveryRunOnceAndNoMoreThanItsAttempts) {
+  const auto runs = std::make_shared<std::atomic<int>>(0);
+  auto p = waiting(1,
+                   [runs](const int&) -> awaitable<weir::result<int>> {
+                     ++*runs;
+                     co_return weir::transient("never");
+                   },
+                   {.retry = at_once(4), .in_flight_max = 1});
+  const auto done = run(std::move(p));
+  EXPECT_EQ(*runs, 4);
+  EXPECT_EQ(done.stages[1].failed, 4U);
+  ASSERT_EQ(letters_.letters().size(), 1U);
+  EXPECT_EQ(letters_.letters().front().attempts, 4U);
+  EXPECT_EQ(letters_.letters().front().payload, "0");
+}
+
+// PK-M1
+TEST_F(Pekko, MapAsyncFinishesWithoutCreditForMore) {
+  for (const std::uint32_t most : {1U, 2U}) {
+    gate held;
+    collected<int> out;
+    operations all;
+    weir::pipeline p{"waiting"};
+    p.from("numbers", numbers(2))
+        .via("wait",
+             [all](const int& n) -> awaitable<int> {
+               co_await all.wait(n);
+               co_return n;
+             },
+             {.in_flight_max = most})
+        .to("sink",
+            [held, out](const int& n) noexcept {
+              held.pass();
+              out.add(n);
+            },
+            {.mailbox_capacity = 1, .execution = weir::execution::own_thread});
+    p.dead_letters_to(letters_);
+    running r{std::move(p)};
+    all.release_all();
+    EXPECT_TRUE(held.wait_for(1));
+    EXPECT_TRUE(eventually([&] { return r.stage("wait").processed == 2; }));
+    held.open();
+    r.finishes();
+    EXPECT_EQ(out.items(), up_to(2));
+  }
+}
+
+// PK-M1: drained with everything still in flight; what was admitted comes to its end.
+TEST_F(Pekko, MapAsyncIsDrainedWithAllItHasInFlight) {
+  weir::pipeline p{"waiting"};
+  p.from("numbers", numbers(SIZE_MAX))
+      .via("wait", pass(), {.mailbox_capacity = 16, .in_flight_max = 5})
+      .to("sink", out_.sink());
+  p.dead_letters_to(letters_);
+  running r{std::move(p)};
+  EXPECT_TRUE(eventually([&] { return all_.running() == 5; }));
+  r->drain();
+  EXPECT_EQ(r->wait_until(std::chrono::steady_clock::now() + 1ms), std::nullopt);
+  all_.release_all();
+  r.finishes();
+  EXPECT_EQ(out_.items(), up_to(r.ledger().admitted));
+}
+
+// PK-M1: cancelling reaches what is in flight, and waits for it to end.
+TEST_F(Pekko, MapAsyncIsAbortedWithItsOperationsCancelled) {
+  running r{waiting(100, pass(), {.in_flight_max = 5})};
+  EXPECT_TRUE(eventually([&] { return all_.running() == 5; }));
+  r->abort();
+  EXPECT_EQ(r.ended(), state::failed);
+  EXPECT_EQ(all_.running(), 0);
+  EXPECT_EQ(all_.cancelled(), 5);
+  EXPECT_EQ(all_.begun_in_all(), 5);
+  EXPECT_EQ(r.ledger().in_flight, 100U);
+}
+
+// PK-M1: an empty answer ends the item, and nothing else.
+TEST_F(Pekko, MapAsyncLeavesOutWhatAnswersNothing) {
+  weir::pipeline p{"waiting"};
+  p.from("numbers", numbers(100))
+      .via("wait",
+           [](const int& n) -> awaitable<std::optional<int>> {
+             co_return n % 3 == 0 ? std::optional{n} : std::nullopt;
+           },
+           {.in_flight_max = 8})
+      .to("sink", out_.sink());
+  p.dead_letters_to(letters_);
+  const auto done = run(std::move(p));
+  EXPECT_EQ(out_.items(), up_to(100, [](int n) { return n % 3 == 0; }));
+  EXPECT_EQ(done.ledger.filtered, 66U);
+}
+
+// PK-M1's neighbour: an item that leads to many leads to no more than its stage allows.
+TEST_F(Pekko, MapAsyncRefusesAnItemThatLeadsToTooManyOutputs) {
+  auto p = waiting(5,
+                   [](const int& n) -> awaitable<std::vector<int>> {
+                     co_return std::vector(static_cast<std::size_t>(n), n);
+                   },
+                   {.retry = at_once(1), .outputs_max = 3});
+  const auto done = run(std::move(p));
+  EXPECT_EQ(out_.items(), (std::vector{1, 2, 2, 3, 3, 3}));
+  EXPECT_EQ(done.ledger, (weir::ledger_totals{
+                             .admitted = 5, .acknowledged = 3, .filtered = 1, .dead_lettered = 1}));
+  ASSERT_EQ(letters_.letters().size(), 1U);
+  EXPECT_EQ(letters_.letters().front().why.message(),
+            "one item led to more than 3 outputs (stage option outputs_max)");
+}
+
+// PK-M1's neighbour: a time-out is a failure of one run, and the item may succeed in the next.
+TEST_F(Pekko, MapAsyncRunsAnItemAgainThatTookTooLong) {
+  auto p = waiting(3,
+                   [all = all_](const int& n) -> awaitable<int> {
+                     if (n == 1 && all.begun(n) < 2) {
+                       co_await all.wait(n);                  // until it is cancelled
+                       throw std::runtime_error{"cancelled"}; // as Asio's operations do
+                     }
+                     co_return n;
+                   },
+                   {.retry = at_once(5), .in_flight_max = 3, .timeout = 5ms});
+  const auto done = run(std::move(p));
+  EXPECT_EQ(out_.items(), up_to(3));
+  EXPECT_EQ(all_.cancelled(), 2);
+  EXPECT_EQ(done.stages[1].failed, 2U);
+  EXPECT_THAT(done.stages[1].last_failure, testing::HasSubstr("timed out after 5 ms"));
+  EXPECT_EQ(done.stages[1].restarts, 0U);
+}
+
+// PK-M1's neighbour, and PK-H1: who never runs dry starves nobody.
+TEST_F(Pekko, MapAsyncTakesFromAllWhoFillItsMailbox) {
+  fed<int> hand;
+  weir::pipeline p{"waiting"};
+  p.merge(p.from("even", counted{SIZE_MAX, [](std::size_t n) { return 2 * static_cast<int>(n); }}),
+          p.from("hand", hand))
+      .via("wait", pass(), {.mailbox_capacity = 8, .in_flight_max = 1})
+      .to("sink", out_.sink());
+  p.dead_letters_to(letters_);
+  running r{std::move(p)};
+  EXPECT_TRUE(eventually([&] { return all_.running() == 1; }));
+  hand.push({1});
+  EXPECT_TRUE(eventually([&] { return r.stage("wait").backlog == 5; }));
+  for (int n = 0; n <= 8 && all_.begun(1) == 0; n += 2) {
+    all_.release(n);
+    EXPECT_TRUE(eventually([&] { return all_.begun(1) + all_.begun(n + 2) > 0; }));
+    EXPECT_TRUE(eventually([&] { return r.stage("wait").backlog >= 4; })) << "never empty";
+  }
+  EXPECT_EQ(all_.begun(1), 1);
+  r->drain();
+  all_.release_all();
+  r.finishes();
+}
+
+} // namespace

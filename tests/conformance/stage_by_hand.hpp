@@ -1,0 +1,205 @@
+#pragma once
+
+#include <weir/actors/batch.hpp>
+#include <weir/actors/runtime.hpp>
+#include <weir/actors/stepper.hpp>
+#include <weir/actors/token_bucket.hpp>
+#include <weir/actors/worker.hpp>
+#include <weir/mailbox/ring.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+/// One stage between rings of which the test holds the other ends. The test gives every turn, so it sees what
+/// holds after each: no scheduler, no threads (an awaitable stage's I/O thread apart).
+namespace by_hand {
+
+/// Counts how often it was woken.
+struct spy : weir::waker {
+  std::size_t wakes = 0;
+  void wake() noexcept override { ++wakes; }
+};
+
+inline void flatten(int item, std::vector<int>& into) { into.push_back(item); }
+inline void flatten(const weir::batch<int>& items, std::vector<int>& into) {
+  into.insert(into.end(), items.items.begin(), items.items.end());
+}
+
+/// A ring that leads out of the stage, whatever its items are.
+class outgoing {
+public:
+  virtual ~outgoing() = default;
+  virtual weir::ring_base& ring() = 0;
+  virtual std::shared_ptr<weir::ring_base> shared() = 0;
+  /// Takes and settles up to `count` items.
+  virtual std::vector<int> take(std::size_t count, weir::acknowledgement& books) = 0;
+};
+
+template <class T>
+class outgoing_of final : public outgoing {
+public:
+  explicit outgoing_of(std::size_t capacity) : ring_{std::make_shared<weir::ring<T>>(capacity)} {}
+  weir::ring_base& ring() override { return *ring_; }
+  std::shared_ptr<weir::ring_base> shared() override { return ring_; }
+  std::vector<int> take(std::size_t count, weir::acknowledgement& books) override {
+    std::vector<int> items;
+    for (; count > 0 && ring_->available() > 0; --count) {
+      const auto index = ring_->read_index();
+      flatten(*ring_->value(index), items);
+      books.settle(ring_->from(index), weir::ending::acknowledged);
+      ring_->release(1);
+    }
+    return items;
+  }
+
+private:
+  std::shared_ptr<weir::ring<T>> ring_;
+};
+
+/// A kind of stage: how it is made, and what belongs around it.
+struct kind {
+  std::string name;
+  std::function<std::unique_ptr<weir::stepper>(const weir::ports&)> make;
+  std::size_t inputs = 1;
+  std::vector<std::size_t> rings_of_leg = {1}; ///< what leads out: rings for each flow
+  weir::spread how = weir::spread::any;
+  bool batches = false; ///< its outputs are batches
+  bool waits = false;   ///< it works on the I/O thread
+  /// What it should make of the items, in any order.
+  std::function<std::vector<int>(const std::vector<int>&)> expected =
+      [](const std::vector<int>& items) { return items; };
+  weir::stage_options options = {};
+};
+inline std::ostream& operator<<(std::ostream& to, const kind& one) { return to << one.name; }
+
+class stage final : public weir::worker_observer {
+public:
+  stage(const kind& what, std::size_t capacity) : waits_{what.waits} {
+    books().add_lane("hand", 0);
+    weir::ports where;
+    for (std::size_t k = 0; k < what.inputs; ++k) {
+      in_.push_back(std::make_shared<weir::ring<int>>(capacity));
+      in_.back()->set_producer(&upstream_);
+      in_.back()->set_consumer(&woken_);
+      where.in.push_back(in_.back());
+    }
+    for (const auto rings : what.rings_of_leg) {
+      weir::outlet_ports leg{.rings = {}, .how = what.how, .key = {}};
+      if (what.how == weir::spread::by_key)
+        leg.key = std::make_shared<const std::function<std::size_t(const int&)>>(
+            [](const int& n) { return static_cast<std::size_t>(n); });
+      for (std::size_t k = 0; k < rings; ++k) {
+        if (what.batches)
+          out_.push_back(std::make_unique<outgoing_of<weir::batch<int>>>(capacity));
+        else
+          out_.push_back(std::make_unique<outgoing_of<int>>(capacity));
+        out_.back()->ring().set_producer(&woken_);
+        out_.back()->ring().set_consumer(&downstream_);
+        leg.rings.push_back(out_.back()->shared());
+      }
+      where.out.push_back(std::move(leg));
+    }
+    auto steps = what.make(where);
+    steps_ = steps.get();
+    worker_ = std::make_unique<weir::worker>("stage", services_, *this, 0, "stage", 0, what.options,
+                                             permits_, std::move(steps));
+    worker_->start();
+    ++woken_.wakes;
+  }
+
+  ~stage() {
+    if (!finished_) {
+      worker_->abort();
+      while (!finished_)
+        worker_->turn();
+    }
+    node_.settle_io();
+  }
+
+  weir::acknowledgement& books() { return services_.books; }
+  const std::vector<std::shared_ptr<weir::ring<int>>>& in() const { return in_; }
+  std::vector<std::unique_ptr<outgoing>>& out() { return out_; }
+  bool finished() const { return finished_; }
+  const std::optional<weir::failure>& failed() const { return failed_; }
+  spy& upstream() { return upstream_; }
+  spy& downstream() { return downstream_; }
+
+  /// Hands an item over; false without credit.
+  bool push(int item, std::size_t ring = 0) {
+    if (in_[ring]->credit(1) == 0)
+      return false;
+    const auto position = books().lane_at(0).last_admitted() + 1;
+    books().lane_at(0).admit(position, 1);
+    books().admitted(1);
+    EXPECT_FALSE(in_[ring]->try_push(item, weir::origin{0, position}));
+    return true;
+  }
+
+  bool is_woken() const { return woken_.wakes > 0; }
+
+  /// One turn, if somebody woke it or it asked for it.
+  void turn_if_woken() {
+    if (!finished_ && is_woken())
+      turn();
+  }
+  void turn() {
+    woken_.wakes = 0;
+    const auto next = worker_->turn();
+    // What goes on outside of turns wakes the worker itself, which nobody sees here.
+    if (next.what == weir::activity::kind::again || (waits_ && !finished_))
+      ++woken_.wakes;
+  }
+  /// Until nothing goes on outside of turns.
+  void wait_until_quiet() const {
+    while (!steps_->quiet())
+      std::this_thread::yield();
+  }
+  /// Turns until it has nothing to do.
+  void settle() {
+    do {
+      wait_until_quiet();
+      turn_if_woken();
+    } while (!finished_ && (!steps_->quiet() || (is_woken() && !waits_)));
+    if (waits_) // for what ended before the last turn
+      for (int k = 0; k < 3 && !finished_; ++k) {
+        wait_until_quiet();
+        turn();
+      }
+  }
+
+private:
+  void worker_failed(std::size_t, std::uint32_t, weir::failure why) override {
+    failed_ = std::move(why);
+  }
+  void worker_stopped(std::size_t) override {}
+  void worker_recovered(std::size_t) override {}
+  void worker_finished(std::size_t, std::optional<weir::failure> crash) override {
+    finished_ = true;
+    if (crash)
+      failed_ = std::move(crash);
+  }
+
+  const bool waits_;
+  weir::runtime node_{{.threads = 1}};
+  weir::pipeline_services services_{
+      .node = node_, .pipeline = "by-hand", .books = {}, .dead_letters = nullptr, .stopping = {}};
+  weir::token_bucket permits_{{}, {}};
+  spy upstream_;
+  spy downstream_;
+  spy woken_;
+  std::vector<std::shared_ptr<weir::ring<int>>> in_;
+  std::vector<std::unique_ptr<outgoing>> out_;
+  weir::stepper* steps_ = nullptr;
+  std::unique_ptr<weir::worker> worker_;
+  bool finished_ = false;
+  std::optional<weir::failure> failed_;
+};
+
+} // namespace by_hand
