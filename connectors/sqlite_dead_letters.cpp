@@ -263,9 +263,26 @@ result<std::vector<dead_letter>> sqlite::claim_requested(const dead_letter_filte
 result<void> sqlite::release(std::span<const std::uint64_t> ids) {
   return shared_->writing(changing, [&](connection& in) -> result<void> {
     for (const auto id : ids)
-      if (auto done = in.letters.release(id, shared_->claimed.mine()); !done)
-        return done;
+      if (auto done =
+              in.letters.give_back(id, shared_->claimed.mine(), dead_letter_state::requested);
+          !done)
+        return std::move(done.error());
     return {};
+  });
+}
+
+result<void> sqlite::withdraw(std::span<const std::uint64_t> ids, const std::string& why,
+                              const done_by& by) {
+  return shared_->writing(changing, [&](connection& in) -> result<void> {
+    std::uint64_t parked = 0;
+    for (const auto id : ids) {
+      auto done = in.letters.give_back(id, shared_->claimed.mine(), dead_letter_state::parked);
+      if (!done)
+        return std::move(done.error());
+      parked += *done ? 1 : 0;
+    }
+    return in.letters.note(
+        {0, by.at, by.who, "withdrawn", ids_text(ids), letters_text(parked) + " parked: " + why});
   });
 }
 

@@ -42,6 +42,8 @@ public:
   result<std::vector<dead_letter>> claim_requested(const dead_letter_filter& filter,
                                                    std::size_t max) override;
   result<void> release(std::span<const std::uint64_t> ids) override;
+  result<void> withdraw(std::span<const std::uint64_t> ids, const std::string& why,
+                        const done_by& by) override;
   result<void> replayed(std::span<const std::uint64_t> ids, const done_by& by) override;
   result<std::uint64_t> purge(const dead_letter_filter& filter, const done_by& by) override;
   result<void> note(const dead_letter_audit& line) override;

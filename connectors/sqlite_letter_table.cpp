@@ -605,11 +605,15 @@ result<void> letter_table::claim(std::uint64_t id, std::uint64_t claimant) {
                           claimant, id));
 }
 
-result<void> letter_table::release(std::uint64_t id, std::uint64_t claimant) {
-  return nothing(run_with(*database_,
-                          "UPDATE dead_letters SET state = 'requested', claimed_by = NULL"
-                              + std::string{claimed_sql} + " AND id = ?2",
-                          claimant, id));
+result<bool> letter_table::give_back(std::uint64_t id, std::uint64_t claimant,
+                                     dead_letter_state as) {
+  auto changes = run_with(*database_,
+                          "UPDATE dead_letters SET claimed_by = NULL, state = '"
+                              + std::string{to_string(as)} + "'" + claimed_sql + " AND id = ?2",
+                          claimant, id);
+  if (!changes)
+    return std::move(changes.error());
+  return *changes > 0;
 }
 
 result<void> letter_table::release_all(std::uint64_t claimant) {

@@ -40,7 +40,8 @@ public:
   result<bool> any_under_way(dead_letter_state state);
   result<std::vector<std::uint64_t>> claimants();
   result<void> claim(std::uint64_t id, std::uint64_t claimant);
-  result<void> release(std::uint64_t id, std::uint64_t claimant);
+  /// True if it was the claimant's, and now is in this state.
+  result<bool> give_back(std::uint64_t id, std::uint64_t claimant, dead_letter_state as);
   result<void> release_all(std::uint64_t claimant);
   /// True if it was removed.
   result<bool> remove_claimed(std::uint64_t id, std::uint64_t claimant);

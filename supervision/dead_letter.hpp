@@ -13,11 +13,11 @@ namespace weir {
 
 /// Where a dead letter is on its way back.
 ///
-/// | state \ event | put again | replay asked for | claimed   | released  | replayed |
-/// |---------------|-----------|------------------|-----------|-----------|----------|
-/// | parked        | parked    | requested        | –         | –         | –        |
-/// | requested     | parked    | requested        | replaying | –         | –        |
-/// | replaying     | parked    | –                | –         | requested | removed  |
+/// | state \ event | put again | replay asked for | claimed   | released  | withdrawn | replayed |
+/// |---------------|-----------|------------------|-----------|-----------|-----------|----------|
+/// | parked        | parked    | requested        | –         | –         | –         | –        |
+/// | requested     | parked    | requested        | replaying | –         | –         | –        |
+/// | replaying     | parked    | –                | –         | requested | parked    | removed  |
 enum class dead_letter_state {
   parked,    ///< nobody works on it
   requested, ///< to be replayed by the pipeline it came from, whenever that runs

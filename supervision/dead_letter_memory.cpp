@@ -212,6 +212,21 @@ result<void> memory::release(std::span<const std::uint64_t> ids) {
   return {};
 }
 
+result<void> memory::withdraw(std::span<const std::uint64_t> ids, const std::string& why,
+                              const done_by& by) {
+  const std::lock_guard lock{kept_->lock};
+  std::uint64_t parked = 0;
+  for (const auto id : ids)
+    if (auto* one = kept_->find(id); one != nullptr && one->claimed_by.lock() == claimant_
+                                     && one->letter.state == dead_letter_state::replaying) {
+      one->letter.state = dead_letter_state::parked;
+      ++parked;
+    }
+  kept_->note(
+      {0, by.at, by.who, "withdrawn", ids_text(ids), letters_text(parked) + " parked: " + why});
+  return {};
+}
+
 result<void> memory::replayed(std::span<const std::uint64_t> ids, const done_by& by) {
   const std::lock_guard lock{kept_->lock};
   std::uint64_t removed = 0;

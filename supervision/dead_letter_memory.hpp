@@ -32,10 +32,14 @@ public:
   result<std::vector<dead_letter>> claim_requested(const dead_letter_filter& filter,
                                                    std::size_t max) override;
   result<void> release(std::span<const std::uint64_t> ids) override;
+  result<void> withdraw(std::span<const std::uint64_t> ids, const std::string& why,
+                        const done_by& by) override;
   result<void> replayed(std::span<const std::uint64_t> ids, const done_by& by) override;
   result<std::uint64_t> purge(const dead_letter_filter& filter, const done_by& by) override;
   result<void> note(const dead_letter_audit& line) override;
   result<std::vector<dead_letter_audit>> audit(std::uint64_t after, std::size_t max) override;
+
+  bool outlives_process() const override { return false; }
 
   /// A copy of what is kept, in the order of arrival. Any thread.
   std::vector<dead_letter> letters() const;

@@ -78,7 +78,8 @@ struct dead_letter_audit {
   std::uint64_t number = 0; ///< given by the store, ascending
   std::chrono::system_clock::time_point at;
   std::string who;
-  std::string what;    ///< "replay", "replayed", "failed again", "edit", "purge", "export"
+  std::string
+      what; ///< "replay", "replayed", "failed again", "withdrawn", "edit", "purge", "export"
   std::string about;   ///< ids or a filter
   std::string outcome; ///< "3 letters removed"
 };
@@ -117,6 +118,10 @@ public:
                                                            std::size_t max) = 0;
   /// Gives back what was claimed and not replayed: it is requested as before. Others are left as they are.
   virtual result<void> release(std::span<const std::uint64_t> ids) = 0;
+  /// Gives back what was claimed and can't be replayed: it is parked, and not requested any more; `why` goes into
+  /// the audit. Others are left as they are.
+  virtual result<void> withdraw(std::span<const std::uint64_t> ids, const std::string& why,
+                                const done_by& by) = 0;
   /// What was claimed has gone through, and is removed. A letter that was put again meanwhile stays.
   virtual result<void> replayed(std::span<const std::uint64_t> ids, const done_by& by) = 0;
 
@@ -127,6 +132,9 @@ public:
   virtual result<void> note(const dead_letter_audit& line) = 0;
   /// At most `max` lines behind number `after`, the oldest first.
   virtual result<std::vector<dead_letter_audit>> audit(std::uint64_t after, std::size_t max) = 0;
+
+  /// May another process ask for something meanwhile? Then it pays to look from time to time.
+  virtual bool outlives_process() const { return true; }
 };
 
 /// Shows every letter that the filter lets through, its limit included, page by page; stops at the first

@@ -408,6 +408,19 @@ TYPED_TEST_P(DeadLetterShelf, TakesBackWhatWasNotReplayed) {
   EXPECT_EQ(this->states(), "1:replaying 2:requested 3:parked");
 }
 
+TYPED_TEST_P(DeadLetterShelf, ParksWhatCantBeReplayed) {
+  this->keep({letter(1), letter(2)});
+  this->request();
+  const auto ids = ids_of(this->store->claim_requested({}, 9));
+  auto other = this->shelves.open();
+  EXPECT_EQ(shown(other->withdraw(ids, "not mine", somebody)), "done");
+  EXPECT_EQ(this->states(), "1:replaying 2:replaying");
+  EXPECT_EQ(shown(this->store->withdraw({&ids[1], 1}, "no such stage", somebody)), "done");
+  EXPECT_EQ(this->states(), "1:replaying 2:parked");
+  EXPECT_EQ(this->audit(2), "3 2024-01-31T13:00:00.000Z somebody: withdrawn "
+                                + ids_text({&ids[1], 1}) + ": 1 letter parked: no such stage\n");
+}
+
 TYPED_TEST_P(DeadLetterShelf, RemovesWhatWentThrough) {
   this->keep({letter(1), letter(2), letter(3), letter(4)});
   this->request({.limit = 3});
@@ -459,7 +472,7 @@ REGISTER_TYPED_TEST_SUITE_P(
     CountsTheCausesByStage, ReplacesAPayloadAndSaysSo, RefusesToEditWhatIsNotThereOrBeingReplayed,
     AskedTwiceToReplayIsAskedOnce, LeavesOutWhatWasReplayedTooOftenUnlessForced,
     HandsOutWhatIsRequestedInOrder, HandsOutNoLetterTwice, GivesBackWhatADeadClaimantLeft,
-    TakesBackWhatWasNotReplayed, RemovesWhatWentThrough, PurgesWhatTheFilterLetsThrough,
-    KeepsTheAuditInOrder);
+    TakesBackWhatWasNotReplayed, ParksWhatCantBeReplayed, RemovesWhatWentThrough,
+    PurgesWhatTheFilterLetsThrough, KeepsTheAuditInOrder);
 
 } // namespace weir::shelf_tests
