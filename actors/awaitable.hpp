@@ -20,6 +20,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -392,6 +393,41 @@ private:
   std::deque<run> runs_; // in the order the items were taken
   std::size_t running_ = 0;
   std::size_t waiting_ = 0; // to run again
+};
+
+/// Runs an awaitable to its end in the caller's thread, for repro. What it leaves behind in the I/O context, as
+/// idle connections, outlives the call; one at a time.
+template <class T, class Executor>
+class awaitable_alone<boost::asio::awaitable<T, Executor>> {
+public:
+  using value_type = T;
+
+  static T run(boost::asio::awaitable<T, Executor> operation) {
+    static boost::asio::io_context io;
+    io.restart();
+    std::exception_ptr thrown;
+    answer made;
+    boost::asio::co_spawn(io, wait_for(std::move(operation), made), [&](std::exception_ptr what) {
+      thrown = what;
+      io.stop();
+    });
+    io.run();
+    if (thrown)
+      std::rethrow_exception(thrown);
+    if constexpr (!std::is_void_v<T>)
+      return std::move(*made);
+  }
+
+private:
+  using answer = std::optional<std::conditional_t<std::is_void_v<T>, bool, T>>;
+
+  static boost::asio::awaitable<void> wait_for(boost::asio::awaitable<T, Executor> operation,
+                                               answer& made) {
+    if constexpr (std::is_void_v<T>)
+      co_await std::move(operation);
+    else
+      made.emplace(co_await std::move(operation));
+  }
 };
 
 } // namespace weir

@@ -18,6 +18,10 @@ namespace weir {
 
 class context;
 
+/// Runs one to its end, alone. Defined in <weir/actors/awaitable.hpp>.
+template <class Awaitable>
+class awaitable_alone;
+
 /// How the return type of a stage function is read.
 template <class R>
 struct returned {
