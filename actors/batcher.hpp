@@ -24,8 +24,12 @@ public:
     if (!out_.flush())
       return {
           .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
-    if (!items_.empty() && self.now() >= due_)
+    if (!items_.empty() && self.now() >= due_) {
       hand_on(self);
+      if (!out_.ready()) // it is credit that must wake us then, not input
+        return {
+            .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+    }
     auto* from = in_.next();
     if (from == nullptr)
       return nothing_there(self);

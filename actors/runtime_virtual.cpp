@@ -147,6 +147,8 @@ void virtual_runtime::advance(clock::duration by) {
   run_until_idle();
 }
 
+void virtual_runtime::jump(clock::duration by) { engine_.time.advance_to(now() + by); }
+
 void virtual_runtime::shift_wall_clock(clock::duration by) { engine_.time.shift_wall(by); }
 
 } // namespace weir

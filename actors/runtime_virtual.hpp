@@ -47,6 +47,8 @@ public:
   bool advance_to_next_timer(time_point limit = time_point::max());
   /// Lets time pass: all timers that are due by then fire, in their order, and what they lead to happens.
   void advance(clock::duration by);
+  /// The clock jumps ahead: all timers that are due by then fire at once, before anything else happens.
+  void jump(clock::duration by);
   /// The time of day jumps; timers don't notice.
   void shift_wall_clock(clock::duration by);
 

@@ -32,6 +32,7 @@ struct slice_result {
   };
   state what = state::again;
   std::size_t items = 0; ///< succeeded in this slice, whatever became of the rest
+  std::size_t given_up = 0; ///< runs that count for nothing, and have used permits
   bool timed = false;    ///< the stepper has counted their latencies itself
 
   // Of waiting.

@@ -247,8 +247,12 @@ private:
         if (done > 0) {
           try {
             kept_ = stage_->checkpoint();
-          } catch (...) {
-            return give_up(describe_current_exception(), done, self);
+          } catch (...) { // no item's fault: the slice has not happened, and is run again
+            let_go();
+            given_up_.reset();
+            auto not_kept = this->stage_failed(describe_current_exception(), 0);
+            not_kept.given_up = done;
+            return not_kept;
           }
         }
         for (auto& one : held_)
@@ -271,9 +275,12 @@ private:
   slice_result give_up(failure why, std::size_t done, worker& self) {
     let_go();
     given_up_.emplace(std::move(why), done);
-    if (auto not_rebuilt = rebuilt(self))
-      return this->stage_failed(std::move(*not_rebuilt), 0);
-    return {};
+    if (auto not_rebuilt = rebuilt(self)) {
+      auto down = this->stage_failed(std::move(*not_rebuilt), 0);
+      down.given_up = done;
+      return down;
+    }
+    return {.given_up = done + 1};
   }
 
   std::optional<failure> rebuilt(worker& self) {

@@ -159,7 +159,9 @@ activity worker::run_slices() {
     account(waiting_as::busy);
     if (limited)
       permits_.give_back(
-          budget - std::min(budget, done.items + (done.what == slice_result::state::failed)));
+          budget
+          - std::min(budget, done.items + done.given_up
+                                 + (done.what == slice_result::state::failed ? 1U : 0U)));
     turn_left -= std::min(turn_left, std::max<std::size_t>(done.items, 1));
 
     if (done.items > 0) {

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <weir/testkit/seeded.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace simulation {
+
+/// Everything that goes wrong in a simulation.
+enum class fault : std::uint8_t {
+  stage_throws,
+  stage_throws_a_number,
+  stage_out_of_memory,
+  stage_throws_after_output,
+  stage_poison,
+  stage_transient,
+  stage_fatal,
+  stage_start_fails,
+  stage_start_throws,
+  checkpoint_throws,
+  key_throws,
+  predicate_throws,
+  source_fails,
+  source_throws,
+  source_waits,
+  wait_fails,
+  wait_throws,
+  wait_is_slow,
+  wait_hangs,
+  sink_busy,
+  sink_throws,
+  sink_rejects_a_row,
+  sink_refuses_the_batch,
+  sink_answer_lost,
+  sink_throws_after_storing,
+  sink_is_slow,
+  letters_full,
+  letters_fail,
+  letters_throw,
+  letters_answer_lost,
+  worker_killed,
+  restart_storm,
+  node_crashes,
+  node_crashes_after_a_row,
+  node_crashes_after_a_letter,
+  node_aborts,
+  node_drains,
+  clock_jumps,
+  wall_clock_jumps,
+  count_
+};
+
+inline constexpr auto faults_count = static_cast<std::size_t>(fault::count_);
+
+std::string_view name_of(fault which);
+std::optional<fault> fault_named(std::string_view name);
+
+/// Decides at each fault point whether it fires. Each has its own chance, so that leaving one out does not
+/// change what the others do.
+///
+/// As FoundationDB and TigerBeetle do, most runs have only some of the faults: a fault that is possible in
+/// this run at all fires with a probability that is drawn for the run.
+class fault_table {
+public:
+  fault_table(std::uint64_t seed, const std::array<bool, faults_count>& without);
+
+  bool fires(fault which) {
+    auto& one = points_[static_cast<std::size_t>(which)];
+    if (!on_ || one.probability <= 0 || !one.chance.chance(one.probability))
+      return false;
+    ++fired_[static_cast<std::size_t>(which)];
+    ++all_;
+    last_ = which;
+    return true;
+  }
+
+  /// No fault fires any more: what is broken is repaired.
+  void heal() { on_ = false; }
+  bool healed() const { return !on_; }
+
+  std::uint64_t fired(fault which) const { return fired_[static_cast<std::size_t>(which)]; }
+  std::uint64_t all() const { return all_; }
+  /// The one that fired last.
+  fault last() const { return last_; }
+
+private:
+  struct point {
+    weir::testkit::seeded chance{0};
+    double probability = 0;
+  };
+  std::array<point, faults_count> points_;
+  std::array<std::uint64_t, faults_count> fired_{};
+  std::uint64_t all_ = 0;
+  fault last_ = fault::count_;
+  bool on_ = true;
+};
+
+} // namespace simulation

@@ -1,0 +1,203 @@
+#include "scenario.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace simulation {
+
+using namespace std::chrono_literals;
+using std::chrono::milliseconds;
+using weir::testkit::seeded;
+
+namespace {
+
+constexpr std::string_view kind_names[] = {"map",       "map_noexcept", "filter",    "emit",  "wait",
+                                           "count",     "broadcast",    "route",     "partition",
+                                           "batch"};
+
+std::uint32_t between(seeded& chance, std::uint32_t first, std::uint32_t last) {
+  return static_cast<std::uint32_t>(chance.between(first, last));
+}
+
+weir::retry_policy retry(seeded& chance) {
+  return {.attempts = between(chance, 1, 4),
+          .delay_min = milliseconds{chance.below(50)},
+          .delay_max = milliseconds{chance.between(50, 2000)}};
+}
+
+weir::supervision_options drawn_supervision(seeded& chance) {
+  constexpr weir::strategy all[] = {weir::one_for_one, weir::one_for_all, weir::rest_for_one};
+  return {.strategy = all[chance.below(3)],
+          .intensity = between(chance, 1, 12),
+          .period = milliseconds{chance.between(500, 30'000)},
+          .delays = {.delay_min = milliseconds{chance.below(20)},
+                     .delay_max = milliseconds{chance.between(20, 500)}}};
+}
+
+segment drawn_segment(seeded& chance) {
+  segment one;
+  one.kind = static_cast<segment_kind>(chance.below(static_cast<std::size_t>(segment_kind::count_)));
+  one.options.retry = retry(chance);
+  one.options.mailbox_capacity = between(chance, 1, 4); // times the edges that lead there
+  const bool waits = one.kind == segment_kind::wait;
+  const bool alone = one.kind == segment_kind::batch || one.kind == segment_kind::broadcast
+                     || one.kind == segment_kind::route;
+  if (!alone && chance.chance(0.25))
+    one.options.workers = between(chance, 2, 3);
+  if (waits) {
+    one.options.in_flight_max = between(chance, 1, 4);
+    one.options.timeout = milliseconds{chance.between(5, 500)};
+    if (chance.chance(0.3))
+      one.options.order = weir::order::relaxed;
+  }
+  if (!alone && chance.chance(0.2))
+    one.options.rate = {.permits = between(chance, 10, 200),
+                        .per = 1s,
+                        .burst = between(chance, 1, 5)};
+  if (chance.chance(0.3))
+    one.options.execution = weir::execution::own_thread;
+  one.batch = {.size_max = between(chance, 1, 5), .delay_max = milliseconds{chance.between(1, 300)}};
+  return one;
+}
+
+} // namespace
+
+scenario scenario::drawn(std::uint64_t seed, const reduction& without) {
+  seeded chance{mixed(seed, 0x5CE4)};
+  scenario made;
+  made.seed = seed;
+  made.sources = chance.chance(0.2) ? 2 : 1;
+  made.items = between(chance, 1, chance.chance(0.2) ? 60 : 20);
+  if (without.items)
+    made.items = *without.items;
+  constexpr std::uint64_t strides[] = {1, 1, 1, 1, 2, 67, 100'000};
+  made.stride = strides[chance.below(std::size(strides))];
+  made.supervision = drawn_supervision(chance);
+  made.batched_sink = chance.chance(0.5);
+  made.last_batch = {.size_max = between(chance, 1, 6),
+                     .delay_max = milliseconds{chance.between(1, 300)}};
+  made.sink.retry = {.attempts = chance.chance(0.6) ? weir::unlimited : between(chance, 1, 4),
+                     .delay_min = milliseconds{chance.below(50)},
+                     .delay_max = milliseconds{chance.between(50, 1000)}};
+  made.sink.mailbox_capacity = between(chance, 1, 4);
+  if (chance.chance(0.5))
+    made.sink.execution = weir::execution::own_thread;
+  made.chaos_steps = chance.chance(0.1) ? 0 : chance.between(20, 1500);
+
+  const auto count = chance.below(5);
+  for (std::size_t k = 0; k < count; ++k) {
+    seeded own{mixed(seed, 0x5E6000 + k)}; // leaving one out doesn't change the others
+    auto one = drawn_segment(own);
+    if (k < without.segments.size() && without.segments[k])
+      continue;
+    if (one.options.workers > 1 && one.kind != segment_kind::partition)
+      made.keeps_order = false;
+    if (one.kind == segment_kind::wait && one.options.order == weir::order::relaxed)
+      made.keeps_order = false;
+    made.segments.push_back(one);
+  }
+  return made;
+}
+
+std::string scenario::describe() const {
+  auto text = std::to_string(sources) + " source" + (sources == 1 ? "" : "s") + " of "
+              + std::to_string(items) + " items (positions "
+              + std::to_string(stride) + " apart)";
+  for (const auto& one : segments) {
+    text += " -> ";
+    text += kind_names[static_cast<std::size_t>(one.kind)];
+    if (one.options.workers > 1)
+      text += "*" + std::to_string(one.options.workers);
+    if (one.kind == segment_kind::wait)
+      text += "(in flight " + std::to_string(one.options.in_flight_max)
+              + (one.options.order == weir::order::relaxed ? ", relaxed)" : ")");
+    if (one.kind == segment_kind::batch)
+      text += "(" + std::to_string(one.batch.size_max) + ")";
+  }
+  text += batched_sink ? " -> batch(" + std::to_string(last_batch.size_max) + ") -> sink"
+                       : std::string{" -> sink"};
+  text += "; intensity " + std::to_string(supervision.intensity) + " in "
+          + std::to_string(supervision.period.count()) + " ms; faults for "
+          + std::to_string(chaos_steps) + " steps";
+  return text;
+}
+
+std::string stage_name(const scenario& of, place where) {
+  if (where.segment >= of.segments.size())
+    return "sink";
+  auto name = std::string{kind_names[static_cast<std::size_t>(of.segments[where.segment].kind)]}
+              + "-" + std::to_string(where.segment);
+  if (where.leg > 0)
+    name += where.leg == 1 ? "-left" : "-right";
+  return name;
+}
+
+std::optional<place> place_of(const scenario& of, std::string_view stage) {
+  for (std::size_t k = 0; k <= of.segments.size(); ++k)
+    for (std::size_t leg = 0; leg < 3; ++leg)
+      if (stage_name(of, {k, leg}) == stage)
+        return place{k, leg};
+  return std::nullopt;
+}
+
+thing mapped(thing in, std::size_t segment, std::size_t leg) {
+  in.path = mixed(in.path, segment * 4 + leg);
+  if (leg > 0)
+    in.branch = in.branch * 3 + static_cast<std::uint32_t>(leg);
+  return in;
+}
+
+bool is_kept(const thing& in, std::size_t segment) {
+  return mixed(in.path + in.id, segment + 1000) % 4 != 0;
+}
+
+std::size_t emitted_count(const thing& in, std::size_t segment) {
+  return mixed(in.path + in.id, segment + 2000) % 4;
+}
+
+thing emitted(thing in, std::size_t segment, std::size_t index) {
+  in.path = mixed(in.path, 0x10000 + segment * 8 + index);
+  return in;
+}
+
+bool goes_left(const thing& in, std::size_t segment) {
+  return mixed(in.path + in.id, segment + 3000) % 2 == 0;
+}
+
+std::vector<thing> outcomes(const scenario& of, thing in, place from) {
+  std::vector<thing> now{in};
+  for (auto k = from.segment; k < of.segments.size(); ++k) {
+    const auto leg = k == from.segment ? from.leg : 0;
+    std::vector<thing> next;
+    for (const auto& one : now) {
+      switch (of.segments[k].kind) {
+      case segment_kind::filter:
+        if (is_kept(one, k))
+          next.push_back(mapped(one, k, 0));
+        break;
+      case segment_kind::emit:
+        for (std::size_t n = 0; n < emitted_count(one, k); ++n)
+          next.push_back(emitted(one, k, n));
+        break;
+      case segment_kind::broadcast:
+        if (leg != 2)
+          next.push_back(mapped(one, k, 1));
+        if (leg != 1)
+          next.push_back(mapped(one, k, 2));
+        break;
+      case segment_kind::route:
+        next.push_back(mapped(one, k, leg != 0 ? leg : goes_left(one, k) ? 1 : 2));
+        break;
+      case segment_kind::batch:
+        next.push_back(one);
+        break;
+      default:
+        next.push_back(mapped(one, k, 0));
+      }
+    }
+    now = std::move(next);
+  }
+  return now;
+}
+
+} // namespace simulation

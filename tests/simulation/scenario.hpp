@@ -1,0 +1,87 @@
+#pragma once
+
+#include "faults.hpp"
+#include "thing.hpp"
+
+#include <weir/actors/pipeline.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace simulation {
+
+/// What a shrunk case leaves out.
+struct reduction {
+  std::optional<std::uint32_t> items;          ///< of each source
+  std::array<bool, faults_count> without{};    ///< faults
+  std::vector<bool> segments{};                ///< true: left out
+  bool simple_schedule = false;                ///< turns in the order they were asked for, whole slices
+};
+
+enum class segment_kind : std::uint8_t {
+  map,
+  map_noexcept,
+  filter,
+  emit,
+  wait,
+  count, ///< with a state that is kept
+  broadcast,
+  route,
+  partition,
+  batch,
+  count_
+};
+
+/// One step of the pipeline: a stage, or a pair of branches, or lanes that are merged again.
+struct segment {
+  segment_kind kind = segment_kind::map;
+  weir::stage_options options{};
+  weir::batch_options batch{}; ///< of batch
+};
+
+/// Everything that is drawn from the seed but the schedule and the faults: the graph, its options, the items.
+struct scenario {
+  std::uint64_t seed = 0;
+  std::size_t sources = 1;
+  std::uint32_t items = 0; ///< of each source
+  std::uint64_t stride = 1; ///< between the positions of neighbours in a source
+  std::vector<segment> segments;
+  bool batched_sink = false;
+  weir::batch_options last_batch{};
+  weir::stage_options sink{};
+  weir::supervision_options supervision{};
+  std::size_t chaos_steps = 0; ///< after that nothing goes wrong any more
+  bool keeps_order = true;     ///< of the items of one key and branch
+
+  static scenario drawn(std::uint64_t seed, const reduction& without = {});
+
+  std::string describe() const;
+
+  std::uint64_t position_of(std::uint32_t id) const { return (id & 0xFFFFFFU) * stride; }
+};
+
+/// Which stage of the pipeline has this name: its segment and its leg. The sink lies behind the last segment.
+struct place {
+  std::size_t segment = 0;
+  std::size_t leg = 0; ///< of branches: 0 is the router, 1 and 2 the branches
+};
+std::optional<place> place_of(const scenario& of, std::string_view stage);
+std::string stage_name(const scenario& of, place where);
+
+/// What the stages do with a thing: functions of it and their place alone, so that what must come out is known.
+thing mapped(thing in, std::size_t segment, std::size_t leg);
+bool is_kept(const thing& in, std::size_t segment);
+std::size_t emitted_count(const thing& in, std::size_t segment);
+thing emitted(thing in, std::size_t segment, std::size_t index);
+bool goes_left(const thing& in, std::size_t segment);
+inline std::size_t key_of(const thing& in) { return in.id % 5; }
+
+/// All that becomes of `in`, from the stage at `from` on, that stage included.
+std::vector<thing> outcomes(const scenario& of, thing in, place from);
+
+} // namespace simulation

@@ -1,0 +1,397 @@
+#include "simulation.hpp"
+#include "stages.hpp"
+#include "world.hpp"
+
+#include <weir/actors/running_pipeline.hpp>
+#include <weir/actors/runtime_virtual.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+namespace simulation {
+
+using namespace std::chrono_literals;
+using weir::testkit::seeded;
+
+namespace {
+
+constexpr std::uint64_t steps_after_heal = 60'000;
+constexpr std::uint32_t lives_with_faults = 6;
+
+/// One process: a node with the pipeline, until it ends or crashes.
+class life {
+public:
+  life(const scenario& of, world& in, seeded& schedule, bool simple, outcome& so_far)
+      : of_{of},
+        in_{in},
+        schedule_{schedule},
+        simple_{simple},
+        so_far_{so_far},
+        node_{{.slice_items = [this](std::size_t most) { return slice(most); }},
+              {.job = [this](std::size_t count) { return pick(count); },
+               .random = [this] { return schedule_.share(); }}},
+        pipeline_{build(), node_,
+                  {.worker_failed = [this](const weir::failure& why) { failed(why); }}} {}
+
+  enum class end { finished, failed, crashed, stuck };
+
+  end run();
+
+private:
+  weir::pipeline build();
+  void build_segment(weir::pipeline& p, std::optional<weir::flow<thing>>& flow, std::size_t k);
+  weir::stage_options options_for(weir::stage_options options);
+
+  std::size_t pick(std::size_t count) { return simple_ ? 0 : schedule_.below(count); }
+  std::size_t slice(std::size_t most) {
+    if (simple_ || most == 1)
+      return most;
+    return schedule_.chance(0.3) ? most : schedule_.between(1, std::min<std::size_t>(most, 8));
+  }
+  void failed(const weir::failure& why) {
+    ++failures_;
+    if (in_.tracing())
+      in_.note("    worker failed: " + why.message());
+  }
+  bool healed() const { return in_.faults.healed(); }
+  void disturb();
+  void check();
+  std::optional<end> ended();
+
+  const scenario& of_;
+  world& in_;
+  seeded& schedule_;
+  const bool simple_;
+  outcome& so_far_;
+  std::size_t width_ = 1; // workers of the stage before, times the flows that are merged there
+  std::shared_ptr<running_counts> running_ = std::make_shared<running_counts>();
+  std::uint64_t in_flight_max_ = 0;
+  std::uint64_t failures_ = 0;
+  std::uint32_t storm_ = 0; // steps it still lasts
+  bool drained_ = false;
+  weir::virtual_runtime node_;
+  weir::running_pipeline pipeline_;
+};
+
+/// The capacity that was drawn is that of each ring.
+weir::stage_options life::options_for(weir::stage_options options) {
+  options.mailbox_capacity *= static_cast<std::uint32_t>(width_);
+  options.mailbox_capacity = std::max(options.mailbox_capacity, options.in_flight_max);
+  in_flight_max_ += std::uint64_t{options.mailbox_capacity} * options.workers
+                    + std::uint64_t{options.in_flight_max} * options.workers + options.workers;
+  width_ = options.workers;
+  return options;
+}
+
+weir::pipeline life::build() {
+  weir::pipeline p{"simulated", {.supervision = of_.supervision}};
+  std::optional<weir::flow<thing>> flow;
+  for (std::size_t k = 0; k < of_.sources; ++k) {
+    auto next = p.from("source-" + std::to_string(k), numbered_source{.in = &in_, .index = k});
+    if (flow)
+      flow = p.merge(std::move(*flow), std::move(next));
+    else
+      flow = std::move(next);
+  }
+  width_ = of_.sources;
+  for (std::size_t k = 0; k < of_.segments.size(); ++k)
+    build_segment(p, flow, k);
+  if (of_.batched_sink) {
+    auto size = of_.last_batch;
+    size.mailbox_capacity = size.size_max * static_cast<std::uint32_t>(width_);
+    in_flight_max_ += std::uint64_t{size.mailbox_capacity} + 2ULL * size.size_max
+                      + std::uint64_t{of_.sink.mailbox_capacity + 1} * size.size_max;
+    width_ = 1;
+    auto options = of_.sink;
+    std::move(*flow).batch("last-batch", size).to("sink", batch_sink{{.in = &in_}}, options);
+  } else {
+    std::move(*flow).to("sink", item_sink{{.in = &in_}}, options_for(of_.sink));
+  }
+  p.dead_letters_to(std::make_shared<letter_store>(in_));
+  // What was parked is in flight until it is stored; a worker parks a slice at most before it hands over.
+  in_flight_max_ += weir::dead_letter_actor::capacity + 64;
+  return p;
+}
+
+void life::build_segment(weir::pipeline& p, std::optional<weir::flow<thing>>& flow, std::size_t k) {
+  const auto& one = of_.segments[k];
+  const auto name = stage_name(of_, {k, 0});
+  auto from = std::move(*flow);
+  switch (one.kind) {
+  case segment_kind::map:
+    flow = std::move(from).via(name, map_stage{&in_, k}, options_for(one.options));
+    break;
+  case segment_kind::map_noexcept: {
+    auto options = one.options;
+    options.rate = {};
+    flow = std::move(from).via(name, map_noexcept_stage{k}, options_for(options));
+    break;
+  }
+  case segment_kind::filter:
+    flow = std::move(from).via(name, filter_stage{&in_, k}, options_for(one.options));
+    break;
+  case segment_kind::emit:
+    flow = std::move(from).via(name, emit_stage{{.in = &in_}, k}, options_for(one.options));
+    break;
+  case segment_kind::wait:
+    flow = std::move(from).via(name, wait_stage{&in_, k, running_}, options_for(one.options));
+    break;
+  case segment_kind::count:
+    flow = std::move(from).via(name, count_stage{{.in = &in_}, k}, options_for(one.options));
+    break;
+  case segment_kind::broadcast:
+  case segment_kind::route: {
+    // Routers take no options: their mailbox is the default one.
+    in_flight_max_ += weir::stage_options{}.mailbox_capacity + 1;
+    auto [left, right] = one.kind == segment_kind::broadcast
+                             ? std::move(from).broadcast<2>(name)
+                             : std::move(from).route(left_predicate{&in_, k}, name);
+    auto branch = one.options;
+    branch.rate = {};
+    width_ = 1;
+    auto l = std::move(left).via(stage_name(of_, {k, 1}), map_stage{&in_, k, 1}, options_for(branch));
+    const auto width = width_;
+    width_ = 1;
+    auto r = std::move(right).via(stage_name(of_, {k, 2}), map_stage{&in_, k, 2}, options_for(branch));
+    flow = p.merge(std::move(l), std::move(r));
+    width_ += width;
+    break;
+  }
+  case segment_kind::partition: {
+    auto options = one.options;
+    options.workers = std::max(2U, options.workers);
+    flow = std::move(from)
+               .partition_by(key_function{&in_}, {.lanes = options.workers})
+               .via(name, map_stage{&in_, k}, options_for(options))
+               .merge();
+    break;
+  }
+  case segment_kind::batch: {
+    auto size = one.batch;
+    size.mailbox_capacity = size.size_max * static_cast<std::uint32_t>(width_);
+    width_ = 1;
+    auto options = one.options;
+    options.rate = {};
+    in_flight_max_ += std::uint64_t{size.mailbox_capacity} + 2ULL * size.size_max
+                      + std::uint64_t{options.mailbox_capacity + 2} * options.workers * size.size_max;
+    flow = std::move(from).batch(name, size).via(stage_name(of_, {k, 1}), unbatch_stage{&in_, k},
+                                                 options_for(options));
+    break;
+  }
+  case segment_kind::count_:
+    break;
+  }
+}
+
+/// What comes from outside, between two steps.
+void life::disturb() {
+  auto& faults = in_.faults;
+  if (storm_ > 0) {
+    --storm_;
+    pipeline_.kill(schedule_.below(pipeline_.workers_count()));
+  }
+  if (faults.fires(fault::worker_killed))
+    pipeline_.kill(schedule_.below(pipeline_.workers_count()));
+  if (faults.fires(fault::restart_storm))
+    storm_ = 30;
+  if (faults.fires(fault::node_crashes))
+    in_.crash_asked = true;
+  if (faults.fires(fault::node_drains)) {
+    drained_ = true;
+    pipeline_.drain();
+  }
+  if (faults.fires(fault::node_aborts))
+    pipeline_.abort();
+  if (faults.fires(fault::clock_jumps))
+    node_.jump(std::chrono::milliseconds{schedule_.below(5000)});
+  if (faults.fires(fault::wall_clock_jumps))
+    node_.shift_wall_clock(std::chrono::seconds{schedule_.below(7200)} - 1h);
+}
+
+/// Everything that must be true between any two steps.
+void life::check() {
+  const auto& books = pipeline_.books();
+  const auto totals = books.totals();
+  if (!totals.balanced())
+    in_.violated("ledger: " + to_string(totals));
+  if (books.settled_twice())
+    in_.violated("an item was settled twice");
+  if (totals.in_flight > in_flight_max_)
+    in_.violated("bound: " + std::to_string(totals.in_flight) + " items in flight, "
+                 + std::to_string(in_flight_max_) + " have a place");
+  for (std::size_t k = 0; k < pipeline_.workers_count(); ++k)
+    for (const auto& ring : pipeline_.mailbox(k))
+      if (ring->size() > ring->capacity())
+        in_.violated("credit: " + std::to_string(ring->size()) + " items in a mailbox of "
+                     + std::to_string(ring->capacity()));
+  so_far_.fingerprint =
+      mixed(so_far_.fingerprint, totals.settled() * 1'000'003 + totals.in_flight);
+}
+
+std::optional<life::end> life::ended() {
+  const auto how = pipeline_.wait_until(node_.now());
+  if (!how)
+    return std::nullopt;
+  const auto ledger = pipeline_.books().totals();
+  if (!ledger.balanced())
+    in_.violated("ledger at the end: " + to_string(ledger));
+  if (*how == weir::running_pipeline::state::failed) {
+    if (in_.tracing())
+      in_.note("pipeline failed: " + pipeline_.why().message());
+    auto failures = failures_; // of workers, and runs of items
+    for (const auto& one : pipeline_.snapshot().stages)
+      failures += one.failed;
+    if (pipeline_.why().message().find("gave up") != std::string::npos
+        && failures <= of_.supervision.intensity)
+      in_.violated("gave up after " + std::to_string(failures) + " failures, intensity "
+                   + std::to_string(of_.supervision.intensity));
+    return end::failed;
+  }
+  if (ledger.in_flight != 0)
+    in_.violated("finished with " + std::to_string(ledger.in_flight) + " items in flight");
+  return end::finished;
+}
+
+life::end life::run() {
+  node_.jump(in_.time - node_.now()); // time went on since the last life
+  if (auto started = pipeline_.start(); !started) {
+    in_.violated("can't start: " + started.error().message());
+    return end::stuck;
+  }
+  std::uint64_t healed_steps = 0;
+  for (;;) {
+    if (!healed()) {
+      if (so_far_.steps >= of_.chaos_steps)
+        in_.faults.heal();
+      disturb();
+    } else if (++healed_steps > steps_after_heal) {
+      in_.violated("liveness: nothing has gone wrong for " + std::to_string(steps_after_heal)
+                   + " steps, and it has not ended: "
+                   + to_string(pipeline_.books().totals()));
+    }
+    if (in_.crash_asked)
+      return end::crashed;
+    if (node_.step()) {
+      ++so_far_.steps;
+      std::uint64_t who = node_.last().size();
+      for (const char c : node_.last())
+        who = who * 31 + static_cast<unsigned char>(c);
+      so_far_.fingerprint = mixed(so_far_.fingerprint, who);
+      if (in_.tracing())
+        in_.note("  " + std::to_string(so_far_.steps) + " at "
+                 + std::to_string(now_ns() / 1'000'000 % 100'000'000) + " ms: "
+                 + (node_.last().empty() ? std::string{"I/O"} : std::string{node_.last()}));
+      check();
+    } else if (auto how = ended()) {
+      return *how;
+    } else if (!node_.advance_to_next_timer()) {
+      in_.violated("lost wake-up: nothing can happen any more, and it has not ended: "
+                   + to_string(pipeline_.books().totals()));
+    }
+    if (!in_.violation().empty())
+      return end::stuck;
+  }
+}
+
+} // namespace
+
+outcome run(std::uint64_t seed, const reduction& without, std::vector<std::string>* trace) {
+  outcome so_far;
+  const auto drawn = scenario::drawn(seed, without);
+  fault_table faults{seed, without.without};
+  world in{drawn, faults, trace};
+  seeded schedule{mixed(seed, 0x5C4ED)};
+  if (drawn.chaos_steps == 0)
+    faults.heal();
+  in.note("seed " + std::to_string(seed) + ": " + drawn.describe());
+
+  while (in.violation().empty()) {
+    in.begin_life();
+    in.note("life " + std::to_string(in.life()));
+    if (in.life() > lives_with_faults)
+      faults.heal();
+    const bool was_healed = faults.healed();
+    life::end how{};
+    try {
+      life one{drawn, in, schedule, without.simple_schedule, so_far};
+      how = one.run();
+      in.time = weir::clock::now() + 10ms;
+      in.note(how == life::end::crashed ? "the node crashes" : "the node ends");
+      if (how != life::end::finished)
+        in.fence(); // before what is left of it is torn down
+    } catch (const std::exception& wrong) {
+      in.violated(std::string{"the framework threw: "} + wrong.what());
+    }
+    in.end_life(how == life::end::finished);
+    if (how == life::end::finished && in.complete())
+      break;
+    if (was_healed && in.violation().empty()) {
+      if (how != life::end::finished)
+        in.violated("liveness: a life without faults failed");
+      else
+        in.violated("lost: " + in.what_is_missing());
+    }
+  }
+  so_far.lives = in.life();
+  so_far.violation = in.violation();
+  so_far.fingerprint = mixed(so_far.fingerprint, in.fingerprint);
+  for (std::size_t k = 0; k < faults_count; ++k)
+    so_far.fired[k] = faults.fired(static_cast<fault>(k));
+  if (!so_far.violation.empty())
+    in.note("VIOLATED " + so_far.violation);
+  return so_far;
+}
+
+reduction shrink(std::uint64_t seed, const reduction& from) {
+  auto best = from;
+  const auto kind = [](const std::string& violation) { return violation.substr(0, violation.find(':')); };
+  const auto wanted = kind(run(seed, from).violation);
+  const auto fails = [&](const reduction& tried) {
+    const auto violation = run(seed, tried).violation;
+    return !violation.empty() && kind(violation) == wanted;
+  };
+  const auto keep_if = [&](reduction tried) {
+    const bool still = fails(tried);
+    if (still)
+      best = std::move(tried);
+    return still;
+  };
+  auto simple = best;
+  simple.simple_schedule = true;
+  keep_if(simple);
+  for (bool smaller = true; smaller;) {
+    smaller = false;
+    const auto now = scenario::drawn(seed, best);
+    for (std::uint32_t items = 1; items < now.items; items = items * 2) {
+      auto tried = best;
+      tried.items = items;
+      if (keep_if(tried)) {
+        smaller = true;
+        break;
+      }
+    }
+    for (std::size_t k = 0; k < 5; ++k) {
+      if (k < best.segments.size() && best.segments[k])
+        continue;
+      auto tried = best;
+      tried.segments.resize(std::max<std::size_t>(tried.segments.size(), k + 1));
+      tried.segments[k] = true;
+      if (scenario::drawn(seed, tried).segments.size() < scenario::drawn(seed, best).segments.size())
+        smaller = keep_if(tried) || smaller;
+    }
+    const auto fired = run(seed, best).fired;
+    for (std::size_t k = 0; k < faults_count; ++k) {
+      if (best.without[k] || fired[k] == 0)
+        continue;
+      auto tried = best;
+      tried.without[k] = true;
+      smaller = keep_if(tried) || smaller;
+    }
+  }
+  return best;
+}
+
+} // namespace simulation

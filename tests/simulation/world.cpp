@@ -1,0 +1,182 @@
+#include "world.hpp"
+
+#include <weir/actors/payload.hpp>
+
+#include <algorithm>
+
+namespace simulation {
+
+namespace {
+
+std::string text_of(const thing& one) { return "item " + weir_payload(one); }
+
+std::uint32_t id_of(std::size_t source, std::uint32_t number) {
+  return static_cast<std::uint32_t>(source << 24U) + number;
+}
+
+} // namespace
+
+world::world(const scenario& of, fault_table& all, std::vector<std::string>* trace)
+    : drawn{of}, faults{all}, trace_{trace}, positions_(of.sources, 0) {
+  for (std::size_t source = 0; source < of.sources; ++source)
+    for (std::uint32_t number = 1; number <= of.items; ++number) {
+      const auto id = id_of(source, number);
+      auto all_of_it = outcomes(of, {.id = id}, {});
+      if (all_of_it.empty())
+        continue;
+      missing_ += all_of_it.size();
+      uncovered_[id] = {all_of_it.begin(), all_of_it.end()};
+    }
+}
+
+void world::note(std::string line) const {
+  if (trace_ != nullptr)
+    trace_->push_back(std::move(line));
+}
+
+void world::violated(std::string what) {
+  if (violation_.empty())
+    violation_ = std::move(what);
+}
+
+void world::begin_life() {
+  ++life_;
+  fenced_ = false;
+  crash_asked = false;
+  last_of_key_.clear();
+}
+
+void world::end_life(bool clean) {
+  if (!clean)
+    last_unclean_ = life_;
+}
+
+void world::cover(const thing& one) {
+  const auto mine = uncovered_.find(one.id);
+  if (mine != uncovered_.end() && mine->second.erase(one) > 0) {
+    --missing_;
+    if (mine->second.empty())
+      uncovered_.erase(mine);
+  }
+}
+
+/// The last position of a source up to which everything has been stored or parked.
+std::uint64_t world::covered_up_to(std::size_t source) const {
+  const auto first = uncovered_.lower_bound(id_of(source, 0));
+  if (first == uncovered_.end() || first->first >= id_of(source + 1, 0))
+    return ~std::uint64_t{0};
+  return drawn.position_of(first->first) - 1;
+}
+
+void world::arrived(const thing& one) {
+  fingerprint = mixed(fingerprint, one.path + one.id);
+  if (repeatable_.contains(one))
+    return; // it comes again, between others
+  auto& last = last_of_key_[{key_of(one), (one.branch << 1U) + (one.id >> 24U)}];
+  if (drawn.keeps_order && one.id < last)
+    violated("order: " + text_of(one) + " came after item " + std::to_string(last)
+             + " of the same key and branch");
+  last = one.id;
+}
+
+void world::stored(std::span<const thing> rows, std::span<const weir::resume_point> positions) {
+  if (fenced_)
+    return;
+  for (const auto& one : rows) {
+    const auto [mine, is_new] = rows_.try_emplace(one, row{life_, 1});
+    if (!is_new) {
+      ++mine->second.times;
+      if (mine->second.life > last_unclean_ && !repeatable_.contains(one))
+        violated("stored twice: " + text_of(one) + ", in life " + std::to_string(mine->second.life)
+                 + " and again in life " + std::to_string(life_));
+      mine->second.life = life_;
+    }
+    cover(one);
+    if (tracing())
+      note("    stored " + weir_payload(one));
+  }
+  for (const auto& one : positions) {
+    const auto source = static_cast<std::size_t>(one.lane.back() - '0');
+    if (tracing())
+      note("    position of " + one.lane + " is " + std::to_string(one.position));
+    if (one.position > covered_up_to(source))
+      violated("early commit: position " + std::to_string(one.position) + " of " + one.lane
+               + " was stored, but everything is accounted for up to "
+               + std::to_string(covered_up_to(source)) + " only");
+    positions_[source] = std::max(positions_[source], one.position);
+  }
+}
+
+void world::may_repeat(std::span<const thing> rows) { repeatable_.insert(rows.begin(), rows.end()); }
+
+void world::parked(const weir::dead_letter& letter) {
+  if (fenced_)
+    return;
+  if (tracing())
+    note("    dead letter of " + letter.stage + ": " + letter.payload + " " + letter.why.message());
+  if (letter.why.chain.empty() || letter.attempts == 0 || letter.payload.empty())
+    violated("a dead letter without cause, attempts or payload, from " + letter.stage);
+  const auto where = place_of(drawn, letter.stage);
+  if (!where) {
+    violated("a dead letter of an unknown stage: " + letter.stage);
+    return;
+  }
+  std::vector<thing> items;
+  if (letter.payload_type.find("batch") != std::string::npos) {
+    if (auto read = weir::from_payload<weir::batch<thing>>(letter.payload))
+      items = std::move(read->items);
+  } else if (auto read = weir::from_payload<thing>(letter.payload)) {
+    items.push_back(*read);
+  }
+  if (items.empty())
+    violated("a dead letter that can't be read: '" + letter.payload + "'");
+  // What was in a batch and is taken apart is known by the position of the batch's first item.
+  bool batched = false;
+  for (std::size_t k = 0; k < std::min(where->segment, drawn.segments.size()); ++k)
+    batched = batched || drawn.segments[k].kind == segment_kind::batch;
+  const auto position = items.empty() ? 0 : drawn.position_of(items.front().id);
+  if (batched ? letter.position == 0 : letter.position != position)
+    violated("a dead letter of position " + std::to_string(letter.position) + " holds "
+             + text_of(items.front()));
+  for (const auto& item : items)
+    for (const auto& one : outcomes(drawn, item, *where)) {
+      const auto mine = rows_.find(one);
+      if (mine != rows_.end() && mine->second.life > last_unclean_ && !repeatable_.contains(one))
+        violated("parked though it was stored: " + text_of(one));
+      cover(one);
+    }
+}
+
+void world::rate_used(std::size_t segment, std::uint64_t now_ns) {
+  const auto& rate = drawn.segments[segment].options.rate;
+  if (rate.permits == 0)
+    return;
+  auto& all = calls_[segment];
+  all.push_back(now_ns);
+  const auto per = static_cast<std::uint64_t>(std::chrono::nanoseconds{rate.per}.count());
+  for (std::size_t k = all.size(); k-- > 0;) {
+    const auto window = now_ns - all[k];
+    const auto most = rate.burst + (window * rate.permits + per - 1) / per;
+    if (all.size() - k > most) {
+      violated("rate: " + std::to_string(all.size() - k) + " runs within "
+               + std::to_string(window / 1000) + " us, " + std::to_string(most) + " are allowed");
+      return;
+    }
+  }
+}
+
+void world::in_flight(std::size_t segment, std::int64_t running) {
+  const auto& options = drawn.segments[segment].options;
+  if (running > std::int64_t{options.in_flight_max} * options.workers)
+    violated("in flight: " + std::to_string(running) + " runs at a time in "
+             + stage_name(drawn, {segment, 0}));
+}
+
+std::string world::what_is_missing() const {
+  if (uncovered_.empty())
+    return {};
+  return text_of(*uncovered_.begin()->second.begin()) + " (" + std::to_string(missing_)
+         + " in all) was neither stored nor parked";
+}
+
+} // namespace simulation

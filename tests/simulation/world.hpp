@@ -1,0 +1,100 @@
+#pragma once
+
+#include "faults.hpp"
+#include "scenario.hpp"
+#include "thing.hpp"
+
+#include <weir/actors/context.hpp>
+#include <weir/supervision/dead_letter.hpp>
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace simulation {
+
+/// What outlives a node: rows, dead letters, the position the sources go on from. And the oracle, which knows
+/// what must come out and looks at everything that does.
+class world {
+public:
+  world(const scenario& of, fault_table& faults, std::vector<std::string>* trace);
+
+  const scenario& drawn;
+  fault_table& faults;
+
+  // --- a life of the node ----------------------------------------------------------------------------
+
+  void begin_life();
+  /// From now on nothing that this life does lasts.
+  void fence() { fenced_ = true; }
+  bool fenced() const { return fenced_; }
+  /// How the life ended: after a clean end nothing may be delivered again.
+  void end_life(bool clean);
+  std::uint32_t life() const { return life_; }
+  /// The node is to crash before anything else happens.
+  bool crash_asked = false;
+
+  /// Where a source goes on.
+  std::uint64_t position(std::size_t source) const { return positions_[source]; }
+
+  /// When the next life begins.
+  weir::clock::time_point time{};
+
+  // --- what the ports tell ---------------------------------------------------------------------------
+
+  /// A thing came to the sink, in this order. Not yet stored.
+  void arrived(const thing& one);
+  /// Rows and positions are stored in one transaction. Positions belong to this and earlier rows.
+  void stored(std::span<const thing> rows, std::span<const weir::resume_point> positions);
+  /// Whether they were stored, their sender doesn't know: they may come again.
+  void may_repeat(std::span<const thing> rows);
+  void parked(const weir::dead_letter& letter);
+
+  /// A stage's function begins to run an item; `running` items of it run at a time now.
+  void rate_used(std::size_t segment, std::uint64_t now_ns);
+  void in_flight(std::size_t segment, std::int64_t running);
+
+  // --- the oracle ------------------------------------------------------------------------------------
+
+  void violated(std::string what);
+  const std::string& violation() const { return violation_; }
+  /// Is every item accounted for?
+  bool complete() const { return missing_ == 0; }
+  /// The first thing that must come out and didn't, as a text.
+  std::string what_is_missing() const;
+
+  bool tracing() const { return trace_ != nullptr; }
+  void note(std::string line) const;
+
+  /// For the run's fingerprint.
+  std::uint64_t fingerprint = 0;
+
+private:
+  struct row {
+    std::uint32_t life;
+    std::uint32_t times;
+  };
+
+  void cover(const thing& one);
+  std::uint64_t covered_up_to(std::size_t source) const;
+
+  std::vector<std::string>* const trace_;
+  std::uint32_t life_ = 0;
+  std::uint32_t last_unclean_ = 0; // life
+  bool fenced_ = false;
+
+  std::vector<std::uint64_t> positions_;
+  std::map<thing, row> rows_;
+  std::set<thing> repeatable_;
+  std::map<std::uint32_t, std::set<thing>> uncovered_; // by item: what must still come out of it
+  std::size_t missing_ = 0;
+  std::map<std::pair<std::size_t, std::uint32_t>, std::uint32_t> last_of_key_; // by key and branch
+  std::map<std::size_t, std::vector<std::uint64_t>> calls_;                    // by segment
+  std::string violation_;
+};
+
+} // namespace simulation
