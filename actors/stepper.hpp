@@ -31,9 +31,9 @@ struct slice_result {
     failed    ///< the item in hand failed: see stepper::take_failure
   };
   state what = state::again;
-  std::size_t items = 0; ///< succeeded in this slice, whatever became of the rest
+  std::size_t items = 0;    ///< succeeded in this slice, whatever became of the rest
   std::size_t given_up = 0; ///< runs that count for nothing, and have used permits
-  bool timed = false;    ///< the stepper has counted their latencies itself
+  bool timed = false;       ///< the stepper has counted their latencies itself
 
   // Of waiting.
   bool for_input = false;

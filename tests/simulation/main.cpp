@@ -30,7 +30,7 @@ using simulation::faults_count;
 struct arguments {
   std::uint64_t seeds = 10'000;
   std::uint64_t from = 1;
-  double minutes = 0; // 0: as many seeds as were asked for
+  double minutes = 0;               // 0: as many seeds as were asked for
   std::optional<std::uint64_t> one; // replay
   bool trace = true;
   bool shrink = true;
@@ -39,7 +39,8 @@ struct arguments {
   simulation::reduction without;
 };
 
-constexpr auto usage = R"(usage: simulate [--seeds N] [--from S] [--minutes M] [--jobs J] [--no-shrink]
+constexpr auto usage =
+    R"(usage: simulate [--seeds N] [--from S] [--minutes M] [--jobs J] [--no-shrink]
        simulate --seed S [--items N] [--without FAULT,FAULT] [--without-segments 0,2] [--simple-schedule]
 )";
 
@@ -82,8 +83,8 @@ std::string command_for(std::uint64_t seed, const simulation::reduction& without
 }
 
 void report(std::uint64_t seed, const std::string& violation, bool shrink) {
-  std::cout << "\nseed " << seed << " FAILED: " << violation << "\n  replay: "
-            << command_for(seed, {}) << std::endl;
+  std::cout << "\nseed " << seed << " FAILED: " << violation
+            << "\n  replay: " << command_for(seed, {}) << std::endl;
   if (!shrink)
     return;
   const auto smaller = simulation::shrink(seed, {});
@@ -92,8 +93,8 @@ void report(std::uint64_t seed, const std::string& violation, bool shrink) {
 }
 
 /// Runs seeds first, first + step … in this process.
-void work(const arguments& given, std::uint64_t first, std::uint64_t step, clock_type::time_point end,
-          progress& shown) {
+void work(const arguments& given, std::uint64_t first, std::uint64_t step,
+          clock_type::time_point end, progress& shown) {
   for (auto seed = first; given.minutes > 0 || seed < given.from + given.seeds; seed += step) {
     if (given.minutes > 0 && clock_type::now() >= end)
       break;
@@ -149,7 +150,8 @@ int run_all(const arguments& given) {
     new (shown + k) progress;
   const auto began = clock_type::now();
   const auto end =
-      began + std::chrono::duration_cast<clock_type::duration>(given.minutes * std::chrono::minutes{1});
+      began
+      + std::chrono::duration_cast<clock_type::duration>(given.minutes * std::chrono::minutes{1});
 
   struct child {
     pid_t pid = 0;
@@ -183,8 +185,8 @@ int run_all(const arguments& given) {
     const auto pid = ::waitpid(-1, &status, WNOHANG);
     const auto now = clock_type::now();
     if (pid > 0) {
-      const auto k = static_cast<std::size_t>(
-          std::ranges::find(children, pid, &child::pid) - children.begin());
+      const auto k = static_cast<std::size_t>(std::ranges::find(children, pid, &child::pid)
+                                              - children.begin());
       const auto seed = shown[k].seed.load();
       if (WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) != 0)) {
         const auto* const why = WIFSIGNALED(status) ? ::strsignal(WTERMSIG(status)) : "exit";
@@ -207,7 +209,8 @@ int run_all(const arguments& given) {
         continue;
       if (const auto seed = shown[k].seed.load(); seed != one.seen_seed)
         one = {one.pid, seed, now};
-      else if (now - one.seen_at > 60s) { // a seed takes milliseconds: something goes round in circles
+      else if (now - one.seen_at
+               > 60s) { // a seed takes milliseconds: something goes round in circles
         std::cout << "\nseed " << seed << " hangs" << std::endl;
         ::kill(one.pid, SIGKILL);
         one.seen_at = now;
@@ -217,10 +220,11 @@ int run_all(const arguments& given) {
       last_shown = now;
       const auto seeds = total([](auto& one) -> auto& { return one.seeds; });
       const auto seconds = std::chrono::duration<double>(now - began).count();
-      std::printf("%s%llu seeds, %.0f a second, %llu failures%s", terminal ? "\r" : "",
-                  static_cast<unsigned long long>(seeds), static_cast<double>(seeds) / seconds,
-                  static_cast<unsigned long long>(total([](auto& one) -> auto& { return one.failures; })),
-                  terminal ? " " : "\n");
+      std::printf(
+          "%s%llu seeds, %.0f a second, %llu failures%s", terminal ? "\r" : "",
+          static_cast<unsigned long long>(seeds), static_cast<double>(seeds) / seconds,
+          static_cast<unsigned long long>(total([](auto& one) -> auto& { return one.failures; })),
+          terminal ? " " : "\n");
       std::fflush(stdout);
     }
     std::this_thread::sleep_for(20ms);

@@ -11,9 +11,8 @@ using weir::testkit::seeded;
 
 namespace {
 
-constexpr std::string_view kind_names[] = {"map",       "map_noexcept", "filter",    "emit",  "wait",
-                                           "count",     "broadcast",    "route",     "partition",
-                                           "batch"};
+constexpr std::string_view kind_names[] = {"map",   "map_noexcept", "filter", "emit",      "wait",
+                                           "count", "broadcast",    "route",  "partition", "batch"};
 
 std::uint32_t between(seeded& chance, std::uint32_t first, std::uint32_t last) {
   return static_cast<std::uint32_t>(chance.between(first, last));
@@ -36,7 +35,8 @@ weir::supervision_options drawn_supervision(seeded& chance) {
 
 segment drawn_segment(seeded& chance) {
   segment one;
-  one.kind = static_cast<segment_kind>(chance.below(static_cast<std::size_t>(segment_kind::count_)));
+  one.kind =
+      static_cast<segment_kind>(chance.below(static_cast<std::size_t>(segment_kind::count_)));
   one.options.retry = retry(chance);
   one.options.mailbox_capacity = between(chance, 1, 4); // times the edges that lead there
   const bool waits = one.kind == segment_kind::wait;
@@ -51,12 +51,12 @@ segment drawn_segment(seeded& chance) {
       one.options.order = weir::order::relaxed;
   }
   if (!alone && chance.chance(0.2))
-    one.options.rate = {.permits = between(chance, 10, 200),
-                        .per = 1s,
-                        .burst = between(chance, 1, 5)};
+    one.options.rate = {
+        .permits = between(chance, 10, 200), .per = 1s, .burst = between(chance, 1, 5)};
   if (chance.chance(0.3))
     one.options.execution = weir::execution::own_thread;
-  one.batch = {.size_max = between(chance, 1, 5), .delay_max = milliseconds{chance.between(1, 300)}};
+  one.batch = {.size_max = between(chance, 1, 5),
+               .delay_max = milliseconds{chance.between(1, 300)}};
   return one;
 }
 
@@ -101,8 +101,7 @@ scenario scenario::drawn(std::uint64_t seed, const reduction& without) {
 
 std::string scenario::describe() const {
   auto text = std::to_string(sources) + " source" + (sources == 1 ? "" : "s") + " of "
-              + std::to_string(items) + " items (positions "
-              + std::to_string(stride) + " apart)";
+              + std::to_string(items) + " items (positions " + std::to_string(stride) + " apart)";
   for (const auto& one : segments) {
     text += " -> ";
     text += kind_names[static_cast<std::size_t>(one.kind)];

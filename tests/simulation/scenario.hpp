@@ -17,10 +17,10 @@ namespace simulation {
 
 /// What a shrunk case leaves out.
 struct reduction {
-  std::optional<std::uint32_t> items;          ///< of each source
-  std::array<bool, faults_count> without{};    ///< faults
-  std::vector<bool> segments{};                ///< true: left out
-  bool simple_schedule = false;                ///< turns in the order they were asked for, whole slices
+  std::optional<std::uint32_t> items;       ///< of each source
+  std::array<bool, faults_count> without{}; ///< faults
+  std::vector<bool> segments{};             ///< true: left out
+  bool simple_schedule = false; ///< turns in the order they were asked for, whole slices
 };
 
 enum class segment_kind : std::uint8_t {
@@ -48,7 +48,7 @@ struct segment {
 struct scenario {
   std::uint64_t seed = 0;
   std::size_t sources = 1;
-  std::uint32_t items = 0; ///< of each source
+  std::uint32_t items = 0;  ///< of each source
   std::uint64_t stride = 1; ///< between the positions of neighbours in a source
   std::vector<segment> segments;
   bool batched_sink = false;

@@ -33,8 +33,8 @@ public:
         node_{{.slice_items = [this](std::size_t most) { return slice(most); }},
               {.job = [this](std::size_t count) { return pick(count); },
                .random = [this] { return schedule_.share(); }}},
-        pipeline_{build(), node_,
-                  {.worker_failed = [this](const weir::failure& why) { failed(why); }}} {}
+        pipeline_{
+            build(), node_, {.worker_failed = [this](const weir::failure& why) { failed(why); }}} {}
 
   enum class end { finished, failed, crashed, stuck };
 
@@ -152,10 +152,12 @@ void life::build_segment(weir::pipeline& p, std::optional<weir::flow<thing>>& fl
     auto branch = one.options;
     branch.rate = {};
     width_ = 1;
-    auto l = std::move(left).via(stage_name(of_, {k, 1}), map_stage{&in_, k, 1}, options_for(branch));
+    auto l =
+        std::move(left).via(stage_name(of_, {k, 1}), map_stage{&in_, k, 1}, options_for(branch));
     const auto width = width_;
     width_ = 1;
-    auto r = std::move(right).via(stage_name(of_, {k, 2}), map_stage{&in_, k, 2}, options_for(branch));
+    auto r =
+        std::move(right).via(stage_name(of_, {k, 2}), map_stage{&in_, k, 2}, options_for(branch));
     flow = p.merge(std::move(l), std::move(r));
     width_ += width;
     break;
@@ -175,10 +177,12 @@ void life::build_segment(weir::pipeline& p, std::optional<weir::flow<thing>>& fl
     width_ = 1;
     auto options = one.options;
     options.rate = {};
-    in_flight_max_ += std::uint64_t{size.mailbox_capacity} + 2ULL * size.size_max
-                      + std::uint64_t{options.mailbox_capacity + 2} * options.workers * size.size_max;
-    flow = std::move(from).batch(name, size).via(stage_name(of_, {k, 1}), unbatch_stage{&in_, k},
-                                                 options_for(options));
+    in_flight_max_ +=
+        std::uint64_t{size.mailbox_capacity} + 2ULL * size.size_max
+        + std::uint64_t{options.mailbox_capacity + 2} * options.workers * size.size_max;
+    flow = std::move(from)
+               .batch(name, size)
+               .via(stage_name(of_, {k, 1}), unbatch_stage{&in_, k}, options_for(options));
     break;
   }
   case segment_kind::count_:
@@ -227,8 +231,7 @@ void life::check() {
       if (ring->size() > ring->capacity())
         in_.violated("credit: " + std::to_string(ring->size()) + " items in a mailbox of "
                      + std::to_string(ring->capacity()));
-  so_far_.fingerprint =
-      mixed(so_far_.fingerprint, totals.settled() * 1'000'003 + totals.in_flight);
+  so_far_.fingerprint = mixed(so_far_.fingerprint, totals.settled() * 1'000'003 + totals.in_flight);
 }
 
 std::optional<life::end> life::ended() {
@@ -269,8 +272,7 @@ life::end life::run() {
       disturb();
     } else if (++healed_steps > steps_after_heal) {
       in_.violated("liveness: nothing has gone wrong for " + std::to_string(steps_after_heal)
-                   + " steps, and it has not ended: "
-                   + to_string(pipeline_.books().totals()));
+                   + " steps, and it has not ended: " + to_string(pipeline_.books().totals()));
     }
     if (in_.crash_asked)
       return end::crashed;
@@ -347,7 +349,9 @@ outcome run(std::uint64_t seed, const reduction& without, std::vector<std::strin
 
 reduction shrink(std::uint64_t seed, const reduction& from) {
   auto best = from;
-  const auto kind = [](const std::string& violation) { return violation.substr(0, violation.find(':')); };
+  const auto kind = [](const std::string& violation) {
+    return violation.substr(0, violation.find(':'));
+  };
   const auto wanted = kind(run(seed, from).violation);
   const auto fails = [&](const reduction& tried) {
     const auto violation = run(seed, tried).violation;
@@ -379,7 +383,8 @@ reduction shrink(std::uint64_t seed, const reduction& from) {
       auto tried = best;
       tried.segments.resize(std::max<std::size_t>(tried.segments.size(), k + 1));
       tried.segments[k] = true;
-      if (scenario::drawn(seed, tried).segments.size() < scenario::drawn(seed, best).segments.size())
+      if (scenario::drawn(seed, tried).segments.size()
+          < scenario::drawn(seed, best).segments.size())
         smaller = keep_if(tried) || smaller;
     }
     const auto fired = run(seed, best).fired;

@@ -13,8 +13,9 @@ namespace simulation {
 
 /// What flows through a simulated pipeline: which item it was, and what has become of it.
 struct thing {
-  std::uint32_t id = 0;   ///< the item's number in its source, from 1; the source in the upper byte
-  std::uint64_t path = 0; ///< a hash of the stages and branches it went through, so that copies differ
+  std::uint32_t id = 0; ///< the item's number in its source, from 1; the source in the upper byte
+  std::uint64_t path =
+      0; ///< a hash of the stages and branches it went through, so that copies differ
   std::uint32_t branch = 0; ///< of the branches alone: the order is kept within one
   auto operator<=>(const thing&) const = default;
 };
@@ -39,7 +40,8 @@ inline weir::result<thing> weir_from_payload(std::type_identity<thing>, std::str
     return wrong == std::errc{};
   };
   const auto colon = [&] { return at != end && *at++ == ':'; };
-  if (number(read.id) && colon() && number(read.path) && colon() && number(read.branch) && at == end)
+  if (number(read.id) && colon() && number(read.path) && colon() && number(read.branch)
+      && at == end)
     return read;
   return weir::poison("'" + std::string{text} + "' is no thing");
 }

@@ -107,7 +107,9 @@ void world::stored(std::span<const thing> rows, std::span<const weir::resume_poi
   }
 }
 
-void world::may_repeat(std::span<const thing> rows) { repeatable_.insert(rows.begin(), rows.end()); }
+void world::may_repeat(std::span<const thing> rows) {
+  repeatable_.insert(rows.begin(), rows.end());
+}
 
 void world::parked(const weir::dead_letter& letter) {
   if (fenced_)
