@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -45,6 +46,11 @@ public:
   /// thread.
   bool offer(parked_item& item, waker& who);
 
+  /// How many letters of that part, of an item that was read there, the stage has made before: equal items of
+  /// one position must not be taken for one, in whichever of its workers they fail. Any thread.
+  std::uint32_t parked_before(const std::string& stage, const resume_point& read_at,
+                              std::uint32_t part);
+
   /// Nothing will be offered any more: finishes when all is stored. Any thread.
   void close();
   /// Finishes now, whatever is not stored. Any thread.
@@ -63,6 +69,7 @@ public:
 
 private:
   void count(const dead_letter& letter); // requires lock_
+  void forget_settled();                 // requires lock_
 
   runtime& node_;
   acknowledgement& books_;
@@ -76,6 +83,10 @@ private:
   std::map<std::pair<std::string, std::string>, std::uint64_t> causes_; // by stage and cause
   bool closed_ = false;
   bool aborted_ = false;
+  // By stage, lane, position and part; of positions in flight, and of what was settled lately.
+  std::map<std::tuple<std::string, std::string, std::uint64_t, std::uint32_t>, std::uint32_t>
+      parked_;
+  std::size_t forget_at_ = 1024; // entries
 
   // The actor's own.
   std::size_t at_once_ = capacity; // letters offered to the store; fewer after it refused

@@ -23,6 +23,8 @@ running_pipeline::~running_pipeline() {
 }
 
 result<void> running_pipeline::start() {
+  if (started_)
+    return fatal("pipeline '" + name() + "' was started already");
   if (auto problems = plan_->graph.problems(); !problems.empty()) {
     failure why{.kind = failure_kind::fatal, .chain = std::move(problems), .retry_after = {}};
     why.chain.insert(why.chain.begin(), "pipeline '" + plan_->graph.name + "' can't run");
@@ -44,6 +46,10 @@ result<void> running_pipeline::start() {
   try {
     wire();
   } catch (...) {
+    permits_.clear();
+    workers_.clear();
+    first_worker_.clear();
+    mailboxes_.clear();
     return describe_current_exception().within("pipeline '" + plan_->graph.name
                                                + "' can't be started");
   }
@@ -65,6 +71,11 @@ result<void> running_pipeline::start() {
 /// Makes rings, steppers and workers from the plan.
 void running_pipeline::wire() {
   const auto& graph = plan_->graph;
+  // A source may not be able to say where it begins: then nothing has been made.
+  std::vector<lane_start> lanes(graph.stages.size());
+  for (std::size_t k = 0; k < graph.stages.size(); ++k)
+    if (graph.stages[k].kind == stage_kind::source)
+      lanes[k] = plan_->stages[k].lane();
   std::vector<std::vector<ports>> all(graph.stages.size());
   for (std::size_t k = 0; k < graph.stages.size(); ++k) {
     all[k].resize(graph.stages[k].options.workers);
@@ -113,9 +124,8 @@ void running_pipeline::wire() {
     std::uint32_t lane = 0;
     std::uint64_t resume_after = 0;
     if (stage.kind == stage_kind::source) {
-      auto start = plan_->stages[k].lane();
-      resume_after = start.resume_after;
-      lane = services_.books.add_lane(std::move(start.name), resume_after);
+      resume_after = lanes[k].resume_after;
+      lane = services_.books.add_lane(std::move(lanes[k].name), resume_after);
     }
     first_worker_.push_back(workers_.size());
     for (std::uint32_t n = 0; n < stage.options.workers; ++n) {

@@ -286,7 +286,10 @@ private:
   std::optional<failure> rebuilt(worker& self) {
     try {
       auto why = rebuild(self.where());
-      return why ? std::nullopt : std::optional{std::move(why.error())};
+      if (why)
+        return std::nullopt;
+      why.error().kind = failure_kind::fatal; // without a stage there is nothing to go on with
+      return std::move(why.error());
     } catch (...) {
       return describe_current_exception();
     }
@@ -397,11 +400,11 @@ private:
       emitter<Out> emit{outputs_, SIZE_MAX};
       call(emit);
       choose_lanes();
+      if constexpr (recoverable_stage<stage>)
+        kept_ = stage_->checkpoint();
     } catch (...) {
       return this->stage_failed(describe_current_exception(), 0);
     }
-    if constexpr (recoverable_stage<stage>)
-      kept_ = stage_->checkpoint();
     for (std::size_t k = 0; k < outputs_.size(); ++k)
       out_.put(std::move(outputs_[k]), origin{}, lanes_[k]);
     out_.publish();

@@ -288,13 +288,11 @@ void worker::park(origin where, std::string payload, const std::type_info& paylo
                   failure why, const item_trouble& trouble, bool position_known) {
   worker_counters::add(counters_.parked, 1);
   letters_on_their_way_.fetch_add(1);
-  parked_in_a_row_ = where == last_parked_ ? parked_in_a_row_ + 1 : 0;
-  last_parked_ = where;
   const auto read_at = position_known ? services_.books.position_of(where) : resume_point{};
   // Several items of one position may fail in one stage: their payloads tell them apart, the same ones again
   // after a crash; equal payloads are counted.
-  const auto part =
-      static_cast<std::uint32_t>(std::hash<std::string>{}(payload)) + parked_in_a_row_;
+  auto part = static_cast<std::uint32_t>(std::hash<std::string>{}(payload));
+  part += services_.dead_letters->parked_before(stage_, read_at, part);
   parked_.push_back({.letter = {.pipeline = services_.pipeline,
                                 .stage = stage_,
                                 .source = read_at.lane,

@@ -204,8 +204,6 @@ private:
   std::optional<time_point> resume_at_; // of the back-off
   std::optional<time_point> wake_at_;   // asked for by the stage
   std::vector<parked_item> parked_;     // not yet taken over, the oldest first
-  origin last_parked_;
-  std::uint32_t parked_in_a_row_ = 0; // of one origin
 };
 
 } // namespace weir

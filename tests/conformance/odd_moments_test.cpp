@@ -1,0 +1,499 @@
+#include "../actors/probes.hpp"
+
+#include <weir/actors/awaitable.hpp>
+#include <weir/testkit/testkit.hpp>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+/// Neighbours of the rows of docs/conformance.md: what happens together, or where nobody looks.
+namespace {
+
+using namespace probes;
+using state = weir::running_pipeline::state;
+using weir::batch;
+using weir::context;
+using weir::emitter;
+using weir::result;
+
+class OddMoment : public testing::Test {
+protected:
+  weir::testkit::node here_;
+  weir::testkit::source_probe<int> in_;
+  weir::testkit::sink_probe<int> out_;
+  weir::dead_letters::memory letters_{10'000};
+};
+
+// --- classes with state ----------------------------------------------------------------------------------
+
+/// Sums up; says its sum when its timer rings and at the end. Its state can't be kept when it is told so.
+struct summing {
+  using input = int;
+  using output = int;
+  std::shared_ptr<int> checkpoints_that_fail;
+  bool by_timer = false;
+  int sum = 0;
+  bool said = false;
+  weir::time_point when{};
+
+  void on_start(context& where) {
+    if (by_timer)
+      where.wake_at(when = where.now() + 1s);
+  }
+  void on_item(const int& n, emitter<int>&, context&) { sum += n; }
+  void on_timer(emitter<int>& out, context& where) {
+    if (by_timer && where.now() >= when && !std::exchange(said, true))
+      out(sum);
+  }
+  void on_drain(emitter<int>& out, context&) {
+    if (!by_timer)
+      out(sum);
+  }
+  std::pair<int, bool> checkpoint() const {
+    if (sum > 0 && *checkpoints_that_fail > 0 && --*checkpoints_that_fail >= 0)
+      throw std::runtime_error{"no memory"};
+    return {sum, said};
+  }
+  void restore(std::pair<int, bool> kept) { std::tie(sum, said) = kept; }
+};
+
+TEST_F(OddMoment, AStateThatCantBeKeptAtTheEndIsTheWorkersFailureAndNotThePipelines) {
+  weir::pipeline p{"odd", restarting()};
+  const auto failures = std::make_shared<int>(0);
+  p.from("in", in_).via("sum", summing{failures}).to("out", out_);
+  p.dead_letters_to(letters_);
+  auto& r = here_.run(std::move(p));
+  in_.push(1, 2, 3);
+  here_.settle();
+  *failures = 2;
+  in_.complete();
+  EXPECT_EQ(here_.finish(r), state::finished) << r.why().message();
+  EXPECT_EQ(out_.items(), std::vector{6});
+}
+
+TEST_F(OddMoment, AStateThatCantBeKeptAfterATimerIsTheWorkersFailureAndNotThePipelines) {
+  weir::pipeline p{"odd", restarting()};
+  const auto failures = std::make_shared<int>(0);
+  p.from("in", in_).via("sum", summing{failures, true}).to("out", out_);
+  p.dead_letters_to(letters_);
+  auto& r = here_.run(std::move(p));
+  in_.push(1, 2, 3);
+  here_.settle();
+  *failures = 2;
+  here_.pass(10s);
+  in_.complete();
+  EXPECT_EQ(here_.finish(r), state::finished) << r.why().message();
+  EXPECT_EQ(out_.items(), std::vector{6});
+}
+
+/// Must be started before it is given anything, and can't be started a second time at once.
+struct slow_starter {
+  using input = int;
+  using output = int;
+  std::shared_ptr<int> starts;
+  std::shared_ptr<int> unstarted;
+  bool started = false;
+
+  result<void> on_start(context&) {
+    if (++*starts == 2)
+      return weir::transient("in a moment");
+    started = true;
+    return {};
+  }
+  result<void> on_item(const int& n, emitter<int>& out, context&) {
+    if (!started)
+      ++*unstarted;
+    if (n == 5 && *starts < 3)
+      return weir::poison("a five");
+    out(n);
+    return {};
+  }
+  int checkpoint() const { return 0; }
+  void restore(int) {}
+};
+
+TEST_F(OddMoment, AStageThatCouldNotBeStartedAgainIsGivenNothing) {
+  slow_starter stage{std::make_shared<int>(0), std::make_shared<int>(0)};
+  weir::pipeline p{"odd", restarting()};
+  p.from("in", in_).via("stage", stage, {.retry = at_once()}).to("out", out_);
+  p.dead_letters_to(letters_);
+  auto& r = here_.run(std::move(p));
+  for (int n = 0; n < 10; ++n)
+    in_.push(n);
+  in_.complete();
+  EXPECT_EQ(here_.finish(r), state::finished) << r.why().message();
+  EXPECT_EQ(*stage.unstarted, 0);
+  EXPECT_EQ(out_.items().size() + letters_.letters().size(), 10U);
+}
+
+// --- what belongs to no position -------------------------------------------------------------------------
+
+/// Emits one item for each, and three more of its own at the end.
+struct with_farewell {
+  using input = int;
+  using output = int;
+  void on_item(const int& n, emitter<int>& out, context&) { out(n); }
+  void on_drain(emitter<int>& out, context&) {
+    for (int n : {-1, -2, -3})
+      out(n);
+  }
+};
+
+TEST_F(OddMoment, WhatAStageEmitsOfItselfMayFailLikeAnythingElse) {
+  for (const bool batched : {false, true}) {
+    weir::testkit::node here;
+    weir::testkit::source_probe<int> in;
+    collected<int> out;
+    weir::dead_letters::memory letters;
+    weir::pipeline p{"odd", restarting()};
+    const auto runs = std::make_shared<std::map<int, int>>();
+    auto flow = p.from("in", in).via("farewell", with_farewell{});
+    const auto fails = [runs](const int& n) -> result<int> {
+      const auto run = ++(*runs)[n];
+      if (n == -1)
+        return weir::poison("never");
+      if (n == -2 && run == 1)
+        throw std::runtime_error{"once"};
+      if (n == -3 && run < 3)
+        return weir::transient("later");
+      return n;
+    };
+    if (batched) {
+      std::move(flow)
+          .batch("batch", {.size_max = 2, .delay_max = 1h})
+          .via("apart", [](const batch<int>& all) { return all.items; })
+          .via("fails", fails, {.retry = at_once()})
+          .to("out", out.sink());
+    } else {
+      std::move(flow).via("fails", fails, {.retry = at_once()}).to("out", out.sink());
+    }
+    p.dead_letters_to(letters);
+    auto& r = here.run(std::move(p));
+    in.push(1, 2, 3);
+    in.complete();
+    EXPECT_EQ(here.finish(r), state::finished);
+    EXPECT_EQ(out.items(), (std::vector{1, 2, 3, -2, -3}));
+    ASSERT_EQ(letters.letters().size(), 1U);
+    EXPECT_EQ(letters.letters().front().payload, "-1");
+    EXPECT_TRUE(r.snapshot().ledger.balanced()) << to_string(r.snapshot());
+    EXPECT_FALSE(r.snapshot().settled_twice);
+  }
+}
+
+/// Rejects the odd ones of a batch.
+struct rejecting {
+  using input = batch<int>;
+  std::shared_ptr<std::vector<int>> stored = std::make_shared<std::vector<int>>();
+  result<weir::batch_outcome> on_batch(const input& all, context&) {
+    weir::batch_outcome outcome;
+    for (std::size_t k = 0; k < all.items.size(); ++k)
+      if (all.items[k] % 2 != 0)
+        outcome.rejected.push_back({k, weir::poison("odd")});
+      else
+        stored->push_back(all.items[k]);
+    return outcome;
+  }
+};
+
+TEST_F(OddMoment, ARowOfNoPositionCanBeRejected) {
+  rejecting sink;
+  weir::pipeline p{"odd", restarting()};
+  p.from("in", in_)
+      .via("farewell", with_farewell{})
+      .batch("batch", {.size_max = 4, .delay_max = 1h})
+      .to("out", sink);
+  p.dead_letters_to(letters_);
+  auto& r = here_.run(std::move(p));
+  in_.push(1, 2, 3, 4);
+  in_.complete();
+  EXPECT_EQ(here_.finish(r), state::finished);
+  EXPECT_EQ(*sink.stored, (std::vector{2, 4, -2}));
+  EXPECT_EQ(letters_.letters().size(), 4U);
+  const auto ledger = r.snapshot().ledger;
+  EXPECT_EQ(ledger, (weir::ledger_totals{.admitted = 4, .acknowledged = 2, .dead_lettered = 2}));
+}
+
+// --- several dead letters of one position ----------------------------------------------------------------
+
+/// Refuses everything, and says how often it was given what.
+auto refuses_all() {
+  return [](const int& n) -> result<void> { return weir::poison("no " + std::to_string(n)); };
+}
+
+TEST_F(OddMoment, EqualItemsOfOnePositionAreAsManyLettersInWhicheverWorkerTheyFail) {
+  for (std::uint32_t workers = 1; workers <= 4; ++workers) {
+    weir::testkit::node here;
+    weir::testkit::source_probe<int> in;
+    weir::dead_letters::memory letters;
+    weir::pipeline p{"odd"};
+    p.from("in", in)
+        .via("four",
+             [](int n) {
+               return std::vector{n, n, n, n};
+             })
+        .to("refuses", refuses_all(), {.workers = workers});
+    p.dead_letters_to(letters);
+    auto& r = here.run(std::move(p));
+    in.push(1, 2, 3);
+    in.complete();
+    EXPECT_EQ(here.finish(r), state::finished);
+    EXPECT_EQ(letters.letters().size(), 12U) << workers << " workers";
+    EXPECT_EQ(r.snapshot().ledger.dead_lettered, 3U);
+  }
+}
+
+TEST_F(OddMoment, CopiesThatComeTogetherAgainAndFailAreALetterEach) {
+  weir::pipeline p{"odd"};
+  auto [a, b] = p.from("in", in_).broadcast<2>();
+  p.merge(std::move(a)
+              .batch("pairs", {.size_max = 2, .delay_max = 1h})
+              .via("apart", [](const batch<int>& all) { return all.items; }),
+          std::move(b))
+      .to("refuses", refuses_all());
+  p.dead_letters_to(letters_);
+  auto& r = here_.run(std::move(p));
+  for (int n = 0; n < 7; ++n) {
+    in_.push(n);
+    here_.settle();
+  }
+  in_.complete();
+  EXPECT_EQ(here_.finish(r), state::finished);
+  EXPECT_EQ(letters_.letters().size(), 14U);
+  EXPECT_EQ(r.snapshot().ledger.dead_lettered, 7U);
+}
+
+// --- permits of several workers --------------------------------------------------------------------------
+
+TEST_F(OddMoment, PermitsThatHaveGatheredServeWhicheverWorkerHasItems) {
+  // Two permits have gathered, and there are two items, a worker each.
+  weir::pipeline p{"odd"};
+  p.from("in", in_)
+      .via("limit", [](int n) { return n; },
+           {.workers = 2, .rate = {.permits = 1, .per = 1h, .burst = 2}})
+      .to("out", out_);
+  p.dead_letters_to(letters_);
+  auto& r = here_.run(std::move(p));
+  here_.pass(5h);
+  in_.push(1);
+  here_.settle();
+  in_.push(2);
+  here_.settle();
+  EXPECT_EQ(out_.items().size(), 2U);
+  in_.push(3);
+  here_.pass(59min);
+  EXPECT_EQ(out_.items().size(), 2U);
+  here_.pass(2min);
+  EXPECT_EQ(out_.items().size(), 3U);
+  in_.complete();
+  EXPECT_EQ(here_.finish(r), state::finished);
+}
+
+// --- starts ----------------------------------------------------------------------------------------------
+
+TEST_F(OddMoment, APipelineThatRunsIsNotStartedASecondTime) {
+  weir::pipeline p{"odd"};
+  p.from("in", in_).to("out", out_);
+  p.dead_letters_to(letters_);
+  auto& r = here_.run(std::move(p));
+  in_.push(1);
+  const auto again = r.start();
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().message(), "pipeline 'odd' was started already");
+  in_.complete();
+  EXPECT_EQ(here_.finish(r), state::finished);
+  EXPECT_EQ(out_.items(), std::vector{1});
+}
+
+/// Can't say at first where it had been.
+struct forgetful {
+  using output = int;
+  std::shared_ptr<int> asked;
+  std::uint64_t resume_after() const {
+    if (++*asked == 1)
+      throw std::runtime_error{"the table is locked"};
+    return 0;
+  }
+  weir::source_state poll(weir::intake<int>& in, context&) {
+    in.put(7);
+    return weir::source_state::done;
+  }
+};
+
+TEST_F(OddMoment, APipelineThatCouldNotBeStartedCanBeStartedLater) {
+  const auto asked = std::make_shared<int>(0);
+  collected<int> out;
+  weir::pipeline p{"odd"};
+  auto steady = p.from("steady", numbers(3));
+  p.merge(std::move(steady), p.from("forgetful", forgetful{asked}))
+      .via("stage", [](int n) { return n; })
+      .to("out", out.sink());
+  p.dead_letters_to(letters_);
+  weir::running_pipeline r{std::move(p), here_.runtime()};
+  const auto started = r.start();
+  ASSERT_FALSE(started);
+  EXPECT_THAT(started.error().message(), testing::HasSubstr("the table is locked"));
+  ASSERT_TRUE(r.start());
+  EXPECT_EQ(r.wait(), state::finished);
+  EXPECT_THAT(out.items(), testing::UnorderedElementsAre(0, 1, 2, 7));
+  EXPECT_EQ(r.snapshot().stages.size(), 4U);
+}
+
+// --- back-off ------------------------------------------------------------------------------------------
+
+TEST_F(OddMoment, WhatWasDoneBeforeAnItemThatWaitsForItsNextRunGoesOn) {
+  weir::testkit::node here{7};
+  weir::pipeline p{"odd", restarting()};
+  p.from("in", in_)
+      .via("stage",
+           [](int n) -> result<int> {
+             if (n == 3)
+               return weir::transient("tomorrow", 24h);
+             return n;
+           })
+      .batch("batch", {.size_max = 2, .delay_max = 1s})
+      .via("apart", [](const batch<int>& all) { return all.items; })
+      .to("out", out_);
+  p.dead_letters_to(letters_);
+  auto& r = here.run(std::move(p));
+  in_.push(0, 1, 2, 3, 4, 5);
+  here.pass(2s);
+  EXPECT_EQ(out_.items(), (std::vector{0, 1, 2}));
+  in_.complete();
+  r.abort();
+  EXPECT_EQ(r.wait(), state::failed);
+  EXPECT_EQ(r.snapshot().ledger.in_flight, 3U);
+}
+
+// --- everything together, on real threads ------------------------------------------------------------------
+
+/// One pipeline of a chance's choosing, ended at a chance's moment.
+TEST_F(OddMoment, AnyPipelineEndedAtAnyMomentLosesAndDoublesNothing) {
+  for (unsigned seed = 1; seed <= 150; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937 random{seed};
+    const auto one_of = [&](auto... all) {
+      const std::array those{all...};
+      return those[random() % those.size()];
+    };
+    const auto options = [&] {
+      weir::stage_options chosen;
+      chosen.mailbox_capacity = one_of(8U, 9U, 17U, 64U);
+      chosen.retry = at_once(one_of(2U, 5U));
+      if (random() % 3 == 0)
+        chosen.execution = weir::execution::own_thread;
+      return chosen;
+    };
+    // Fails now and then, in one of the three ways; the item's own bits say how often.
+    const auto trouble = [salt = random() % 1000,
+                          runs = std::make_shared<std::atomic<unsigned>>(0)](int n) -> result<int> {
+      const auto chance =
+          (static_cast<unsigned>(n) * 2654435761U + static_cast<unsigned>(salt)) >> 7U;
+      const auto run = ++*runs;
+      if (chance % 37 == 5)
+        return weir::poison("poison");
+      if ((chance + run) % 19 == 3)
+        return weir::transient("transient");
+      if ((chance + run) % 23 == 4)
+        throw std::runtime_error{"thrown"};
+      return n;
+    };
+    const auto waits = [trouble](const int& n) -> boost::asio::awaitable<result<int>> {
+      co_await boost::asio::post(co_await boost::asio::this_coro::executor,
+                                 boost::asio::use_awaitable);
+      co_return trouble(n);
+    };
+    const bool endless = random() % 2 == 0;
+    const std::size_t count = endless ? SIZE_MAX : 2000;
+    collected<int> out;
+    weir::dead_letters::memory letters{1'000'000};
+    weir::pipeline p{"any", restarting(1'000'000, one_of(weir::one_for_one, weir::one_for_all,
+                                                         weir::rest_for_one))};
+    auto flow = p.from("source", numbers(count));
+    const auto stages = 1 + random() % 5;
+    for (std::size_t k = 0; k < stages; ++k) {
+      const auto name = "s" + std::to_string(k);
+      auto chosen = options();
+      switch (random() % 7) {
+      case 0:
+        flow = std::move(flow).via(name, trouble, chosen);
+        break;
+      case 1:
+        chosen.workers = 2;
+        flow = std::move(flow).via(name, trouble, chosen);
+        break;
+      case 2:
+        chosen.in_flight_max = one_of(1U, 3U, 8U);
+        chosen.order = one_of(weir::order::kept, weir::order::relaxed);
+        chosen.execution = weir::execution::shared;
+        flow = std::move(flow).via(name, waits, chosen);
+        break;
+      case 3:
+        flow = std::move(flow)
+                   .batch(name, {.size_max = one_of(1U, 3U, 8U),
+                                 .delay_max = one_of(0ms, 1ms),
+                                 .mailbox_capacity = 8})
+                   .via(
+                       name + "-apart", [](const batch<int>& all) { return all.items; }, chosen);
+        break;
+      case 4: {
+        auto [a, b] = std::move(flow).route([](const int& n) { return n % 3 == 0; }, name);
+        flow = p.merge(std::move(a).via(name + "-a", trouble, chosen), std::move(b));
+        break;
+      }
+      case 5:
+        flow = std::move(flow)
+                   .partition_by([](const int& n) { return n % 13; }, {.lanes = 3})
+                   .via(name, trouble, chosen)
+                   .merge();
+        break;
+      default:
+        flow = std::move(flow).via(name, with_farewell{}, chosen);
+      }
+    }
+    std::move(flow).to("sink", out.sink(), options());
+    p.dead_letters_to(letters);
+    ASSERT_EQ(p.validate(), std::vector<std::string>{});
+    running r{std::move(p)};
+    const auto enough = random() % 2000;
+    EXPECT_TRUE(eventually([&] { return r.ledger().settled() >= enough; }));
+    const bool aborts = random() % 4 == 0;
+    if (aborts)
+      r->abort();
+    else if (endless)
+      r->drain();
+    const auto how = r.ended();
+    const auto now = r->snapshot();
+    ASSERT_FALSE(now.settled_twice);
+    std::map<int, int> times;
+    for (auto n : out.items())
+      if (n >= 0)
+        ++times[n];
+    for (const auto& one : letters.letters())
+      if (one.payload.front() != '-')
+        ++times[std::stoi(one.payload)];
+    for (const auto& [n, often] : times)
+      ASSERT_EQ(often, 1) << n;
+    if (!aborts || how == state::finished) {
+      ASSERT_EQ(how, state::finished) << r->why().message();
+      ASSERT_EQ(now.ledger.in_flight, 0U) << to_string(now);
+      ASSERT_EQ(times.size(), now.ledger.admitted);
+    }
+  }
+}
+
+} // namespace
