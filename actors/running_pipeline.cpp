@@ -110,7 +110,7 @@ void running_pipeline::wire() {
   for (const auto& stage : graph.stages)
     for (std::uint32_t k = 0; k < stage.options.workers; ++k)
       children.push_back(
-          {stage.options.workers == 1 ? stage.name : stage.name + "/" + std::to_string(k)});
+          {.id = stage.options.workers == 1 ? stage.name : stage.name + "/" + std::to_string(k)});
   supervisor_ = std::make_unique<supervisor_actor>(
       graph.name, node_, graph.supervision, children,
       supervisor_actor::events{
@@ -132,7 +132,7 @@ void running_pipeline::wire() {
       const auto index = workers_.size();
       mailboxes_.push_back(all[k][n].in);
       workers_.push_back(std::make_unique<worker>(
-          children[index].name, services_, *supervisor_, index, stage.name, n, stage.options,
+          children[index].id, services_, *supervisor_, index, stage.name, n, stage.options,
           *permits_.back(), plan_->stages[k].make(all[k][n], lane)));
       workers_.back()->last_position = resume_after;
     }

@@ -108,8 +108,8 @@ void supervisor_actor::carry_out(const std::vector<supervisor_step>& steps) {
     case supervisor_step::kind::stop:
       workers_[step.child]->stop();
       break;
-    case supervisor_step::kind::escalate:
-      break; // reported by the turn
+    default:
+      break; // escalate is reported by the turn; workers are never killed
     }
   }
 }

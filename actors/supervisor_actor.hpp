@@ -1,7 +1,7 @@
 #pragma once
 
 #include <weir/actors/worker.hpp>
-#include <weir/supervision/supervisor.hpp>
+#include <weir/supervision/supervisor_state.hpp>
 
 #include <functional>
 #include <mutex>
@@ -11,7 +11,7 @@
 
 namespace weir {
 
-/// The supervisor of a pipeline: takes what the workers report, asks the state machine `supervisor` what to do,
+/// The supervisor of a pipeline: takes what the workers report, asks the state machine `supervisor_state` what to do,
 /// and does it. It never waits for a worker.
 class supervisor_actor final : public actor, public worker_observer {
 public:
@@ -60,7 +60,7 @@ private:
   mutable std::mutex lock_; // guards what follows
   std::vector<happening> happened_;
   bool aborted_ = false;
-  supervisor decides_; // changed in turns only
+  supervisor_state decides_; // changed in turns only
 
   // The actor's own.
   std::size_t finished_ = 0;

@@ -25,12 +25,21 @@ enum class restart {
 enum class strategy {
   one_for_one, ///< only the child that ended is restarted
   one_for_all, ///< all children are stopped and started again
-  rest_for_one ///< the child that ended and those started after it are
+  rest_for_one, ///< the child that ended and those started after it are
+  dynamic       ///< as one_for_one, over children of one spec that come and go while it runs
 };
 
 inline constexpr auto one_for_one = strategy::one_for_one;
 inline constexpr auto one_for_all = strategy::one_for_all;
 inline constexpr auto rest_for_one = strategy::rest_for_one;
+inline constexpr auto dynamic = strategy::dynamic;
+
+/// May a supervisor end because children of weight have ended?
+enum class auto_shutdown {
+  never,
+  any_significant, ///< with the first significant child that ends by itself and isn't restarted
+  all_significant  ///< with the last one
+};
 
 /// | restart \ reason | normal | shutdown | failed |
 /// |------------------|--------|----------|--------|
@@ -51,6 +60,7 @@ constexpr std::pair<std::size_t, std::size_t> restarted_with(strategy how, std::
   case strategy::rest_for_one:
     return {child, count};
   case strategy::one_for_one:
+  case strategy::dynamic:
     break;
   }
   return {child, child + 1};

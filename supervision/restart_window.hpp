@@ -34,8 +34,8 @@ private:
     time_point at;
   };
 
-  const std::uint32_t intensity_;
-  const std::chrono::milliseconds period_;
+  std::uint32_t intensity_;
+  std::chrono::milliseconds period_;
   std::vector<charge> charges_; // at most intensity_ and what the last `add` added
 };
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <weir/supervision/blame.hpp>
-#include <weir/supervision/supervisor.hpp>
+#include <weir/supervision/supervisor_state.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -28,6 +28,7 @@ inline std::ostream& operator<<(std::ostream& out, exit_reason reason) {
 inline std::ostream& operator<<(std::ostream& out, strategy how) {
   return out << (how == strategy::one_for_one   ? "one_for_one"
                  : how == strategy::one_for_all ? "one_for_all"
+                 : how == strategy::dynamic     ? "dynamic"
                                                 : "rest_for_one");
 }
 
@@ -73,8 +74,8 @@ public:
     return next ? after(std::max(std::chrono::nanoseconds{0}, *next - now_)) : "not waiting";
   }
 
-  weir::supervisor& operator*() { return decides_; }
-  weir::supervisor* operator->() { return &decides_; }
+  weir::supervisor_state& operator*() { return decides_; }
+  weir::supervisor_state* operator->() { return &decides_; }
   weir::time_point now() const { return now_; }
 
   static std::size_t index(char child) { return static_cast<std::size_t>(child - 'a'); }
@@ -93,10 +94,10 @@ private:
   static std::vector<weir::child_spec> named(std::vector<weir::restart> children) {
     std::vector<weir::child_spec> specs;
     for (auto restart : children)
-      specs.push_back({std::string{static_cast<char>('a' + specs.size())}, restart});
+      specs.push_back({.id = {static_cast<char>('a' + specs.size())}, .restart = restart});
     return specs;
   }
 
-  weir::supervisor decides_;
+  weir::supervisor_state decides_;
   weir::time_point now_{std::chrono::hours{1000}};
 };

@@ -95,7 +95,7 @@ TEST(Supervisor, SaysWhomItGaveUpAndWhy) {
 }
 
 TEST(Supervisor, SaysWhomItGaveUpHoweverLongTheChainOfCauses) {
-  weir::supervisor decides{{.intensity = 0}, {{"b", restart::permanent}}};
+  weir::supervisor_state decides{{.intensity = 0}, {{.id = "b"}}};
   auto why = weir::fatal("the root");
   for (int layer = 0; layer < 50; ++layer)
     why = std::move(why).within("layer " + std::to_string(layer));

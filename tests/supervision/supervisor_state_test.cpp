@@ -40,7 +40,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Combine(
         testing::Values(restart::permanent, restart::transient, restart::temporary),
         testing::Values(exit_reason::normal, exit_reason::shutdown, exit_reason::failed),
-        testing::Values(strategy::one_for_one, strategy::one_for_all, strategy::rest_for_one)));
+        testing::Values(strategy::one_for_one, strategy::one_for_all, strategy::rest_for_one,
+                                     strategy::dynamic)));
 
 TEST_P(SupervisorMatrix, RestartsWhomTheTypeTheReasonAndTheStrategySay) {
   const auto [type, reason, how] = GetParam();
@@ -55,6 +56,7 @@ TEST_P(SupervisorMatrix, RestartsWhomTheTypeTheReasonAndTheStrategySay) {
   }
   switch (how) {
   case strategy::one_for_one:
+  case strategy::dynamic:
     EXPECT_EQ(house.exits('b', reason), "");
     EXPECT_EQ(house.when_due(), "start b");
     break;
@@ -197,7 +199,7 @@ TEST(Supervisor, ShiftsTheBackOffByItsJitter) {
   auto delays = options(strategy::one_for_one);
   delays.delays.jitter = 0.2;
   for (const auto& [random, expected] : {std::pair{0.0, 8ms}, {0.5, 10ms}, {0.75, 11ms}}) {
-    weir::supervisor decides{delays, {{"a", permanent}}};
+    weir::supervisor_state decides{delays, {{.id = "a", .restart = permanent}}};
     const weir::time_point now{1h};
     decides.exited(0, exit_reason::failed, 1, weir::fatal("it broke"), now, random);
     EXPECT_EQ(*decides.next_due() - now, expected);

@@ -1,0 +1,798 @@
+#include <weir/actors/supervisor.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+namespace weir {
+
+namespace {
+
+/// Steps of one turn, before others have theirs.
+constexpr std::size_t turn_steps = 1000;
+
+std::uint64_t next_identity() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
+template <class T>
+std::future<T> ready(T value) {
+  std::promise<T> promise;
+  promise.set_value(std::move(value));
+  return promise.get_future();
+}
+
+} // namespace
+
+struct supervisor::addressed_news {
+  child_key child;
+  std::uint64_t instance;
+  child_news news;
+};
+
+struct supervisor::inbox {
+  std::mutex lock; // guards what follows
+  waker* owner = nullptr;
+  std::vector<addressed_news> news; // bounded: an instance has two words
+
+  void put(addressed_news one) {
+    const std::lock_guard guard{lock};
+    if (owner == nullptr)
+      return;
+    news.push_back(std::move(one));
+    owner->wake();
+  }
+};
+
+supervisor::supervisor(runtime& node, std::string name, supervisor_options options)
+    : actor{std::move(name)},
+      node_{node},
+      options_{std::move(options)},
+      identity_{next_identity()},
+      inbox_{std::make_shared<inbox>()},
+      decides_{options_.supervision, options_.auto_shutdown} {
+  inbox_->owner = this;
+}
+
+supervisor::~supervisor() {
+  bool spawned = false;
+  {
+    const std::lock_guard lock{lock_};
+    leaving_ = true;
+    spawned = spawned_;
+    stop_children({exit_reason::normal, {}});
+  }
+  wake();
+  if (spawned)
+    node_.join(*this);
+  const std::lock_guard lock{inbox_->lock};
+  inbox_->owner = nullptr;
+}
+
+// --- life --------------------------------------------------------------------------------------------
+
+std::vector<std::string> supervisor::problems() const {
+  auto all = weir::problems(options_.supervision);
+  const bool is_dynamic = options_.supervision.strategy == strategy::dynamic;
+  const auto ends = options_.auto_shutdown;
+  if (ends != auto_shutdown::never && ends != auto_shutdown::any_significant
+      && ends != auto_shutdown::all_significant)
+    all.push_back("auto_shutdown is never, any_significant or all_significant, found "
+                  + std::to_string(static_cast<int>(ends)));
+  if (is_dynamic && ends != auto_shutdown::never)
+    all.emplace_back("auto_shutdown is not for a dynamic supervisor");
+  if (is_dynamic && options_.children.size() != 1)
+    all.push_back("a dynamic supervisor has one child spec, found "
+                  + std::to_string(options_.children.size()));
+  for (std::size_t k = 0; k < options_.children.size(); ++k) {
+    const auto& spec = options_.children[k];
+    for (auto& one : weir::problems(spec, options_.auto_shutdown))
+      // The children of a dynamic supervisor may bring a start each.
+      if (!(is_dynamic && !spec.start && one.ends_with("start is missing")))
+        all.push_back(std::move(one));
+    const auto same = [&](const child_spec& other) { return other.id == spec.id; };
+    const auto first = options_.children.begin();
+    if (std::any_of(first, first + static_cast<std::ptrdiff_t>(k), same))
+      all.push_back("two children have the id '" + spec.id + "'");
+  }
+  return all;
+}
+
+std::future<result<void>> supervisor::start() {
+  const std::lock_guard lock{lock_};
+  if (auto begun = begin({}); !begun)
+    return ready(std::move(begun));
+  starters_.emplace_back();
+  return starters_.back().get_future();
+}
+
+result<void> supervisor::begin(std::optional<child_link> parent) {
+  if (now_ != state::idle && now_ != state::ended)
+    return fatal("it runs already").within("supervisor '" + name() + "'");
+  if (crashed_)
+    return fatal("it has crashed").within("supervisor '" + name() + "'");
+  if (auto found = problems(); !found.empty()) {
+    failure why{.kind = failure_kind::fatal, .chain = std::move(found), .retry_after = {}};
+    return std::move(why).within("supervisor '" + name() + "' can't start");
+  }
+  const bool again = now_ == state::ended;
+  auto known = decides_.take_specs(); // of its last life
+  decides_ = supervisor_state{options_.supervision, options_.auto_shutdown};
+  const auto enter = [&](child_key key, child_spec spec) {
+    if (options_.supervision.strategy != strategy::dynamic)
+      ids_[spec.id] = key;
+    members_[key].id = spec.id;
+    decides_.add(key, std::move(spec));
+  };
+  if (options_.supervision.strategy != strategy::dynamic) {
+    for (std::size_t k = 0; k < options_.children.size(); ++k) {
+      const auto& spec = options_.children[k];
+      const child_key key = k + 1;
+      if (const auto found = known.find(key); found != known.end() && found->second.start)
+        enter(key, std::move(found->second));
+      else if (!again || spec.restart == restart::temporary) // else it was deleted
+        enter(key, spec);
+      known.erase(key);
+    }
+    next_key_ = std::max<child_key>(next_key_, options_.children.size() + 1);
+  }
+  for (auto& [key, spec] : known)
+    if (spec.restart != restart::temporary)
+      enter(key, std::move(spec));
+  now_ = state::starting;
+  ending_.reset();
+  parent_ = std::move(parent);
+  add(decides_.start_all(node_.now()));
+  if (!std::exchange(spawned_, true))
+    node_.spawn(*this, execution::shared);
+  return {};
+}
+
+void supervisor::stop() {
+  const std::lock_guard lock{lock_};
+  stop_children({exit_reason::normal, {}});
+}
+
+void supervisor::stop_children(ending why) {
+  if (now_ != state::starting && now_ != state::running)
+    return;
+  now_ = state::stopping;
+  ending_ = std::move(why);
+  add(decides_.stop_all(node_.now()));
+}
+
+void supervisor::kill() {
+  const std::lock_guard lock{lock_};
+  if (now_ == state::idle || now_ == state::ended)
+    return;
+  if (std::exchange(now_, state::stopping) != state::stopping)
+    ending_ = ending{exit_reason::failed, fatal("killed").within("supervisor '" + name() + "'")};
+  add(decides_.kill_all(node_.now()));
+}
+
+/// All children are gone.
+void supervisor::finish() {
+  now_ = state::ended;
+  for (auto& [key, who] : members_)
+    for (auto& one : who.waiters)
+      one.answer.set_value(one.for_start ? no(kind::ended, "it has ended")
+                                         : child_answer{kind::done, {identity_, key}, {}});
+  members_.clear();
+  ids_.clear();
+  auto why = ending_->why;
+  if (why.chain.empty())
+    why = fatal("stopped before it had started").within("supervisor '" + name() + "'");
+  for (auto& one : std::exchange(starters_, {}))
+    one.set_value(why);
+  if (auto parent = std::exchange(parent_, {})) {
+    if (ending_->reason == exit_reason::failed)
+      parent->exited(ending_->why);
+    else
+      parent->exited(ending_->reason);
+  }
+  changed_.notify_all();
+}
+
+std::optional<supervisor::ending> supervisor::wait_until(time_point deadline) {
+  std::unique_lock lock{lock_};
+  if (!node_.wait(lock, changed_, deadline, [this] { return now_ == state::ended; }))
+    return std::nullopt;
+  return ending_;
+}
+
+supervisor::ending supervisor::wait() {
+  std::unique_lock lock{lock_};
+  node_.wait(lock, changed_, {}, [this] { return now_ == state::ended; });
+  return *ending_;
+}
+
+supervisor::state supervisor::now_is() const {
+  const std::lock_guard lock{lock_};
+  return now_;
+}
+
+std::optional<supervisor::ending> supervisor::ended() const {
+  const std::lock_guard lock{lock_};
+  return now_ == state::ended ? ending_ : std::nullopt;
+}
+
+child_spec supervisor::as_child(weir::restart restart) {
+  return {.id = name(),
+          .start = [this](child_link link) -> start_answer {
+            const std::lock_guard lock{lock_};
+            if (auto begun = begin(std::move(link)); !begun)
+              return std::move(begun.error());
+            wake();
+            return child{.stop =
+                             [this] {
+                               const std::lock_guard guard{lock_};
+                               stop_children({exit_reason::shutdown, {}});
+                             },
+                         .kill = [this] { kill(); },
+                         .started = false};
+          },
+          .restart = restart,
+          .type = child_type::supervisor};
+}
+
+// --- requests ----------------------------------------------------------------------------------------
+
+child_answer supervisor::no(kind what, std::string why) const {
+  return {what, {}, fatal(std::move(why)).within("supervisor '" + name() + "'")};
+}
+
+child_answer supervisor::not_found(std::string_view id) const {
+  return no(kind::not_found, "there is no child '" + std::string{id} + "'");
+}
+
+std::optional<child_key> supervisor::find(std::string_view id) const {
+  const auto found = ids_.find(id);
+  return found == ids_.end() ? std::nullopt : std::optional{found->second};
+}
+
+std::optional<child_key> supervisor::find(child_ref which) const {
+  if (which.owner_ != identity_ || !members_.contains(which.key_))
+    return std::nullopt;
+  return which.key_;
+}
+
+child_key supervisor::add_child(child_spec spec) {
+  const auto key = next_key_++;
+  if (options_.supervision.strategy != strategy::dynamic)
+    ids_[spec.id] = key;
+  members_[key].id = spec.id;
+  decides_.add(key, std::move(spec));
+  return key;
+}
+
+std::future<child_answer> supervisor::when_started(child_key key) {
+  auto& waiters = members_.at(key).waiters;
+  waiters.push_back({true, {}});
+  return waiters.back().answer.get_future();
+}
+
+/// The answer to a start under an id that is known.
+std::optional<child_answer> supervisor::is_there(std::string_view id) const {
+  const auto key = find(id);
+  if (!key)
+    return std::nullopt;
+  using enum supervisor_state::child_now;
+  const auto now = decides_.now_is(*key);
+  const bool present =
+      now == down || now == restarting || (now == starting && !decides_.starts_anew(*key));
+  auto answer = present ? no(kind::already_present, "the spec of '" + std::string{id}
+                                                        + "' is known already; the child is "
+                                                        + std::string{to_string(now)})
+                        : no(kind::already_started,
+                             "child '" + std::string{id} + "' is there already");
+  if (!present)
+    answer.child = {identity_, *key};
+  return answer;
+}
+
+std::future<child_answer> supervisor::start_child(child_spec spec) {
+  const std::lock_guard lock{lock_};
+  if (now_ != state::starting && now_ != state::running)
+    return ready(no(kind::ended, "it isn't running"));
+  if (options_.supervision.strategy == strategy::dynamic)
+    return ready(no(kind::refused, "the children of a dynamic supervisor have its one spec"));
+  if (auto found = weir::problems(spec, options_.auto_shutdown); !found.empty()) {
+    failure why{.kind = failure_kind::fatal, .chain = std::move(found), .retry_after = {}};
+    return ready(child_answer{
+        kind::refused, {}, std::move(why).within("supervisor '" + name() + "' refuses a child")});
+  }
+  if (auto answer = is_there(spec.id))
+    return ready(std::move(*answer));
+  const auto key = add_child(std::move(spec));
+  auto answer = when_started(key);
+  add(decides_.start(key, false, node_.now()));
+  return answer;
+}
+
+std::future<child_answer> supervisor::start_child(start_function start) {
+  const std::lock_guard lock{lock_};
+  if (now_ != state::starting && now_ != state::running)
+    return ready(no(kind::ended, "it isn't running"));
+  if (options_.supervision.strategy != strategy::dynamic)
+    return ready(no(kind::refused, "only a dynamic supervisor starts children without a spec"));
+  auto spec = options_.children.front();
+  if (start)
+    spec.start = std::move(start);
+  if (!spec.start)
+    return ready(no(kind::refused, "child '" + spec.id + "': start is missing"));
+  const auto key = add_child(std::move(spec));
+  auto answer = when_started(key);
+  add(decides_.start(key, false, node_.now()));
+  return answer;
+}
+
+std::future<child_answer> supervisor::terminate(child_key key) {
+  auto& waiters = members_.at(key).waiters;
+  waiters.push_back({false, {}});
+  auto answer = waiters.back().answer.get_future();
+  add(decides_.terminate(key, node_.now()));
+  settle(key);
+  return answer;
+}
+
+std::future<child_answer> supervisor::terminate_child(std::string_view id) {
+  const std::lock_guard lock{lock_};
+  if (options_.supervision.strategy == strategy::dynamic)
+    return ready(no(kind::refused, "the children of a dynamic supervisor have no ids"));
+  if (now_ == state::idle || now_ == state::ended)
+    return ready(no(kind::ended, "it isn't running"));
+  const auto key = find(id);
+  return key ? terminate(*key) : ready(not_found(id));
+}
+
+std::future<child_answer> supervisor::terminate_child(child_ref which) {
+  const std::lock_guard lock{lock_};
+  if (options_.supervision.strategy != strategy::dynamic)
+    return ready(no(kind::refused, "only a dynamic supervisor terminates by reference"));
+  if (now_ == state::idle || now_ == state::ended)
+    return ready(no(kind::ended, "it isn't running"));
+  if (const auto key = find(which))
+    return terminate(*key);
+  if (which.owner_ == identity_ && which.key_ < next_key_)
+    return ready(child_answer{kind::done, which, {}}); // it is gone
+  return ready(no(kind::not_found, "it isn't a child of this supervisor"));
+}
+
+std::future<child_answer> supervisor::restart_child(std::string_view id) {
+  const std::lock_guard lock{lock_};
+  if (options_.supervision.strategy == strategy::dynamic)
+    return ready(no(kind::refused, "the children of a dynamic supervisor have no ids"));
+  if (now_ != state::starting && now_ != state::running)
+    return ready(no(kind::ended, "it isn't running"));
+  const auto key = find(id);
+  if (!key)
+    return ready(not_found(id));
+  if (decides_.now_is(*key) != supervisor_state::child_now::down) {
+    auto answer = *is_there(id);
+    answer.what = answer.what == kind::already_present ? kind::restarting : kind::running;
+    return ready(std::move(answer));
+  }
+  auto answer = when_started(*key);
+  add(decides_.start(*key, true, node_.now()));
+  return answer;
+}
+
+child_answer supervisor::delete_child(std::string_view id) {
+  const std::lock_guard lock{lock_};
+  if (options_.supervision.strategy == strategy::dynamic)
+    return no(kind::refused, "the children of a dynamic supervisor have no ids");
+  if (now_ != state::starting && now_ != state::running)
+    return no(kind::ended, "it isn't running");
+  const auto key = find(id);
+  if (!key)
+    return not_found(id);
+  if (decides_.now_is(*key) != supervisor_state::child_now::down) {
+    auto answer = *is_there(id);
+    answer.what = answer.what == kind::already_present ? kind::restarting : kind::running;
+    return answer;
+  }
+  decides_.remove(*key);
+  settle(*key);
+  return {};
+}
+
+child_answer supervisor::change_child(child_spec spec) {
+  const std::lock_guard lock{lock_};
+  if (options_.supervision.strategy == strategy::dynamic)
+    return no(kind::refused, "the one spec of a dynamic supervisor is for good");
+  if (now_ != state::starting && now_ != state::running)
+    return no(kind::ended, "it isn't running");
+  if (auto found = weir::problems(spec, options_.auto_shutdown); !found.empty()) {
+    failure why{.kind = failure_kind::fatal, .chain = std::move(found), .retry_after = {}};
+    return {kind::refused, {}, std::move(why).within("supervisor '" + name() + "' refuses a spec")};
+  }
+  const auto key = find(spec.id);
+  if (!key)
+    return not_found(spec.id);
+  decides_.change(*key, std::move(spec));
+  return {kind::done, {identity_, *key}, {}};
+}
+
+// --- what is known -----------------------------------------------------------------------------------
+
+child_view supervisor::view(child_key key) const {
+  const auto& spec = decides_.spec(key);
+  return {.child = {identity_, key},
+          .id = spec.id,
+          .now = decides_.now_is(key),
+          .type = spec.type,
+          .restarts = decides_.restarts(key),
+          .last_failure = members_.at(key).last_failure};
+}
+
+child_spec supervisor::spec_of(child_key key) const {
+  auto spec = decides_.spec(key);
+  spec.shutdown = spec.shutdown.value_or(shutdown::usual(spec.type));
+  return spec;
+}
+
+std::vector<child_view> supervisor::which_children() const {
+  const std::lock_guard lock{lock_};
+  std::vector<child_view> all;
+  for (const auto& one : members_)
+    all.push_back(view(one.first));
+  return all;
+}
+
+result<child_view> supervisor::which_child(std::string_view id) const {
+  const std::lock_guard lock{lock_};
+  if (const auto key = find(id))
+    return view(*key);
+  return not_found(id).why;
+}
+
+result<child_view> supervisor::which_child(child_ref which) const {
+  const std::lock_guard lock{lock_};
+  if (const auto key = find(which))
+    return view(*key);
+  return no(kind::not_found, "it isn't a child of this supervisor").why;
+}
+
+result<child_spec> supervisor::get_child_spec(std::string_view id) const {
+  const std::lock_guard lock{lock_};
+  if (const auto key = find(id))
+    return spec_of(*key);
+  return not_found(id).why;
+}
+
+result<child_spec> supervisor::get_child_spec(child_ref which) const {
+  const std::lock_guard lock{lock_};
+  if (const auto key = find(which))
+    return spec_of(*key);
+  return no(kind::not_found, "it isn't a child of this supervisor").why;
+}
+
+child_count supervisor::count_children() const {
+  const std::lock_guard lock{lock_};
+  child_count all{.abandoned = abandoned_.size()};
+  for (const auto& one : members_) {
+    using enum supervisor_state::child_now;
+    const auto now = decides_.now_is(one.first);
+    ++all.specs;
+    all.active += now == starting || now == running || now == stopping ? 1U : 0U;
+    ++(decides_.spec(one.first).type == child_type::supervisor ? all.supervisors : all.workers);
+  }
+  return all;
+}
+
+// --- turns -------------------------------------------------------------------------------------------
+
+activity supervisor::turn() {
+  std::vector<addressed_news> news;
+  {
+    const std::lock_guard lock{inbox_->lock};
+    news.swap(inbox_->news);
+  }
+  std::unique_lock lock{lock_};
+  for (auto& one : news)
+    hear(std::move(one));
+  add(decides_.due(node_.now()));
+  for (std::size_t done = 0; done < turn_steps && !to_do_.empty(); ++done) {
+    const auto step = to_do_.front();
+    to_do_.pop_front();
+    carry_out(step, lock);
+    if (to_do_.empty()) {
+      send(lock);
+      add(decides_.due(node_.now())); // without delays something is due at once
+    }
+  }
+  if (now_ == state::starting && decides_.all_started()) {
+    now_ = state::running;
+    for (auto& one : std::exchange(starters_, {}))
+      one.set_value({});
+    if (parent_)
+      parent_->started();
+  }
+  send(lock);
+  if (!to_do_.empty())
+    return activity::again();
+  if (leaving_ && (now_ == state::idle || now_ == state::ended))
+    return activity::finished();
+  return activity::parked(decides_.next_due());
+}
+
+/// Notes what is to be done, which turns do.
+void supervisor::add(supervisor_steps steps) {
+  to_do_.insert(to_do_.end(), steps.begin(), steps.end());
+  if (!steps.empty())
+    wake();
+}
+
+void supervisor::hear(addressed_news one) {
+  const auto found = members_.find(one.child);
+  if (found == members_.end() || found->second.instance != one.instance) {
+    if (const auto late = abandoned_.find(one.instance);
+        late != abandoned_.end() && one.news.what != child_news::kind::started) {
+      to_drop_.push_back(std::move(late->second));
+      abandoned_.erase(late);
+    }
+    return;
+  }
+  const auto now = node_.now();
+  if (one.news.what == child_news::kind::started) {
+    const bool expected = decides_.now_is(one.child) == supervisor_state::child_now::starting;
+    add(decides_.started(one.child, now));
+    if (expected)
+      tell(child_event::kind::started, one.child);
+    settle(one.child);
+    return;
+  }
+  auto& who = found->second;
+  if (who.alive)
+    to_drop_.push_back(std::move(*who.alive));
+  who.alive.reset();
+  who.instance = 0;
+  if (one.news.what == child_news::kind::ignored) {
+    who.was_ignored = true;
+    tell(child_event::kind::ignored, one.child);
+    add(decides_.ignored(one.child, now));
+    settle(one.child);
+    return;
+  }
+  auto why = std::move(one.news.why);
+  if (decides_.now_is(one.child) == supervisor_state::child_now::starting) {
+    if (one.news.reason != exit_reason::failed)
+      why = fatal("it ended before it had started");
+    who.start_failure = why;
+  }
+  if (!why.chain.empty())
+    who.last_failure = why;
+  tell(why.chain.empty() ? child_event::kind::ended : child_event::kind::failed, one.child, why);
+  add(decides_.exited(one.child, one.news.reason, 1, std::move(why), now, node_.random()));
+  settle(one.child);
+}
+
+/// Answers those who waited for what has become of the child, and forgets one that is gone.
+void supervisor::settle(child_key key) {
+  const auto found = members_.find(key);
+  if (found == members_.end())
+    return;
+  auto& who = found->second;
+  using enum supervisor_state::child_now;
+  const bool known = decides_.has(key);
+  const auto now = known ? decides_.now_is(key) : down;
+  const child_ref self{identity_, key};
+  std::erase_if(who.waiters, [&](waiter& one) {
+    if (!one.for_start) {
+      if (now == stopping)
+        return false;
+      one.answer.set_value({kind::done, self, {}});
+      return true;
+    }
+    if (now == running)
+      one.answer.set_value({kind::done, self, {}});
+    else if (now != down)
+      return false;
+    else if (who.was_ignored)
+      one.answer.set_value({kind::ignored, self, {}});
+    else
+      one.answer.set_value(
+          {kind::failed, {},
+           who.start_failure.value_or(fatal("it was terminated before it had started"))
+               .within("supervisor '" + name() + "' could not start a child")});
+    return true;
+  });
+  if (known)
+    return;
+  if (who.alive)
+    to_drop_.push_back(std::move(*who.alive));
+  if (options_.supervision.strategy != strategy::dynamic)
+    ids_.erase(who.id);
+  members_.erase(found);
+}
+
+void supervisor::carry_out(const supervisor_step& step, std::unique_lock<std::mutex>& lock) {
+  switch (step.what) {
+  case supervisor_step::kind::start:
+    start(step.child, lock);
+    break;
+  case supervisor_step::kind::stop:
+  case supervisor_step::kind::kill: {
+    const auto found = members_.find(step.child);
+    if (found == members_.end())
+      return;
+    auto& who = found->second;
+    const bool kills = step.what == supervisor_step::kind::kill;
+    if (!who.alive) { // it never came to be, or ended just before
+      add(decides_.stopped(step.child, node_.now()));
+      break;
+    }
+    if (kills)
+      tell(child_event::kind::killed, step.child);
+    if (kills && !who.alive->kill) {
+      abandon(step.child);
+      add(decides_.stopped(step.child, node_.now()));
+      break;
+    }
+    auto order = kills ? who.alive->kill : who.alive->stop;
+    lock.unlock();
+    std::optional<failure> trouble;
+    try {
+      if (order)
+        order();
+    } catch (...) {
+      trouble = describe_current_exception();
+    }
+    order = {};
+    lock.lock();
+    if (trouble)
+      tell(child_event::kind::failed, step.child, std::move(*trouble));
+    break;
+  }
+  case supervisor_step::kind::abandon:
+    abandon(step.child);
+    break;
+  case supervisor_step::kind::escalate: {
+    auto why = *decides_.given_up();
+    why = std::move(why).within("supervisor '" + name() + "'");
+    tell(child_event::kind::gave_up, step.child, why);
+    stop_children({exit_reason::failed, std::move(why)});
+    return;
+  }
+  case supervisor_step::kind::shut_down:
+    tell(child_event::kind::shut_down, step.child);
+    stop_children({exit_reason::shutdown, {}});
+    return;
+  case supervisor_step::kind::all_gone:
+    send(lock);
+    finish();
+    return;
+  }
+  settle(step.child);
+}
+
+/// The instance is no longer ours, but what it holds on to must stay until it is gone.
+void supervisor::abandon(child_key key) {
+  const auto found = members_.find(key);
+  if (found == members_.end() || !found->second.alive)
+    return;
+  auto& who = found->second;
+  abandoned_.emplace(who.instance, std::move(*who.alive));
+  who.alive.reset();
+  who.instance = 0;
+  tell(child_event::kind::abandoned, key, fatal("it did not stop, and could not be killed"));
+}
+
+void supervisor::start(child_key key, std::unique_lock<std::mutex>& lock) {
+  const auto found = members_.find(key);
+  if (found == members_.end() || !decides_.has(key)
+      || decides_.now_is(key) != supervisor_state::child_now::starting
+      || found->second.instance != 0)
+    return;
+  auto& who = found->second;
+  const auto instance = ++next_instance_;
+  who.instance = instance;
+  who.start_failure.reset();
+  who.was_ignored = false;
+  auto make = decides_.take_start(key);
+  lock.unlock();
+  start_answer answer;
+  try {
+    answer = make(child_link{[to = inbox_, key, instance](child_news news) {
+      to->put({key, instance, std::move(news)});
+    }});
+  } catch (...) {
+    answer = describe_current_exception();
+  }
+  make = {};
+  lock.lock();
+  // Only turns forget a child that is being started or stopped: `who` is still there.
+  if (auto* born = std::get_if<child>(&answer); born != nullptr && !born->stop && !born->kill)
+    answer = fatal("its start answered with a child that can neither be stopped nor killed");
+  if (auto* born = std::get_if<child>(&answer)) {
+    const bool there = born->started;
+    who.alive = std::move(*born);
+    if (there)
+      hear({key, instance, {.what = child_news::kind::started, .why = {}}});
+  } else if (auto* why = std::get_if<failure>(&answer)) {
+    hear({key,
+          instance,
+          {.what = child_news::kind::exited,
+           .reason = exit_reason::failed,
+           .why = std::move(*why)}});
+  } else {
+    hear({key, instance, {.what = child_news::kind::ignored, .why = {}}});
+  }
+}
+
+void supervisor::tell(child_event::kind what, child_key key, failure why) {
+  to_tell_.push_back({what, members_.at(key).id, std::move(why)});
+}
+
+/// Tells what is to be told, and drops what is to be dropped, without the lock.
+void supervisor::send(std::unique_lock<std::mutex>& lock) {
+  while (!to_tell_.empty() || !to_drop_.empty()) {
+    const auto events = std::exchange(to_tell_, {});
+    auto drop = std::exchange(to_drop_, {});
+    lock.unlock();
+    for (const auto& one : events)
+      options_.report(one);
+    drop.clear();
+    lock.lock();
+  }
+}
+
+void supervisor::crashed(failure why) noexcept {
+  const std::lock_guard lock{lock_};
+  crashed_ = true;
+  ending_ = ending{exit_reason::failed, std::move(why).within("supervisor '" + name() + "'")};
+  finish();
+}
+
+std::string_view to_string(child_answer::kind kind) noexcept {
+  using enum child_answer::kind;
+  switch (kind) {
+  case done:
+    return "done";
+  case ignored:
+    return "ignored";
+  case already_started:
+    return "already_started";
+  case already_present:
+    return "already_present";
+  case running:
+    return "running";
+  case restarting:
+    return "restarting";
+  case not_found:
+    return "not_found";
+  case refused:
+    return "refused";
+  case failed:
+    return "failed";
+  case ended:
+    break;
+  }
+  return "ended";
+}
+
+std::string_view to_string(child_event::kind kind) noexcept {
+  using enum child_event::kind;
+  switch (kind) {
+  case started:
+    return "started";
+  case ignored:
+    return "ignored";
+  case ended:
+    return "ended";
+  case failed:
+    return "failed";
+  case killed:
+    return "killed";
+  case abandoned:
+    return "abandoned";
+  case gave_up:
+    return "gave_up";
+  case shut_down:
+    break;
+  }
+  return "shut_down";
+}
+
+} // namespace weir
