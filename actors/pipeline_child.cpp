@@ -2,6 +2,7 @@
 
 #include <weir/actors/running_pipeline.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -32,6 +33,10 @@ public:
   }
 
   activity turn() override {
+    if (!running_ && wanted() != how::run) {
+      link_.exited(exit_reason::shutdown); // before it had begun
+      return activity::finished();
+    }
     if (!running_) {
       running_ = std::make_unique<running_pipeline>(
           make_(), node_,

@@ -144,7 +144,9 @@ result<void> supervisor::begin(std::optional<child_link> parent) {
   ending_.reset();
   parent_ = std::move(parent);
   add(decides_.start_all(node_.now()));
-  if (!std::exchange(spawned_, true))
+  if (std::exchange(spawned_, true))
+    wake();
+  else
     node_.spawn(*this, execution::shared);
   return {};
 }
@@ -223,7 +225,6 @@ child_spec supervisor::as_child(weir::restart restart) {
             const std::lock_guard lock{lock_};
             if (auto begun = begin(std::move(link)); !begun)
               return std::move(begun.error());
-            wake();
             return child{.stop =
                              [this] {
                                const std::lock_guard guard{lock_};
@@ -281,11 +282,11 @@ std::optional<child_answer> supervisor::is_there(std::string_view id) const {
   const auto now = decides_.now_is(*key);
   const bool present =
       now == down || now == restarting || (now == starting && !decides_.starts_anew(*key));
-  auto answer = present ? no(kind::already_present, "the spec of '" + std::string{id}
-                                                        + "' is known already; the child is "
-                                                        + std::string{to_string(now)})
-                        : no(kind::already_started,
-                             "child '" + std::string{id} + "' is there already");
+  auto answer = present
+                    ? no(kind::already_present, "the spec of '" + std::string{id}
+                                                    + "' is known already; the child is "
+                                                    + std::string{to_string(now)})
+                    : no(kind::already_started, "child '" + std::string{id} + "' is there already");
   if (!present)
     answer.child = {identity_, *key};
   return answer;
@@ -593,7 +594,8 @@ void supervisor::settle(child_key key) {
       one.answer.set_value({kind::ignored, self, {}});
     else
       one.answer.set_value(
-          {kind::failed, {},
+          {kind::failed,
+           {},
            who.start_failure.value_or(fatal("it was terminated before it had started"))
                .within("supervisor '" + name() + "' could not start a child")});
     return true;
@@ -722,7 +724,8 @@ void supervisor::start(child_key key, std::unique_lock<std::mutex>& lock) {
 }
 
 void supervisor::tell(child_event::kind what, child_key key, failure why) {
-  to_tell_.push_back({what, members_.at(key).id, std::move(why)});
+  const auto found = members_.find(key); // a temporary child is forgotten at once
+  to_tell_.push_back({what, found == members_.end() ? "" : found->second.id, std::move(why)});
 }
 
 /// Tells what is to be told, and drops what is to be dropped, without the lock.

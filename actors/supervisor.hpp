@@ -39,7 +39,7 @@ private:
 struct child_answer {
   enum class kind {
     done,
-    ignored,         ///< the child says that it isn't needed; its spec is kept unless it is temporary
+    ignored, ///< the child says that it isn't needed; its spec is kept unless it is temporary
     already_started, ///< `child` is the one
     already_present, ///< its spec is known, but it is down, or waits to be restarted
     running,         ///< it can't be restarted or deleted while it is

@@ -27,7 +27,9 @@ struct shutdown {
   kind how = kind::within;
   std::chrono::milliseconds time{5000}; ///< of within
 
-  constexpr shutdown(std::chrono::milliseconds within) : time{within} {}
+  template <class Number, class Period>
+  constexpr shutdown(std::chrono::duration<Number, Period> within)
+      : time{std::chrono::ceil<std::chrono::milliseconds>(within)} {}
   static constexpr shutdown infinite() { return shutdown{kind::infinite}; }
   static constexpr shutdown brutal_kill() { return shutdown{kind::brutal_kill}; }
 
@@ -65,7 +67,7 @@ using start_answer = std::variant<child, ignored, failure>;
 using start_function = std::function<start_answer(child_link)>;
 
 struct child_spec {
-  std::string id;
+  std::string id{};
   start_function start{};
   weir::restart restart = restart::permanent;
   /// Does its end mean something to auto_shutdown? Not of permanent children, which never end for good.

@@ -23,8 +23,8 @@ enum class restart {
 };
 
 enum class strategy {
-  one_for_one, ///< only the child that ended is restarted
-  one_for_all, ///< all children are stopped and started again
+  one_for_one,  ///< only the child that ended is restarted
+  one_for_all,  ///< all children are stopped and started again
   rest_for_one, ///< the child that ended and those started after it are
   dynamic       ///< as one_for_one, over children of one spec that come and go while it runs
 };

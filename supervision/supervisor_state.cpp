@@ -80,8 +80,7 @@ std::map<child_key, child_spec> supervisor_state::take_specs() {
 
 supervisor_steps supervisor_state::start_all(time_point now) {
   // What comes and goes must not keep a dynamic supervisor from starting: it is tried again, like a restart.
-  const auto why =
-      options_.strategy == strategy::dynamic ? started_for::restart : started_for::all;
+  const auto why = options_.strategy == strategy::dynamic ? started_for::restart : started_for::all;
   for (auto one = children_.begin(); one != children_.end(); ++one)
     if (one->second.now == child_now::down)
       wait_for_start(one, why, now);
@@ -122,12 +121,13 @@ supervisor_steps supervisor_state::terminate(child_key child, time_point now) {
     one.after = then::down;
     break;
   }
-  auto more = advance(now);
+  const auto more = advance(now);
   steps.insert(steps.end(), more.begin(), more.end());
   return steps;
 }
 
-supervisor_steps supervisor_state::stop_all(time_point now) {
+/// From now on nothing is started, and all are queued to be stopped.
+void supervisor_state::end_all(time_point now) {
   ending_ = true;
   std::vector<place> alive;
   for (auto one = children_.begin(); one != children_.end(); ++one) {
@@ -149,16 +149,23 @@ supervisor_steps supervisor_state::stop_all(time_point now) {
     }
   }
   queue_stops(alive, then::down, now);
+}
+
+supervisor_steps supervisor_state::stop_all(time_point now) {
+  end_all(now);
   return advance(now);
 }
 
 supervisor_steps supervisor_state::kill_all(time_point now) {
-  auto steps = stop_all(now);
+  end_all(now);
+  supervisor_steps steps;
   for (auto one = children_.end(); one != children_.begin();) {
     --one;
     if (one->second.now == child_now::stopping && one->second.phase != stop_phase::killed)
       kill(one, now, steps);
   }
+  const auto more = advance(now);
+  steps.insert(steps.end(), more.begin(), more.end());
   return steps;
 }
 
@@ -321,8 +328,7 @@ supervisor_steps supervisor_state::due(time_point now) { return advance(now); }
 /// All that stop together share a time: that of the one which may take longest. One by one, each is told when
 /// those behind it are gone; but at the latest when no more is left than half of what it or one before it may
 /// take. So one that hangs costs its neighbours at most half of their time, and nobody's time adds up.
-void supervisor_state::queue_stops(const std::vector<place>& group, then after,
-                                   time_point now) {
+void supervisor_state::queue_stops(const std::vector<place>& group, then after, time_point now) {
   auto longest = milliseconds{0};
   bool finite = false;
   for (const auto& one : group)
@@ -371,8 +377,7 @@ void supervisor_state::kill(place child, time_point now, supervisor_steps& steps
   deadlines_.erase({one.at_latest, child->first});
   one.phase = stop_phase::killed;
   // A supervisor is gone as soon as its own children are, each of which is killed or abandoned.
-  one.at_latest =
-      one.spec.type == child_type::supervisor ? time_point::max() : now + kill_grace;
+  one.at_latest = one.spec.type == child_type::supervisor ? time_point::max() : now + kill_grace;
   deadlines_.insert({one.at_latest, child->first});
   steps.push_back({supervisor_step::kind::kill, child->first});
 }
@@ -394,8 +399,7 @@ void supervisor_state::gone(place child) {
 
 void supervisor_state::stop_due(time_point now, supervisor_steps& steps) {
   for (;;) {
-    if (!stops_.empty()
-        && (deadlines_.empty() || stops_at_latest_.begin()->first <= now)) {
+    if (!stops_.empty() && (deadlines_.empty() || stops_at_latest_.begin()->first <= now)) {
       tell(children_.find(*stops_.rbegin()), now, steps);
       continue;
     }

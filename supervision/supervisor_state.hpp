@@ -65,8 +65,7 @@ public:
   static constexpr std::chrono::milliseconds kill_grace{1000};
 
   /// Without children.
-  explicit supervisor_state(supervision_options options,
-                            auto_shutdown ends = auto_shutdown::never);
+  explicit supervisor_state(supervision_options options, auto_shutdown ends = auto_shutdown::never);
   /// Children 0, 1, … that run already, at_once.
   supervisor_state(supervision_options options, std::vector<child_spec> children);
 
@@ -149,6 +148,7 @@ private:
   void move(child_state& one, child_now to);
   void wait_for_start(place child, started_for why, time_point due);
   void forget_start(place child);
+  void end_all(time_point now);
   void queue_stops(const std::vector<place>& group, then after, time_point now);
   void tell(place child, time_point now, supervisor_steps& steps);
   void kill(place child, time_point now, supervisor_steps& steps);

@@ -37,11 +37,11 @@ using exit_case = std::tuple<restart, exit_reason, strategy>;
 class SupervisorMatrix : public testing::TestWithParam<exit_case> {};
 INSTANTIATE_TEST_SUITE_P(
     All, SupervisorMatrix,
-    testing::Combine(
-        testing::Values(restart::permanent, restart::transient, restart::temporary),
-        testing::Values(exit_reason::normal, exit_reason::shutdown, exit_reason::failed),
-        testing::Values(strategy::one_for_one, strategy::one_for_all, strategy::rest_for_one,
-                                     strategy::dynamic)));
+    testing::Combine(testing::Values(restart::permanent, restart::transient, restart::temporary),
+                     testing::Values(exit_reason::normal, exit_reason::shutdown,
+                                     exit_reason::failed),
+                     testing::Values(strategy::one_for_one, strategy::one_for_all,
+                                     strategy::rest_for_one, strategy::dynamic)));
 
 TEST_P(SupervisorMatrix, RestartsWhomTheTypeTheReasonAndTheStrategySay) {
   const auto [type, reason, how] = GetParam();
