@@ -58,25 +58,11 @@ public:
   }
 
   slice_result step(std::size_t budget, worker& self) override {
-    bool ready = out_.flush();
-    slice_result done{.timed = true};
-    std::optional<std::pair<failure, std::uint32_t>> down;
-    for (auto& one : runs_)
-      if (one.state == state::running && one.now->done.load(std::memory_order_acquire))
-        if (auto charge = reap(one, done, self); charge && !down)
-          down = std::move(charge);
-    ready = hand_on(self) && ready;
-    if (down) {
-      auto failed = failed_with(std::move(down->first), done.items);
-      failed.timed = true;
-      failed.charge = down->second;
-      return failed;
-    }
-    const auto later = run_again_and_time_out(self);
-    const bool took = ready && take_new(budget, self);
-    if (done.items > 0 || took)
-      return done;
-    return nothing_to_do(ready, later, self);
+    const bool wished = std::exchange(held_back_, false);
+    auto done = step_on(budget, self);
+    if (wished && !held_back_) // others must not wait for what waits for them: credit, say
+      self.withdraw();
+    return done;
   }
 
   void inputs(std::vector<ring_base*>& rings) const override {
@@ -126,8 +112,8 @@ private:
 
   /// An item that was taken and not released.
   struct run {
-    std::size_t input; // index into in_
-    std::size_t index; // of its slot
+    std::size_t input = 0; // index into in_
+    std::size_t index = 0; // of its slot
     origin where;
     weir::awaitable_stepper<F>::state state = state::running;
     std::shared_ptr<operation> now;
@@ -135,6 +121,8 @@ private:
     time_point until{}; // the end of its time, or of its back-off
     bool timed_out = false;
     item_trouble trouble{};
+    hand in_hand{};       // of the flight recorder
+    bool entered = false; // see worker::enter
     // Of a run that succeeded, until they may leave.
     std::vector<Out> outputs{};
     std::vector<std::size_t> lanes{};
@@ -146,6 +134,28 @@ private:
     std::size_t taken; // items at the front that are in runs_
   };
 
+  slice_result step_on(std::size_t budget, worker& self) {
+    bool ready = out_.flush();
+    slice_result done{.timed = true};
+    std::optional<std::pair<failure, std::uint32_t>> down;
+    for (auto& one : runs_)
+      if (one.state == state::running && one.now->done.load(std::memory_order_acquire))
+        if (auto charge = reap(one, done, self); charge && !down)
+          down = std::move(charge);
+    ready = hand_on(self) && ready;
+    if (down) {
+      auto failed = failed_with(std::move(down->first), done.items);
+      failed.timed = true;
+      failed.charge = down->second;
+      return failed;
+    }
+    const auto later = run_again_and_time_out(self);
+    const bool took = ready && !held_back_ && take_new(budget, self);
+    if (done.items > 0 || took)
+      return done;
+    return nothing_to_do(ready, later, self);
+  }
+
   bool exhausted(const input& one) const {
     const bool closed = one.from->closed(); // before the size: nothing comes after it
     return closed && one.from->size() == one.taken;
@@ -153,7 +163,20 @@ private:
 
   // --- starting --------------------------------------------------------------------------------------
 
+  /// False: not now, for the sake of a suspect of the flight recorder.
+  bool may_begin(run& one, const std::optional<suspect>& known, worker& self) {
+    if (!self.suspects_remain())
+      return true;
+    if (held_back_)
+      return false;
+    one.entered = self.enter(known && known->deaths > 0);
+    held_back_ = !one.entered;
+    return one.entered;
+  }
+
   void begin(run& one, worker& self) {
+    if (one.in_hand)
+      one.in_hand.take(one.where);
     one.now = std::make_shared<operation>();
     one.now->function = stage_;
     one.now->mailbox = in_[one.input].owned;
@@ -226,14 +249,34 @@ private:
         ++tried;
         continue;
       }
+      run next{};
+      next.input = current_;
+      next.index = from.from->read_index() + from.taken;
+      next.where = from.from->from(next.index);
+      std::optional<suspect> known;
+      if (self.suspects_remain()) {
+        known = self.suspicion(next.where);
+        if (auto why = known ? self.sentence(*known) : std::nullopt) {
+          self.park_unrun(next.where, payload_of(*from.from->value(next.index)), typeid(In), *known,
+                          std::move(*why));
+          next.state = state::ended;
+          ++from.taken;
+          runs_.push_back(std::move(next));
+          took = true;
+          continue;
+        }
+      }
       if (self.permits().take(1, self.now()) == 0)
         break;
-      const auto index = from.from->read_index() + from.taken++;
-      auto& one = runs_.emplace_back();
-      one.input = current_;
-      one.index = index;
-      one.where = from.from->from(index);
-      begin(one, self);
+      if (!may_begin(next, known, self)) {
+        self.permits().give_back(1);
+        break;
+      }
+      if (known)
+        next.trouble = worker::trouble_of(*known);
+      next.in_hand = self.take_place();
+      ++from.taken;
+      begin(runs_.emplace_back(std::move(next)), self);
       --budget;
       took = true;
       current_ = (current_ + 1) % in_.size(); // a mailbox that never runs dry starves no other
@@ -264,6 +307,10 @@ private:
           not_before(one.until);
         } else if (self.permits().take(1, self.now()) == 0) {
           not_before(self.permits().next(self.now()));
+        } else if (const auto known =
+                       self.suspects_remain() ? self.suspicion(one.where) : std::nullopt;
+                   !may_begin(one, known, self)) {
+          self.permits().give_back(1);
         } else {
           --waiting_;
           begin(one, self);
@@ -278,6 +325,10 @@ private:
   std::optional<std::pair<failure, std::uint32_t>> reap(run& one, slice_result& done,
                                                         worker& self) {
     --running_;
+    if (one.in_hand)
+      one.in_hand.empty();
+    if (std::exchange(one.entered, false))
+      self.leave();
     self.counters().latency.add(self.now() - one.began);
     auto ended = std::move(one.now);
     if (one.timed_out && ended->failed) // its own words would only say that it was cancelled
@@ -296,6 +347,7 @@ private:
     }
     if (!ended->failed) {
       one.state = state::succeeded;
+      self.give_place(std::exchange(one.in_hand, {}));
       one.outputs = std::move(ended->outputs);
       ++done.items;
       self.succeeded();
@@ -309,12 +361,15 @@ private:
     case answer::restart:
       one.state = state::waiting_to_run_again;
       one.until = self.now() + decision.delay;
+      if (one.in_hand)
+        one.in_hand.failed(one.where, one.trouble.attempts);
       ++waiting_;
       break;
     case answer::park:
     case answer::park_and_restart:
       self.park(one.where, payload_of(*in_[one.input].from->value(one.index)), typeid(In), why,
                 one.trouble);
+      self.give_place(std::exchange(one.in_hand, {}));
       one.state = state::ended;
       break;
     }
@@ -365,6 +420,10 @@ private:
     }
     slice_result wait{.what = slice_result::state::waiting, .until = later};
     wait.for_credit = !ready;
+    if (held_back_) { // woken when it may go on
+      wait.time = waiting_as::blocked;
+      return wait;
+    }
     const bool full = in_flight() >= self.options().in_flight_max;
     if (ready && !full) {
       wait.for_input = true;
@@ -393,6 +452,7 @@ private:
   std::deque<run> runs_; // in the order the items were taken
   std::size_t running_ = 0;
   std::size_t waiting_ = 0; // to run again
+  bool held_back_ = false;  // for the sake of a suspect
 };
 
 /// Runs an awaitable to its end in the caller's thread, for repro. What it leaves behind in the I/O context, as

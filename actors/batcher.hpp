@@ -34,7 +34,16 @@ public:
     if (from == nullptr)
       return nothing_there(self);
     const auto first = from->read_index();
-    const auto count = std::min({budget, from->available(), options_.size_max - items_.size()});
+    auto count = std::min({budget, from->available(), options_.size_max - items_.size()});
+    bool alone = false;
+    if (self.suspects_remain()) { // each of them in a batch of its own
+      count = std::min<std::size_t>(count, 1);
+      alone = count > 0 && self.suspected(from->from(first));
+      if (alone && !items_.empty()) {
+        hand_on(self);
+        return {};
+      }
+    }
     if (items_.empty()) {
       due_ = self.now() + options_.delay_max;
       items_.reserve(options_.size_max);
@@ -46,7 +55,7 @@ public:
     }
     from->release(count);
     in_.turn_over();
-    if (items_.size() == options_.size_max)
+    if (items_.size() == options_.size_max || alone)
       hand_on(self);
     return {.items = count};
   }

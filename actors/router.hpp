@@ -45,9 +45,12 @@ public:
     const auto count = std::min(budget, from->available());
     std::size_t done = 0;
     std::optional<failure> failed;
+    auto in_hand = self.in_hand();
     for (; done < count && ready() && !self.aborted(); ++done) {
       auto& item = *from->value(first + done);
       const auto where = from->from(first + done);
+      if (in_hand)
+        in_hand.take(where);
       if (to_) {
         std::size_t flow = 0;
         std::size_t lane = 0;

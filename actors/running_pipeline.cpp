@@ -1,11 +1,13 @@
 #include <weir/actors/running_pipeline.hpp>
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 namespace weir {
 
-running_pipeline::running_pipeline(pipeline definition, runtime& node, pipeline_observer watcher)
+running_pipeline::running_pipeline(pipeline definition, runtime& node, pipeline_observer watcher,
+                                   flight_recorder* recorder)
     : plan_{std::move(definition.plan_)},
       node_{node},
       watcher_{std::move(watcher)},
@@ -13,7 +15,8 @@ running_pipeline::running_pipeline(pipeline definition, runtime& node, pipeline_
                 .pipeline = plan_->graph.name,
                 .books = {},
                 .dead_letters = nullptr,
-                .stopping = {}} {}
+                .stopping = {},
+                .recorder = recorder} {}
 
 running_pipeline::~running_pipeline() {
   if (!started_)
@@ -145,6 +148,41 @@ void running_pipeline::wire() {
   for (const auto& one : workers_)
     workers.push_back(one.get());
   supervisor_->set_workers(std::move(workers));
+  if (services_.recorder != nullptr)
+    record();
+}
+
+/// Gives every worker that can have an item in hand its slots in the flight recorder. Throws why it can't.
+void running_pipeline::record() {
+  auto& recorder = *services_.recorder;
+  const auto& stages = plan_->graph.stages;
+  std::vector<std::string> lanes;
+  for (std::uint32_t k = 0; k < services_.books.lanes_count(); ++k) {
+    lanes.push_back(services_.books.lane_at(k).name());
+    services_.lane_keys.push_back(flight_key(name(), lanes.back()));
+  }
+  const auto slots_of = [](const graph_stage& one) -> std::uint32_t {
+    if (one.kind == stage_kind::source || one.kind == stage_kind::batch)
+      return 0;
+    return one.waits ? one.options.in_flight_max : 1;
+  };
+  std::vector<flight_recorder::stage_hands> hands;
+  for (const auto& one : stages)
+    hands.push_back({one.name, slots_of(one) * one.options.workers});
+  auto slots = recorder.add(name(), hands, lanes);
+  if (!slots)
+    throw std::runtime_error{slots.error().message()};
+  for (std::size_t k = 0; k < stages.size(); ++k) {
+    const auto each = slots_of(stages[k]);
+    for (std::uint32_t n = 0; n < stages[k].options.workers && each > 0; ++n) {
+      workers_[first_worker_[k] + n]->record_in(slots->first(each));
+      *slots = slots->subspan(each);
+    }
+    if (each > 0)
+      for (std::uint32_t lane = 0; lane < lanes.size(); ++lane)
+        recorder.suspects().watch(flight_key(name(), stages[k].name), services_.lane_keys[lane],
+                                  services_.books.lane_at(lane).last_admitted());
+  }
 }
 
 void running_pipeline::drain() {

@@ -66,7 +66,9 @@ public:
     failed    ///< given up: see why()
   };
 
-  running_pipeline(pipeline definition, runtime& node, pipeline_observer watcher = {});
+  /// What it has in hand is recorded in `recorder`, which must outlive it.
+  running_pipeline(pipeline definition, runtime& node, pipeline_observer watcher = {},
+                   flight_recorder* recorder = nullptr);
   running_pipeline(const running_pipeline&) = delete;
   running_pipeline& operator=(const running_pipeline&) = delete;
   /// Aborts what still runs, and waits for it.
@@ -111,6 +113,7 @@ public:
 private:
   void wire();
   std::optional<state> wait_for_end(std::optional<time_point> deadline);
+  void record();
   void settle_end(state how, std::optional<failure> why);
   void abort_workers();
 

@@ -93,10 +93,13 @@ public:
     const origin* const origins = &from->from(first);
     std::size_t done = 0;
     std::optional<failure> failed;
+    auto in_hand = self.in_hand();
     {
       batched_settlement stored{self.books(), ending::acknowledged};
       try {
         for (; done < count && !self.aborted(); ++done) {
+          if (in_hand)
+            in_hand.take(origins[done]);
           if constexpr (cannot_refuse()) {
             call(items[done], self);
           } else {

@@ -45,6 +45,12 @@ struct slice_result {
   std::optional<std::uint32_t> charge = {};
 };
 
+/// What a stepper with a mailbox would run next.
+struct next_item {
+  bool there = false;
+  origin where;
+};
+
 /// How items leave a worker for the workers of one next stage.
 enum class spread {
   any,     ///< to the one with the most credit
@@ -92,6 +98,10 @@ public:
   virtual const std::type_info& payload_type() const { return typeid(void); }
   /// The item in hand was parked: takes it out of the mailbox without settling it.
   virtual void discard() {}
+
+  /// Asked before a slice while suspects of the flight recorder remain. Then `payload` and `discard` are meant for
+  /// this item too. Nothing: it runs no items, or asks about each itself.
+  virtual std::optional<next_item> next_in_line() { return std::nullopt; }
 
   /// The rings to wait for. Only those that may still change.
   virtual void inputs(std::vector<ring_base*>&) const {}

@@ -35,10 +35,22 @@ public:
     return item_id(*in_.current(), in_.current()->read_index());
   }
   std::string payload() const override {
-    auto* from = in_.current();
-    return payload_of(*from->value(from->read_index()));
+    const auto& item = *in_.current()->value(in_.current()->read_index());
+    if constexpr (is_batch)
+      if (item.items.size() == 1) // as a row that a sink rejects
+        return payload_of(item.items.front());
+    return payload_of(item);
   }
-  const std::type_info& payload_type() const override { return typeid(In); }
+  const std::type_info& payload_type() const override {
+    if constexpr (is_batch)
+      if (in_.current()->value(in_.current()->read_index())->items.size() == 1)
+        return typeid(typename In::value_type);
+    return typeid(In);
+  }
+  std::optional<next_item> next_in_line() override {
+    auto* from = in_.next();
+    return from == nullptr ? next_item{} : next_item{true, from->from(from->read_index())};
+  }
   void discard() override {
     in_.current()->release(1);
     in_.turn_over();
@@ -64,6 +76,13 @@ protected:
   inlet<In> in_;
 
 private:
+  template <class T>
+  static constexpr bool made_of(const batch<T>*) {
+    return true;
+  }
+  static constexpr bool made_of(const void*) { return false; }
+  static constexpr bool is_batch = made_of(static_cast<const In*>(nullptr));
+
   bool failed_item_ = false;
 };
 
@@ -149,11 +168,18 @@ private:
     std::size_t done = 0; // items finished
     std::size_t made = 0; // outputs written
     std::optional<failure> failed;
+    auto in_hand = self.in_hand();
     if constexpr (!returns::may_fail && !returns::filters) {
       try {
         // No look at anything else in here, so that the loop stays what the function costs: slices are short.
-        for (; done < count; ++done)
-          std::construct_at(destination + done, call_direct(source[done], self));
+        if (!in_hand)
+          for (; done < count; ++done)
+            std::construct_at(destination + done, call_direct(source[done], self));
+        else
+          for (; done < count; ++done) {
+            in_hand.take(source_origin[done]);
+            std::construct_at(destination + done, call_direct(source[done], self));
+          }
       } catch (...) {
         failed = describe_current_exception();
       }
@@ -163,6 +189,8 @@ private:
       batched_settlement filtered{self.books(), ending::filtered};
       try {
         for (; done < count && !self.aborted(); ++done) {
+          if (in_hand)
+            in_hand.take(source_origin[done]);
           auto answer = call_direct(source[done], self);
           if (auto* output = output_of(answer, failed); output != nullptr) {
             std::construct_at(destination + made, std::move(*output));
@@ -211,12 +239,15 @@ private:
       count = std::min(count, given_up_->done);
     std::size_t done = 0;
     std::optional<failure> failed;
+    auto in_hand = self.in_hand();
     {
       batched_settlement filtered{self.books(), ending::filtered};
       for (; done < count && out_.ready() && !full() && !self.aborted(); ++done) {
         auto& item = *from.value(first + done);
         const auto where = from.from(first + done);
         outputs_.clear();
+        if (in_hand)
+          in_hand.take(where);
         try {
           failed = run(item, self);
           if (!failed)

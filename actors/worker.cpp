@@ -33,7 +33,19 @@ worker::worker(std::string name, pipeline_services& services, worker_observer& o
       stepper_{std::move(steps)},
       now_{services.node.now()} {}
 
-worker::~worker() = default;
+worker::~worker() {
+  if (services_.recorder != nullptr)
+    services_.recorder->suspects().withdraw(*this);
+}
+
+void worker::record_in(std::span<flight_slot> slots) {
+  stage_key_ = flight_key(services_.pipeline, stage_);
+  if (stepper_->takes_permits())
+    for (auto& one : slots)
+      places_.push_back(&one);
+  else
+    hand_ = hand{&slots.front()};
+}
 
 void worker::order_now(order_given what) {
   auto before = order_.load();
@@ -141,6 +153,7 @@ std::optional<activity> worker::before_slice() {
 activity worker::run_slices() {
   // An awaitable stage takes its permits itself, one for each run it starts.
   const bool limited = permits_.limited() && !stepper_->takes_permits();
+  auto in_hand = hand_;
   auto turn_left = static_cast<std::size_t>(services_.node.options().turn_items);
   while (turn_left > 0) {
     if (auto wait = before_slice())
@@ -148,14 +161,30 @@ activity worker::run_slices() {
     auto budget = std::min(slice_, turn_left);
     if (const auto& chosen = services_.node.options().slice_items)
       budget = std::clamp<std::size_t>(chosen(budget), 1, budget);
+    caution careful;
+    if (suspects_remain()) {
+      careful = look_ahead();
+      if (careful.parked)
+        continue;
+      budget = std::min(budget, std::max<std::size_t>(careful.items, 1));
+    }
     if (limited)
       budget = permits_.take(budget, now_);
     if (const auto backlog = stepper_->backlog();
         backlog > counters_.backlog_max.load(std::memory_order_relaxed))
       counters_.backlog_max.store(backlog, std::memory_order_relaxed);
 
+    if (careful.asked && !enter(careful.alone)) {
+      if (limited)
+        permits_.give_back(budget);
+      return rest({}, waiting_as::blocked);
+    }
     const auto began = now_;
-    const auto done = stepper_->step(budget, *this);
+    const auto done = stepper_->step(std::min(budget, careful.items), *this);
+    if (in_hand)
+      in_hand.empty();
+    if (careful.asked)
+      leave();
     account(waiting_as::busy);
     if (limited)
       permits_.give_back(
@@ -175,6 +204,8 @@ activity worker::run_slices() {
         slice_ = std::min<std::size_t>(slice_ * 2, services_.node.options().turn_items);
       if (trouble_ || blame_.suspicious())
         succeeded();
+      if (std::exchange(parked_unrun_, false))
+        services_.recorder->recovered();
     }
 
     switch (done.what) {
@@ -206,6 +237,8 @@ activity worker::run_slices() {
 }
 
 void worker::succeeded() {
+  if (trouble_)
+    record_failures({}, 0);
   trouble_.reset();
   if (blame_.succeeded())
     observer_.worker_recovered(index_);
@@ -247,8 +280,12 @@ std::optional<activity> worker::after_failure(std::optional<std::uint32_t> charg
     return go_down(*charge, std::move(why));
   const auto item = stepper_->in_hand();
   const auto id = item ? stepper_->in_hand_id() : 0;
-  if (!trouble_ || trouble_id_ != id)
+  if (!trouble_ || trouble_id_ != id) {
     trouble_.emplace();
+    if (item && suspects_remain())
+      if (const auto known = suspicion(*item))
+        trouble_ = trouble_of(*known);
+  }
   trouble_id_ = id;
   if (!item && why.kind != failure_kind::transient) {
     count_failure(why, *trouble_);
@@ -260,6 +297,8 @@ std::optional<activity> worker::after_failure(std::optional<std::uint32_t> charg
     resume_at_ = now_ + std::max<std::chrono::nanoseconds>(next.delay, options_.retry.delay_min);
     return std::nullopt;
   }
+  if (next.what == answer::retry || next.what == answer::restart)
+    record_failures(*item, trouble_->attempts);
   switch (next.what) {
   case answer::retry:
     resume_at_ = now_ + next.delay;
@@ -273,6 +312,7 @@ std::optional<activity> worker::after_failure(std::optional<std::uint32_t> charg
   park(*item, stepper_->payload(), stepper_->payload_type(), why, *trouble_);
   stepper_->discard();
   trouble_.reset();
+  record_failures({}, 0);
   if (next.what == answer::park)
     return std::nullopt;
   return go_down(next.charge, std::move(why));
@@ -349,6 +389,8 @@ activity worker::rest(std::optional<time_point> until, waiting_as how) {
 }
 
 activity worker::finish() {
+  if (services_.recorder != nullptr)
+    withdraw();
   state_.store(state::finished);
   observer_.worker_finished(index_, std::nullopt);
   return activity::finished();
@@ -357,6 +399,139 @@ activity worker::finish() {
 void worker::crashed(failure why) noexcept {
   state_.store(state::finished);
   observer_.worker_finished(index_, std::move(why).within("worker '" + name() + "'"));
+}
+
+// --- what may have killed an earlier process ---------------------------------------------------------
+
+hand worker::take_place() {
+  if (places_.empty())
+    return {};
+  const hand place{places_.back()};
+  places_.pop_back();
+  return place;
+}
+
+void worker::give_place(hand place) {
+  if (!place)
+    return;
+  place.empty();
+  place.failed({}, 0);
+  places_.push_back(place.slot());
+}
+
+void worker::record_failures(origin where, std::uint32_t runs) noexcept {
+  if (auto in_hand = hand_)
+    in_hand.failed(where, runs);
+}
+
+bool worker::suspected(origin where) const {
+  if (where.empty())
+    return false;
+  if (where.is_group())
+    return std::ranges::any_of(where.group()->members(),
+                               [this](origin one) { return suspected(one); });
+  return services_.recorder->suspects().any_at(services_.lane_keys[where.lane()], where.position());
+}
+
+std::optional<suspect> worker::suspicion(origin where) const {
+  if (where.empty())
+    return std::nullopt;
+  if (!where.is_group())
+    return services_.recorder->suspects().at(stage_key_, services_.lane_keys[where.lane()],
+                                             where.position());
+  std::optional<suspect> gravest;
+  for (const auto one : where.group()->members())
+    if (const auto known = suspicion(one);
+        known && (!gravest || known->attempts() > gravest->attempts()))
+      gravest = known;
+  return gravest;
+}
+
+std::optional<failure> worker::sentence(const suspect& known) const {
+  const auto most =
+      options_.retry.attempts == unlimited ? flight_recorder::deaths_max : options_.retry.attempts;
+  // Somebody who was only there goes on: running alone, it will not be there the next time.
+  if (known.deaths == 0 || known.alone == 0 || known.attempts() < most
+      || services_.dead_letters == nullptr)
+    return std::nullopt;
+  return poison(cause_of_death(known.last_status()) + " while in hand, "
+                + std::to_string(known.deaths) + (known.deaths == 1 ? " time" : " times"));
+}
+
+item_trouble worker::trouble_of(const suspect& known) {
+  return {.attempts = known.attempts(),
+          .first_failed_at =
+              std::chrono::system_clock::time_point{std::chrono::milliseconds{known.first_at}}};
+}
+
+void worker::park_unrun(origin where, std::string payload, const std::type_info& payload_type,
+                        const suspect& known, failure why) {
+  {
+    const std::lock_guard lock{last_failure_lock_};
+    last_failure_ = why.message();
+  }
+  park(where, std::move(payload), payload_type, std::move(why), trouble_of(known));
+  parked_unrun_ = true;
+}
+
+/// Of a stage that runs items in its turns. A suspect runs alone, everything else one by one, so that none is
+/// overlooked; what has killed often enough is parked.
+worker::caution worker::look_ahead() {
+  forget_settled();
+  const auto next = stepper_->next_in_line();
+  if (!next)
+    return {};
+  if (!next->there) // there may be something by the time of the slice: then it has to wait for the next
+    return {.asked = true, .items = 0};
+  const auto known = suspicion(next->where);
+  if (known)
+    if (auto why = sentence(*known)) {
+      park_unrun(next->where, stepper_->payload(), stepper_->payload_type(), *known,
+                 std::move(*why));
+      stepper_->discard();
+      return {.parked = true};
+    }
+  return {.asked = true, .alone = known && known->deaths > 0, .items = 1};
+}
+
+void worker::forget_settled() {
+  constexpr auto every = 10ms;
+  if (now_ - looked_at_lanes_ < every)
+    return;
+  looked_at_lanes_ = now_;
+  for (std::uint32_t lane = 0; lane < services_.lane_keys.size(); ++lane)
+    services_.recorder->suspects().settled(services_.lane_keys[lane],
+                                           services_.books.lane_at(lane).prefix_with({}));
+}
+
+namespace {
+
+void add_members(origin where, std::vector<origin>& into) {
+  if (!where.is_group()) {
+    into.push_back(where);
+    return;
+  }
+  for (const auto one : where.group()->members())
+    add_members(one, into);
+}
+
+} // namespace
+
+void hand::take_batch(origin where) noexcept {
+  const auto members = where.group()->members();
+  if (std::ranges::none_of(members, &origin::is_group)) {
+    slot_->take(members);
+    return;
+  }
+  std::vector<origin> all; // a batch of batches
+  add_members(where, all);
+  slot_->take(all);
+}
+
+void hand::failed(origin where, std::uint32_t runs) noexcept {
+  if (where.is_group())
+    where = where.group()->members().size() == 1 ? where.group()->members().front() : origin{};
+  slot_->failed(where.is_group() ? 0 : where.word(), where.empty() ? 0 : runs);
 }
 
 // --- context -----------------------------------------------------------------------------------------

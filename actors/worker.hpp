@@ -2,6 +2,7 @@
 
 #include <weir/actors/acknowledgement.hpp>
 #include <weir/actors/context.hpp>
+#include <weir/actors/hand.hpp>
 #include <weir/actors/histogram.hpp>
 #include <weir/actors/runtime.hpp>
 #include <weir/actors/stage_options.hpp>
@@ -46,6 +47,8 @@ struct pipeline_services {
   acknowledgement books;
   dead_letter_actor* dead_letters = nullptr; ///< null where no stage can fail
   std::stop_source stopping;
+  flight_recorder* recorder = nullptr;       ///< null: nothing is recorded
+  std::vector<std::uint64_t> lane_keys = {}; ///< flight_key of each lane, where something is
 };
 
 /// What is known about an item while it fails.
@@ -100,6 +103,11 @@ public:
   /// Ends it as a crash would, if it is running: its supervisor decides what comes then.
   void kill();
 
+  // --- before the first turn -----------------------------------------------------------------------
+  /// What it has in hand is recorded in these slots, and those of its items that may have killed an earlier
+  /// process are looked at first.
+  void record_in(std::span<flight_slot> slots);
+
   // --- for steppers and context, in a turn ---------------------------------------------------------
   acknowledgement& books() noexcept { return services_.books; }
   pipeline_services& services() noexcept { return services_; }
@@ -144,6 +152,30 @@ public:
                   time_point began);
   /// Counts a run that failed.
   void count_failure(const failure& why, item_trouble& trouble);
+  // Of the flight recorder.
+  hand in_hand() const noexcept { return hand_; }
+  /// A place of its own for an item that is worked on outside of turns; given back when it is done with.
+  hand take_place();
+  void give_place(hand place);
+  bool suspects_remain() const noexcept {
+    return services_.recorder != nullptr && services_.recorder->suspects().remain();
+  }
+  /// Did an item with this origin kill a process, at this stage or another?
+  bool suspected(origin where) const;
+  /// What is known of it at this stage.
+  std::optional<suspect> suspicion(origin where) const;
+  /// Must it be parked without being run? Then why.
+  std::optional<failure> sentence(const suspect& known) const;
+  /// Before the run of an item while suspects remain; false: the worker is woken when it may ask again.
+  bool enter(bool alone) { return services_.recorder->suspects().enter(alone, *this); }
+  void leave() noexcept { services_.recorder->suspects().leave(); }
+  void withdraw() noexcept { services_.recorder->suspects().withdraw(*this); }
+  /// Parked without being run: counts it.
+  void park_unrun(origin where, std::string payload, const std::type_info& payload_type,
+                  const suspect& known, failure why);
+  /// How a suspect has failed so far.
+  static item_trouble trouble_of(const suspect& known);
+
   /// How the item in hand has failed so far.
   item_trouble trouble_in_hand() const { return trouble_.value_or(item_trouble{}); }
 
@@ -164,6 +196,15 @@ private:
   void order_now(order_given what);
   std::optional<activity> carry_out_order();
   std::optional<activity> before_slice();
+  struct caution {
+    bool parked = false; ///< the next item was, instead of a run
+    bool asked = false;  ///< enter before the slice, leave after it
+    bool alone = false;
+    std::size_t items = SIZE_MAX; ///< of the slice
+  };
+  caution look_ahead();
+  void forget_settled();
+  void record_failures(origin where, std::uint32_t runs) noexcept;
   activity run_slices();
   std::optional<activity> after_failure(std::optional<std::uint32_t> charge);
   activity go_down(std::uint32_t charge, failure why);
@@ -204,6 +245,13 @@ private:
   std::optional<time_point> resume_at_; // of the back-off
   std::optional<time_point> wake_at_;   // asked for by the stage
   std::vector<parked_item> parked_;     // not yet taken over, the oldest first
+
+  // Of the flight recorder.
+  hand hand_;                        // of what runs in turns
+  std::vector<flight_slot*> places_; // for what runs outside of them
+  std::uint64_t stage_key_ = 0;
+  time_point looked_at_lanes_{};
+  bool parked_unrun_ = false; // and nothing has succeeded since
 };
 
 } // namespace weir

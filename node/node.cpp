@@ -1,4 +1,5 @@
 #include <weir/actors/running_pipeline.hpp>
+#include <weir/node/heart.hpp>
 #include <weir/node/log.hpp>
 #include <weir/node/node.hpp>
 
@@ -103,8 +104,31 @@ void declare(configuration& config, node_settings& settings) {
   config.option("log-level", settings.log_level, "The least level that is logged.")
       .one_of({"debug", "info", "warning", "error"});
   config.option("log-format", settings.log_format, "How it is logged.").one_of({"text", "json"});
+  config.option("flight-recorder", settings.flight_recorder,
+                "File that remembers what was in hand, should the process die.");
+  config.option("heart", settings.heart, "Runs as a child process that is restarted if it dies.");
+  config.option("heart-intensity", settings.heart_intensity,
+                "Restarts of the process within --heart-period at most.");
+  config.option("heart-period", settings.heart_period, "Time in which its restarts are counted.");
   config.option("progress", settings.progress, "When progress is shown; auto: on a terminal.")
       .one_of({"auto", "always", "never"});
+}
+
+/// In the process that runs pipelines, returns the settings; where it is to be kept alive, in the child only.
+node_settings alive(node_settings settings) {
+  const auto parent = kept_alive_by();
+  if (!settings.heart)
+    return settings;
+  if (settings.flight_recorder.empty())
+    settings.flight_recorder = std::string{::program_invocation_short_name} + ".flight";
+  if (parent)
+    return settings;
+  progress line{std::cerr, {}};
+  log into{settings.log_level, settings.log_format, line};
+  std::exit(keep_alive({.intensity = settings.heart_intensity,
+                        .period = settings.heart_period,
+                        .recorder = settings.flight_recorder},
+                       into));
 }
 
 struct node::state {
@@ -130,6 +154,7 @@ struct node::state {
   bool gave_up();
   run_outcome outcome();
   void finish();
+  result<void> open_recorder(const std::vector<pipeline>& pipelines);
 
   const node_settings settings;
   const std::function<std::optional<input_progress>()> input;
@@ -144,6 +169,8 @@ struct node::state {
   std::optional<time_point> deadline; // of the drain, or of the abort
   bool draining = false;
   bool aborting = false;
+  bool told_by_parent = false;
+  bool told_by_others = false;
   bool stuck = false; // a worker did not obey the abort in time
   std::optional<failure> not_started;
   time_point looked_for_trouble{};
@@ -155,11 +182,12 @@ struct node::state {
   token_bucket failure_permits;
 
   run_report report;
+  std::unique_ptr<flight_recorder> recorder;              // null: nothing is recorded
   std::vector<std::unique_ptr<running_pipeline>> running; // destroyed first
 };
 
 node::node(node_settings settings, std::function<std::optional<input_progress>()> input)
-    : state_{std::make_unique<state>(std::move(settings), std::move(input))} {}
+    : state_{std::make_unique<state>(alive(std::move(settings)), std::move(input))} {}
 
 node::~node() = default;
 
@@ -182,16 +210,46 @@ int node::state::run(std::vector<pipeline> pipelines) {
   }
   finish();
   const auto code = report.outcome.exit_code;
+  if (recorder)
+    recorder->end();
   if (stuck) {
     // Its thread can't be joined. What it holds was not acknowledged, so nothing is lost with it.
     std::cout.flush();
     std::_Exit(code);
   }
   running.clear();
+  recorder.reset();
   return code;
 }
 
+/// Reads what the last life left behind, and tells of it.
+result<void> node::state::open_recorder(const std::vector<pipeline>& pipelines) {
+  if (settings.flight_recorder.empty())
+    return {};
+  std::string program;
+  for (const auto& one : pipelines)
+    program += (program.empty() ? "" : ", ") + one.name();
+  auto opened = flight_recorder::open(settings.flight_recorder, program);
+  if (!opened)
+    return std::move(opened.error()).within("the flight recorder can't be used");
+  recorder = std::move(*opened);
+  const auto& last = recorder->last_life();
+  for (const auto& remark : last.remarks)
+    log.write(log::level::warning, remark, {{"file", settings.flight_recorder}});
+  if (last.died)
+    log.write(log::level::warning, "the last process died",
+              {{"pid", std::to_string(last.deaths.back().pid)},
+               {"cause", cause_of_death(last.deaths.back().status)},
+               {"in_hand", last.deaths.back().in_hand}});
+  return {};
+}
+
 bool node::state::start(std::vector<pipeline> pipelines) {
+  if (auto opened = open_recorder(pipelines); !opened) {
+    not_started = std::move(opened.error());
+    log.write(log::level::error, "did not start", {{"why", not_started->message()}});
+    return false;
+  }
   const auto signal_end = [this] {
     const std::uint64_t one = 1;
     [[maybe_unused]] const auto written = ::write(ended.get(), &one, sizeof one);
@@ -208,7 +266,8 @@ bool node::state::start(std::vector<pipeline> pipelines) {
                                   failures.push_back(why);
                                 signal_end();
                               },
-                          .ended = signal_end}));
+                          .ended = signal_end},
+        recorder.get()));
     if (auto begun = running.back()->start(); !begun) {
       not_started = std::move(begun.error());
       log.write(log::level::error, "did not start",
@@ -280,6 +339,11 @@ void node::state::on_signal() {
   signalfd_siginfo info{};
   while (::read(signals.get(), &info, sizeof info) == sizeof info) {
     const std::string name = info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
+    // A terminal or a service manager tells the child and its parent, which passes it on: that is one signal.
+    const auto parent = kept_alive_by();
+    auto& told =
+        parent && static_cast<pid_t>(info.ssi_pid) == *parent ? told_by_parent : told_by_others;
+    const bool again = std::exchange(told, true);
     if (!draining) {
       draining = true;
       deadline = runtime.now() + settings.drain_timeout;
@@ -288,7 +352,7 @@ void node::state::on_signal() {
           {{"signal", name}, {"drain_timeout_ms", std::to_string(settings.drain_timeout.count())}});
       for (const auto& one : running)
         one->drain();
-    } else if (!aborting) {
+    } else if (!aborting && again) {
       aborting = true;
       deadline = runtime.now() + abort_timeout;
       log.write(log::level::warning, "aborting", {{"signal", name}});
@@ -378,6 +442,11 @@ void node::state::finish() {
   report = {};
   for (const auto& one : running)
     report.pipelines.push_back(report_of(*one, elapsed));
+  if (recorder) {
+    report.deaths.emplace();
+    for (const auto& one : recorder->last_life().deaths)
+      report.deaths->push_back(one);
+  }
   report.outcome = outcome();
   const auto& [code, sentence] = report.outcome;
   log.write(code == exit_codes::ok ? log::level::info : log::level::error, sentence,
@@ -400,6 +469,8 @@ int main(int argc, const char* const* argv, pipeline one) {
     (outcome.exit_code() == 0 ? std::cout : std::cerr) << outcome.text;
     return outcome.exit_code();
   }
+  if (settings.heart && settings.flight_recorder.empty())
+    settings.flight_recorder = one.name() + ".flight";
   return node{std::move(settings)}.run(std::move(one));
 }
 

@@ -24,6 +24,13 @@ struct node_settings {
   std::string log_level = "info";  ///< debug, info, warning or error
   std::string log_format = "text"; ///< text or json: one object a line
   std::string progress = "auto";   ///< auto (on a terminal), always or never
+  /// File of the flight recorder; empty: nothing is recorded, unless `heart` asks for it.
+  std::string flight_recorder;
+  /// A parent process starts the program again when it dies: see heart.hpp. Then there is always a flight
+  /// recorder, by default PROGRAM.flight where the program was started.
+  bool heart = false;
+  std::uint32_t heart_intensity = 5; ///< restarts within heart_period at most
+  std::chrono::milliseconds heart_period{30'000};
 };
 
 /// Declares these settings as options.
@@ -47,6 +54,8 @@ struct exit_codes {
 class node {
 public:
   /// `input` tells how much of the input was read, where that is known: for progress and ETA.
+  ///
+  /// With `heart` this returns only in the child: the parent waits here for its child, and exits as that does.
   explicit node(node_settings settings, std::function<std::optional<input_progress>()> input = {});
   node(const node&) = delete;
   node& operator=(const node&) = delete;

@@ -1,4 +1,5 @@
 #include <weir/node/report.hpp>
+#include <weir/supervision/utc.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -217,6 +218,14 @@ std::string to_json(const run_report& report) {
     for (const auto& one : report.pipelines)
       made["pipelines"].push_back(to_json_value(one));
   }
+  if (report.deaths) {
+    made["deaths"] = json::array();
+    for (const auto& one : *report.deaths)
+      made["deaths"].push_back({{"at", utc_text(one.at)},
+                                {"pid", one.pid},
+                                {"cause", cause_of_death(one.status)},
+                                {"in_hand", one.in_hand}});
+  }
   made["outcome"] = {{"exit_code", report.outcome.exit_code},
                      {"sentence", report.outcome.sentence}};
   return made.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
@@ -231,6 +240,13 @@ std::string to_text(const run_report& report, charset shown) {
     if (!one.dead_letter_causes.empty())
       made += causes_text(one.dead_letter_causes, shown) + "\n";
   }
+  if (report.deaths)
+    for (const auto& one : *report.deaths)
+      made += fitted("process " + std::to_string(one.pid)
+                         + " before this one: " + cause_of_death(one.status)
+                         + (one.in_hand.empty() ? "" : "; in hand: " + one.in_hand),
+                     report_columns, shown)
+              + "\n";
   const auto& [exit_code, sentence] = report.outcome;
   return made + "exit " + std::to_string(exit_code) + ": " + sentence + "\n";
 }

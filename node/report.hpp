@@ -2,12 +2,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <weir/node/terminal.hpp>
 #include <weir/supervision/failure.hpp>
 #include <weir/supervision/ledger.hpp>
+#include <weir/supervision/process_death.hpp>
 
 /// What a run did: the ledger and the stages of every pipeline, and how it ended; for a person and
 /// for a program.
@@ -53,11 +55,14 @@ struct run_outcome {
 
 struct run_report {
   std::vector<pipeline_report> pipelines = {};
+  /// Of processes that worked on the same before this one, the oldest first; empty where nothing is recorded.
+  std::optional<std::vector<process_death>> deaths = {};
   run_outcome outcome = {};
 };
 
 /// One pipeline: {"pipeline", "elapsed_seconds", "ledger", "stages", "dead_letter_causes",
-/// "outcome"}, any other number of them: {"pipelines": [the same without "outcome"], "outcome"}.
+/// "outcome"}, any other number of them: {"pipelines": [the same without "outcome"], "outcome"}. Where there is a
+/// flight recorder, "deaths": [{"at", "pid", "cause", "in_hand"}] comes before "outcome".
 /// Ends in a new line.
 std::string to_json(const run_report& report);
 

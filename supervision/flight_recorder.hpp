@@ -1,0 +1,132 @@
+#pragma once
+
+#include <weir/mailbox/origin.hpp>
+#include <weir/supervision/failure.hpp>
+#include <weir/supervision/process_death.hpp>
+#include <weir/supervision/suspects.hpp>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+/// One thing that can have an item in hand, in the recorder's file: what it holds survives the process.
+class alignas(128) flight_slot {
+public:
+  static constexpr std::size_t ranges_max = 6;
+
+  /// An item is about to be run. What is done to it can't overtake this store: a signal that it raises finds it.
+  void take(std::uint64_t origin_word) noexcept {
+    in_hand_.store(origin_word, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+  /// The same for a batch. Neither empty origins nor groups are kept; what needs more ranges than there are
+  /// is covered by wider ones.
+  void take(std::span<const origin> batch) noexcept;
+  void empty() noexcept { take(0); }
+
+  /// The item has failed so often, and will be run again. 0: forget it.
+  void failed(std::uint64_t origin_word, std::uint32_t runs) noexcept {
+    failures_.store(runs, std::memory_order_relaxed);
+    failed_.store(runs > 0 ? origin_word : 0, std::memory_order_relaxed);
+  }
+
+private:
+  friend class flight_recorder;
+
+  struct range { // of words of origins in one lane
+    std::uint64_t first;
+    std::uint64_t last;
+  };
+  static constexpr std::uint64_t batch_bit = std::uint64_t{1} << 63U; // with the number of ranges
+
+  std::atomic<std::uint64_t> in_hand_;
+  std::atomic<std::uint64_t> failed_;
+  std::atomic<std::uint32_t> failures_;
+  std::uint32_t reserved_;
+  std::array<range, ranges_max> ranges_;
+};
+static_assert(sizeof(flight_slot) == 128);
+
+/// The flight recorder: a small file, mapped into memory, that says which items were in hand, so that the next
+/// process knows when this one dies. The page cache keeps what was stored, whatever kills the process.
+///
+/// The file is made anew in each life, from what the last one left: first all that is known of the dead, then a
+/// section for each pipeline with its names and slots. docs/flight-recorder.md has the format.
+/// Owner: one process, which holds a lock on the file. `add`, `end` and `open` belong to one thread; slots
+/// each to who works with them; the rest to any.
+/// Failure: whatever is wrong with an older file is said in `last_life().remarks`, and the file is begun
+/// anew; what can't be used at all, or is somebody else's, is refused with a reason.
+class flight_recorder {
+public:
+  /// What the last life left behind.
+  struct life {
+    std::vector<process_death> deaths; ///< since the last run that ended well, the oldest first
+    bool died = false;                 ///< the last one ended in the last of `deaths`
+    std::vector<std::string> remarks;  ///< what had to be given up, for the log
+  };
+
+  /// `program` says whose file it is.
+  static result<std::unique_ptr<flight_recorder>> open(const std::string& path,
+                                                       const std::string& program);
+  flight_recorder(const flight_recorder&) = delete;
+  flight_recorder& operator=(const flight_recorder&) = delete;
+  ~flight_recorder();
+
+  const life& last_life() const noexcept { return last_life_; }
+  weir::suspects& suspects() noexcept { return suspects_; }
+
+  struct stage_hands {
+    std::string stage;
+    std::uint32_t slots = 0;
+  };
+  /// Makes the slots of a pipeline, those of a stage together and stages in their order. The lanes are in the
+  /// order of their numbers in origins.
+  result<std::span<flight_slot>> add(const std::string& pipeline,
+                                     std::span<const stage_hands> stages,
+                                     std::span<const std::string> lanes);
+
+  /// A stage goes on: an item succeeded behind one that was parked because of the deaths it caused.
+  void recovered() noexcept;
+
+  /// The process ends as it should: nothing that was in hand matters any more.
+  void end() noexcept;
+
+  // --- for the parent of the process --------------------------------------------------------------
+
+  struct autopsy {
+    std::optional<std::uint64_t> culprit; ///< the one item in hand, by a number of its own
+    bool recovered = false;               ///< `recovered` was called in that life
+  };
+  /// Writes down how the process that made the file has ended, for the next one, and says what it died of. Nothing
+  /// if the file is not that process's.
+  static std::optional<autopsy> examine(const std::string& path, int pid, int status);
+
+  /// Deaths with an item in hand after which it is parked, where its stage would try without end.
+  static constexpr std::uint32_t deaths_max = 3;
+
+private:
+  struct mapping {
+    void* at = nullptr;
+    std::size_t size = 0;
+  };
+
+  flight_recorder() = default;
+
+  int file_ = -1;
+  mapping front_; // header and suspects
+  std::vector<mapping> sections_;
+  std::uint64_t end_ = 0; // of the file
+  std::string path_;
+  life last_life_;
+  weir::suspects suspects_;
+};
+
+} // namespace weir

@@ -1,0 +1,93 @@
+#include <weir/supervision/suspects.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace weir {
+
+std::uint64_t flight_key(std::string_view pipeline, std::string_view name) noexcept {
+  std::uint64_t hash = 0xCBF29CE484222325U; // FNV-1a
+  const auto add = [&hash](std::string_view text) {
+    for (const char one : text)
+      hash = (hash ^ static_cast<unsigned char>(one)) * 0x100000001B3U;
+    hash = (hash ^ 0xFFU) * 0x100000001B3U; // so that "a", "bc" is not "ab", "c"
+  };
+  add(pipeline);
+  add(name);
+  return hash == 0 ? 1 : hash;
+}
+
+void suspects::watch(std::uint64_t stage, std::uint64_t lane, std::uint64_t resume_after) {
+  const std::lock_guard guard{lock_};
+  for (const auto& one : kept_)
+    if (one.stage == stage && one.lane == lane && one.last > resume_after)
+      watched_.push_back(one);
+  remaining_.store(watched_.size(), std::memory_order_relaxed);
+}
+
+std::optional<suspect> suspects::at(std::uint64_t stage, std::uint64_t lane,
+                                    std::uint64_t position) const {
+  const std::lock_guard guard{lock_};
+  const auto found = std::ranges::find_if(watched_, [=](const suspect& one) {
+    return one.stage == stage && one.lane == lane && one.first <= position && position <= one.last;
+  });
+  return found == watched_.end() ? std::nullopt : std::optional{*found};
+}
+
+bool suspects::any_at(std::uint64_t lane, std::uint64_t position) const {
+  const std::lock_guard guard{lock_};
+  return std::ranges::any_of(watched_, [=](const suspect& one) {
+    return one.lane == lane && one.deaths > 0 && one.first <= position && position <= one.last;
+  });
+}
+
+void suspects::settled(std::uint64_t lane, std::uint64_t position) {
+  const std::lock_guard guard{lock_};
+  std::erase_if(watched_,
+                [=](const suspect& one) { return one.lane == lane && one.last <= position; });
+  remaining_.store(watched_.size(), std::memory_order_relaxed);
+}
+
+bool suspects::enter(bool alone, waker& who) {
+  const std::lock_guard guard{lock_};
+  const bool others = wants_alone_ != nullptr && wants_alone_ != &who;
+  if (alone_ || others || (alone && inside_ > 0)) {
+    if (alone && wants_alone_ == nullptr)
+      wants_alone_ = &who;
+    if (std::ranges::find(refused_, &who) == refused_.end())
+      refused_.push_back(&who);
+    return false;
+  }
+  wants_alone_ = nullptr; // whoever wanted it is in now, or asks again
+  alone_ = alone;
+  ++inside_;
+  return true;
+}
+
+void suspects::leave() noexcept {
+  std::vector<waker*> refused;
+  {
+    const std::lock_guard guard{lock_};
+    alone_ = false;
+    if (--inside_ == 0)
+      refused.swap(refused_);
+  }
+  for (auto* one : refused)
+    one->wake();
+}
+
+void suspects::withdraw(waker& who) noexcept {
+  std::vector<waker*> refused;
+  {
+    const std::lock_guard guard{lock_};
+    std::erase(refused_, &who);
+    if (wants_alone_ == &who) {
+      wants_alone_ = nullptr;
+      refused.swap(refused_);
+    }
+  }
+  for (auto* one : refused)
+    one->wake();
+}
+
+} // namespace weir
