@@ -34,13 +34,13 @@ struct arguments {
   std::optional<std::uint64_t> one; // replay
   bool trace = true;
   bool shrink = true;
-  std::size_t failures_max = 3;
+  std::size_t failures_max = 3; // of each process, then it stops
   std::size_t jobs = std::max(1U, std::thread::hardware_concurrency());
   simulation::reduction without;
 };
 
 constexpr auto usage =
-    R"(usage: simulate [--seeds N] [--from S] [--minutes M] [--jobs J] [--no-shrink]
+    R"(usage: simulate [--seeds N] [--from S] [--minutes M] [--jobs J] [--failures N] [--no-shrink]
        simulate --seed S [--items N] [--without FAULT,FAULT] [--without-segments 0,2] [--simple-schedule]
 )";
 
@@ -290,6 +290,8 @@ std::string parse(int argc, char** argv, arguments& into) {
       return wrong;
     if (option == "--minutes" && !number(value, into.minutes))
       return wrong;
+    if (option == "--failures" && !number(value, into.failures_max))
+      return wrong;
     if (option == "--jobs" && (!number(value, into.jobs) || into.jobs == 0))
       return wrong;
     if (option == "--seed" && !number(value, into.one.emplace()))
@@ -312,7 +314,8 @@ std::string parse(int argc, char** argv, arguments& into) {
         into.without.segments[index] = true;
       }
     } else if (option != "--seeds" && option != "--from" && option != "--minutes"
-               && option != "--jobs" && option != "--seed" && option != "--items") {
+               && option != "--failures" && option != "--jobs" && option != "--seed"
+               && option != "--items") {
       return "there is no option " + std::string{option};
     }
   }

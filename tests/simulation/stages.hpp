@@ -153,6 +153,13 @@ struct count_stage : start_may_fail {
     return seen;
   }
   void restore(std::uint64_t to) { seen = to; }
+
+  /// A last thing, which no item of a source led to.
+  void on_drain(weir::emitter<thing>& out, weir::context& where) {
+    out(in->last_word(segment, where.worker_index()));
+    if (in->faults.fires(fault::stage_throws_after_output))
+      throw std::runtime_error{"thrown after a last output"};
+  }
 };
 
 struct wait_stage {

@@ -14,6 +14,9 @@ std::uint32_t id_of(std::size_t source, std::uint32_t number) {
   return static_cast<std::uint32_t>(source << 24U) + number;
 }
 
+/// Of what a stage says at the end: not an item of any source.
+constexpr std::size_t no_source = 0xFE;
+
 } // namespace
 
 world::world(const scenario& of, fault_table& all, std::vector<std::string>* trace)
@@ -21,12 +24,23 @@ world::world(const scenario& of, fault_table& all, std::vector<std::string>* tra
   for (std::size_t source = 0; source < of.sources; ++source)
     for (std::uint32_t number = 1; number <= of.items; ++number) {
       const auto id = id_of(source, number);
-      auto all_of_it = outcomes(of, {.id = id}, {});
-      if (all_of_it.empty())
-        continue;
-      missing_ += all_of_it.size();
-      uncovered_[id] = {all_of_it.begin(), all_of_it.end()};
+      expect(id, outcomes(of, {.id = id}, {}));
     }
+}
+
+void world::expect(std::uint32_t id, std::vector<thing> all_of_it) {
+  if (all_of_it.empty())
+    return;
+  missing_ += all_of_it.size();
+  uncovered_[id] = {all_of_it.begin(), all_of_it.end()};
+}
+
+thing world::last_word(std::size_t segment, std::uint32_t worker) {
+  const auto number = life_ * 1000 + static_cast<std::uint32_t>(segment) * 10 + worker;
+  const thing said{.id = id_of(no_source, number), .path = segment};
+  if (!fenced_ && said_.insert(said.id).second)
+    expect(said.id, outcomes(drawn, said, {segment + 1, 0}));
+  return said;
 }
 
 void world::note(std::string line) const {
@@ -44,6 +58,10 @@ void world::begin_life() {
   fenced_ = false;
   crash_asked = false;
   last_of_key_.clear();
+  // What earlier lives had to say last, and did not get out, belongs to no position: it is gone.
+  for (auto one = uncovered_.lower_bound(id_of(no_source, 0)); one != uncovered_.end();
+       one = uncovered_.erase(one))
+    missing_ -= one->second.size();
 }
 
 void world::end_life(bool clean) {
@@ -137,7 +155,8 @@ void world::parked(const weir::dead_letter& letter) {
   for (std::size_t k = 0; k < std::min(where->segment, drawn.segments.size()); ++k)
     batched = batched || drawn.segments[k].kind == segment_kind::batch;
   const auto position = items.empty() ? 0 : drawn.position_of(items.front().id);
-  if (batched ? letter.position == 0 : letter.position != position)
+  const bool of_a_source = !items.empty() && items.front().id >> 24U != no_source;
+  if (of_a_source && (batched ? letter.position == 0 : letter.position != position))
     violated("a dead letter of position " + std::to_string(letter.position) + " holds "
              + text_of(items.front()));
   for (const auto& item : items)

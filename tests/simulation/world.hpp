@@ -46,6 +46,8 @@ public:
 
   // --- what the ports tell ---------------------------------------------------------------------------
 
+  /// What a stage has to say when its stream ends: from now on it must come out too, in this life.
+  thing last_word(std::size_t segment, std::uint32_t worker);
   /// A thing came to the sink, in this order. Not yet stored.
   void arrived(const thing& one);
   /// Rows and positions are stored in one transaction. Positions belong to this and earlier rows.
@@ -79,6 +81,7 @@ private:
     std::uint32_t times;
   };
 
+  void expect(std::uint32_t id, std::vector<thing> all_of_it);
   void cover(const thing& one);
   std::uint64_t covered_up_to(std::size_t source) const;
 
@@ -90,6 +93,7 @@ private:
   std::vector<std::uint64_t> positions_;
   std::map<thing, row> rows_;
   std::set<thing> repeatable_;
+  std::set<std::uint32_t> said_;                       // ids of last words
   std::map<std::uint32_t, std::set<thing>> uncovered_; // by item: what must still come out of it
   std::size_t missing_ = 0;
   std::map<std::pair<std::size_t, std::uint32_t>, std::uint32_t> last_of_key_; // by key and branch
