@@ -60,7 +60,7 @@ std::string help_name(const option& one) {
   return one.flag() + " " + one.value_name();
 }
 
-std::string help_text(const option& one, const std::string& program) {
+std::string help_text(const option& one, const std::string& program, bool with_variable) {
   std::string text = one.text() + " [";
   if (!one.limits().empty())
     text += one.limits() + "; ";
@@ -71,7 +71,10 @@ std::string help_text(const option& one, const std::string& program) {
     text += "default: " + (one.is_secret() ? "not shown" : joined(*value)) + "; ";
   if (one.kind() == option_kind::list)
     text += "may be repeated; ";
-  return text + one.variable(program) + "]";
+  if (with_variable)
+    return text + one.variable(program) + "]";
+  text.resize(text.size() - 2); // "; " or " ["
+  return text.size() > one.text().size() ? text + "]" : text;
 }
 
 std::string help_entry(const std::string& name, const std::string& text) {
@@ -156,7 +159,8 @@ configuration::flags configuration::read_flags(int argc, const char* const* argv
                                  : app.add_option(flag)->expected(0, 1)->multi_option_policy(
                                      CLI::MultiOptionPolicy::TakeAll));
   };
-  declare_flag(file_option_);
+  if (!flags_only_)
+    declare_flag(file_option_);
   std::for_each(options_.begin(), options_.end(), declare_flag);
 
   std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
@@ -206,19 +210,24 @@ parsed configuration::parse(int argc, const char* const* argv, const environment
   if (given.version)
     return {parsed::step::stop, program_ + " " + version_ + "\n"};
 
-  read_variable(file_option_, variables, problems);
-  given.read(file_option_, problems);
+  if (!flags_only_) {
+    read_variable(file_option_, variables, problems);
+    given.read(file_option_, problems);
+  }
   if (file_)
     read_configuration_file(*file_, options_, problems);
   for (auto& one : options_) {
-    read_variable(one, variables, problems);
+    if (!flags_only_)
+      read_variable(one, variables, problems);
     given.read(one, problems);
   }
   if (problems.empty()) // else what is missing may be what was misspelt
     for (const auto& one : options_)
       if (one.is_required() && one.origin() == option_origin::by_default)
-        problems.push_back(one.flag() + " is required (or " + one.variable(program_) + ", or "
-                           + one.pointer() + " in the configuration file)");
+        problems.push_back(one.flag() + " is required"
+                           + (flags_only_ ? ""
+                                          : " (or " + one.variable(program_) + ", or "
+                                                + one.pointer() + " in the configuration file)"));
   return problems.empty() ? parsed{} : refuse(problems);
 }
 
@@ -229,13 +238,21 @@ parsed configuration::refuse(const std::vector<std::string>& mistakes) const {
   return {parsed::step::refused, text + "Try '" + program_ + " --help'.\n"};
 }
 
+void configuration::flags_only(std::string usage) {
+  flags_only_ = true;
+  usage_ = std::move(usage);
+}
+
 std::string configuration::help() const {
-  auto text = summary_ + "\n\nUsage: " + program_ + " [OPTION]...\n\n";
+  auto text = summary_ + "\n\nUsage: " + program_ + " " + usage_ + "\n\n";
   for (const auto& one : options_)
-    text += help_entry(help_name(one), help_text(one, program_));
-  text += help_entry(help_name(file_option_), help_text(file_option_, program_));
+    text += help_entry(help_name(one), help_text(one, program_, !flags_only_));
+  if (!flags_only_)
+    text += help_entry(help_name(file_option_), help_text(file_option_, program_, true));
   text += help_entry("--help", "Shows this text.");
   text += help_entry("--version", "Shows the version.");
+  if (flags_only_)
+    return text;
   return text
          + "\nA flag wins over its variable (in brackets), that over the file, that over the "
            "default.\n";

@@ -68,6 +68,10 @@ public:
     return declare({std::move(name), option_target{&target}, std::move(text)});
   }
 
+  /// Only flags count: no variables, no file. For a command that changes something. `usage` is what help shows
+  /// behind the program's name.
+  void flags_only(std::string usage);
+
   /// Reads all sources into the targets.
   parsed parse(int argc, const char* const* argv,
                const environment& variables = process_environment);
@@ -96,6 +100,8 @@ private:
   const std::string program_;
   const std::string summary_;
   const std::string version_;
+  std::string usage_ = "[OPTION]...";
+  bool flags_only_ = false;
   std::optional<std::string> file_; // the configuration file's path
   weir::option file_option_;
   std::deque<weir::option> options_; // as declared; a deque, for `option()` hands out references

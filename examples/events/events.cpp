@@ -6,12 +6,14 @@
 #include <weir/connectors/files.hpp>
 #include <weir/connectors/http_source.hpp>
 #include <weir/connectors/sqlite.hpp>
+#include <weir/node/dead_letters_command.hpp>
 #include <weir/weir.hpp>
 
 #include <fstream>
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 /// The main job: JSON events come in from a file and over HTTP, are enriched through a REST API that allows only so
@@ -118,8 +120,15 @@ int failed(const std::string& why) {
 } // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && argv[1] == std::string_view{"dead-letters"})
+    return weir::dead_letters_command(argc - 1, argv + 1, "events", [](const std::string& path) {
+      return std::make_shared<weir::dead_letters::sqlite>(
+          path, weir::dead_letters::sqlite_options{.busy_timeout = std::chrono::seconds{5}});
+    });
+
   settings chosen;
-  weir::configuration config{"events", "Enriches JSON events through a REST API and stores them."};
+  weir::configuration config{"events", "Enriches JSON events through a REST API and stores them.\n"
+                                       "events dead-letters works on those that could not be."};
   declare(config, chosen);
   auto outcome = config.parse(argc, argv);
   if (outcome)
