@@ -62,6 +62,8 @@ public:
     plan_->graph.has_dead_letters = store != nullptr;
     plan_->dead_letters = std::move(store);
   }
+  /// Null if there is none.
+  std::shared_ptr<dead_letter_store> dead_letters() const { return plan_->dead_letters; }
 
   /// What keeps the pipeline from running, a sentence each; empty if nothing does.
   std::vector<std::string> validate() const { return plan_->graph.problems(); }

@@ -1,4 +1,5 @@
 #include <weir/actors/running_pipeline.hpp>
+#include <weir/node/dead_letters_command.hpp>
 #include <weir/node/heart.hpp>
 #include <weir/node/log.hpp>
 #include <weir/node/node.hpp>
@@ -11,6 +12,7 @@
 #include <iostream>
 #include <map>
 #include <mutex>
+#include <string_view>
 #include <system_error>
 
 #include <poll.h>
@@ -462,6 +464,14 @@ void node::state::finish() {
 }
 
 int main(int argc, const char* const* argv, pipeline one) {
+  if (argc > 1 && argv[1] == std::string_view{"dead-letters"}) {
+    auto* const shelf = dynamic_cast<dead_letter_shelf*>(one.dead_letters().get());
+    if (shelf != nullptr && shelf->outlives_process())
+      return dead_letters_command(argc - 1, argv + 1, one.name(), *shelf);
+    std::cerr << one.name()
+              << ": there is nothing to look at: dead letters are not kept in a file\n";
+    return exit_codes::usage;
+  }
   node_settings settings;
   configuration config{one.name(), "Runs the pipeline '" + one.name() + "'."};
   declare(config, settings);

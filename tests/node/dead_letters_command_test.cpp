@@ -2,6 +2,7 @@
 #include <weir/node/dead_letters_command.hpp>
 #include <weir/supervision/dead_letter_memory.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace {
 
@@ -245,8 +247,8 @@ TEST_F(DeadLettersCommand, SaysWhatIsWrongWithItsArguments) {
   EXPECT_EQ(run({"edit", "x"}),
             "exit 2: events dead-letters: expected the id of a letter, found \"x\"\n"
             "Try 'events dead-letters edit --help'.\n");
-  EXPECT_EQ(run({"list", "--id", "x", "--kid"}),
-            "exit 2: events dead-letters list: --kid: unknown flag; did you mean --kind?\n"
+  EXPECT_EQ(run({"list", "--id", "x", "--kin"}),
+            "exit 2: events dead-letters list: --kin: unknown flag; did you mean --kind?\n"
             "Try 'events dead-letters list --help'.\n");
   EXPECT_EQ(run({"edit", "1"}), "exit 2: events dead-letters edit: --payload is required\n"
                                 "Try 'events dead-letters edit --help'.\n");
