@@ -1,6 +1,8 @@
 // Weir's own contestant: source -> map -> map -> sink as a user would write it, with everything on
 // that is on by default: supervision, ledger, counters, dead letters. The ledger must balance.
 #include <algorithm>
+#include <memory>
+#include <string_view>
 #include <weir/actors/running_pipeline.hpp>
 #include <weir/bench/harness.hpp>
 #include <weir/weir.hpp>
@@ -32,7 +34,7 @@ struct numbers {
 
 template <class T, class Produce, class Map, class Sink>
 weir::pipeline_snapshot run(weir::runtime& node, const weir::bench::options& options,
-                            Produce produce, Map map, Sink sink) {
+                            weir::flight_recorder* recorder, Produce produce, Map map, Sink sink) {
   const weir::stage_options stage{.mailbox_capacity = static_cast<std::uint32_t>(options.capacity)};
   weir::pipeline pipeline{"bench"};
   pipeline.from("source", numbers<T, Produce>{options.items, produce})
@@ -41,7 +43,7 @@ weir::pipeline_snapshot run(weir::runtime& node, const weir::bench::options& opt
       .to("sink", sink, stage);
   pipeline.dead_letters_to(weir::dead_letters::memory{});
 
-  weir::running_pipeline running{std::move(pipeline), node};
+  weir::running_pipeline running{std::move(pipeline), node, {}, recorder};
   if (const auto started = running.start(); !started)
     weir::bench::give_up("weir", started.error().message());
   if (running.wait() != weir::running_pipeline::state::finished)
@@ -51,7 +53,16 @@ weir::pipeline_snapshot run(weir::runtime& node, const weir::bench::options& opt
 
 } // namespace
 
+// `--recorder FILE` as the last two words: with the flight recorder on.
 int main(int argc, char** argv) {
+  std::unique_ptr<weir::flight_recorder> recorder;
+  if (argc > 2 && std::string_view{argv[argc - 2]} == "--recorder") {
+    auto opened = weir::flight_recorder::open(argv[argc - 1], "bench");
+    if (!opened)
+      weir::bench::give_up("weir", opened.error().message());
+    recorder = std::move(*opened);
+    argc -= 2;
+  }
   const auto options =
       weir::bench::read_options(argc, argv, {.numbers = 120'000'000, .events = 8'000'000});
   weir::runtime node{{.threads = 2}};
@@ -61,7 +72,7 @@ int main(int argc, char** argv) {
   weir::pipeline_snapshot snapshot;
   if (options.events)
     snapshot = run<event>(
-        node, options, [](std::uint64_t i) { return weir::bench::make_event(i); },
+        node, options, recorder.get(), [](std::uint64_t i) { return weir::bench::make_event(i); },
         [](event e) noexcept { // noexcept: the item is moved in, not copied
           ++e.id;
           return e;
@@ -69,9 +80,11 @@ int main(int argc, char** argv) {
         [&sum](const event& e) { sum += e.id; });
   else
     snapshot = run<std::uint64_t>(
-        node, options, [](std::uint64_t i) { return i; }, [](std::uint64_t x) { return x + 1; },
-        [&sum](std::uint64_t x) { sum += x; });
+        node, options, recorder.get(), [](std::uint64_t i) { return i; },
+        [](std::uint64_t x) { return x + 1; }, [&sum](std::uint64_t x) { sum += x; });
   const auto seconds = watch.seconds();
+  if (recorder)
+    recorder->end();
 
   const auto& ledger = snapshot.ledger;
   if (!ledger.balanced() || ledger.acknowledged != options.items)

@@ -19,9 +19,11 @@ std::uint64_t flight_key(std::string_view pipeline, std::string_view name) noexc
 
 void suspects::watch(std::uint64_t stage, std::uint64_t lane, std::uint64_t resume_after) {
   const std::lock_guard guard{lock_};
-  for (const auto& one : kept_)
-    if (one.stage == stage && one.lane == lane && one.last > resume_after)
+  for (auto one : kept_)
+    if (one.stage == stage && one.lane == lane && one.last > resume_after) {
+      one.first = std::max(one.first, resume_after + 1);
       watched_.push_back(one);
+    }
   remaining_.store(watched_.size(), std::memory_order_relaxed);
 }
 

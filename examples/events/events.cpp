@@ -139,6 +139,9 @@ int main(int argc, char** argv) {
     return outcome.exit_code();
   }
 
+  if (chosen.node.heart && chosen.node.flight_recorder.empty())
+    chosen.node.flight_recorder = chosen.store_path() + ".flight";
+
   std::optional<weir::files::lines_options> input;
   if (!chosen.input.empty()) {
     auto opened = input_of(chosen);
@@ -150,7 +153,8 @@ int main(int argc, char** argv) {
       !usable && usable.error().kind == weir::failure_kind::fatal)
     return failed(usable.error().message());
 
-  // The node before anything that could make a thread: it takes over the signals.
+  // The node before anything that could make a thread: it takes over the signals, and with --heart the process
+  // stays here, as the parent of one that comes to this place again.
   weir::node node{chosen.node, [&input]() -> std::optional<weir::input_progress> {
                     if (!input || input->progress->bytes_total == 0)
                       return std::nullopt;

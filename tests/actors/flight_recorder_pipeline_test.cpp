@@ -1,0 +1,289 @@
+#include "probes.hpp"
+
+#include "../supervision/recorder_file.hpp"
+
+#include <weir/actors/awaitable.hpp>
+#include <weir/weir.hpp>
+
+#include <atomic>
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include <unistd.h>
+
+/// Pipelines that come after a process that died. How it really dies is in tests/node/mortal.py.
+namespace {
+
+using namespace std::chrono_literals;
+using weir::origin;
+
+constexpr std::uint32_t count = 20;
+
+/// A file, and lives that end with some positions of the source in hand at a stage.
+class earlier_lives {
+public:
+  void die(const std::string& stage, std::vector<std::uint64_t> in_hand,
+           std::uint32_t failures = 0) const {
+    const auto recorder = file.open();
+    const weir::flight_recorder::stage_hands stages[] = {{stage, 100}};
+    const std::string lanes[] = {"source"};
+    const auto slots = recorder->add("p", stages, lanes);
+    ASSERT_TRUE(slots);
+    for (std::size_t k = 0; k < in_hand.size(); ++k)
+      if (failures == 0)
+        (*slots)[k].take(origin{0, in_hand[k]}.word());
+      else
+        (*slots)[k].failed(origin{0, in_hand[k]}.word(), failures);
+    weir::flight_recorder::examine(file.path, ::getpid(), SIGSEGV);
+  }
+
+  recorder_file file;
+};
+
+/// What came of a pipeline in the life after them.
+struct outcome {
+  std::vector<weir::dead_letter> letters;
+  weir::pipeline_snapshot end;
+};
+
+outcome run(weir::pipeline definition, const earlier_lives& lives, bool ends_well = true) {
+  weir::dead_letters::memory kept;
+  definition.dead_letters_to(kept);
+  const auto recorder = lives.file.open();
+  weir::runtime node{{.threads = 2}};
+  outcome seen;
+  {
+    weir::running_pipeline running{std::move(definition), node, {}, recorder.get()};
+    const auto started = running.start();
+    EXPECT_TRUE(started) << started.error().message();
+    const auto how = running.wait_until(std::chrono::steady_clock::now() + probes::patience);
+    EXPECT_EQ(how, weir::running_pipeline::state::finished)
+        << probes::to_string(running.snapshot());
+    seen.end = running.snapshot();
+    EXPECT_TRUE(seen.end.ledger.balanced()) << probes::to_string(seen.end);
+    EXPECT_EQ(seen.end.ledger.in_flight, 0U);
+  }
+  if (ends_well)
+    recorder->end();
+  seen.letters = kept.letters();
+  return seen;
+}
+
+/// Counts who is in hand: at most how many at a time while `alone` was one of them.
+class witness {
+public:
+  explicit witness(int alone) : alone_{alone} {}
+
+  void see(int item) const {
+    const auto inside = ++state_->inside;
+    if (item == alone_)
+      state_->is_there = true;
+    if (state_->is_there && inside > 1)
+      state_->company = true;
+    std::this_thread::yield();
+    if (state_->is_there && state_->inside > 1)
+      state_->company = true;
+    if (item == alone_)
+      state_->is_there = false;
+    --state_->inside;
+    state_->seen.add(item);
+  }
+  bool was_alone() const { return !state_->company; }
+  const probes::collected<int>& seen() const { return state_->seen; }
+
+private:
+  struct state {
+    std::atomic<int> inside{0};
+    std::atomic<bool> is_there{false};
+    std::atomic<bool> company{false};
+    probes::collected<int> seen;
+  };
+  int alone_;
+  std::shared_ptr<state> state_ = std::make_shared<state>();
+};
+
+weir::pipeline of_stage(const probes::collected<int>& ran, const probes::collected<int>& stored) {
+  weir::pipeline p{"p"};
+  p.from("source", probes::numbers(count))
+      .via("stage",
+           [ran](int n) {
+             ran.add(n);
+             return n;
+           })
+      .to("sink", stored.sink());
+  return p;
+}
+
+TEST(FlightRecorderPipeline, ParksWhatKilledOftenEnoughWithoutRunningIt) {
+  const earlier_lives lives;
+  for (int life = 0; life < 3; ++life)
+    lives.die("stage", {5}); // positions count from 1: the item 4
+  const probes::collected<int> ran, stored;
+  const auto seen = run(of_stage(ran, stored), lives);
+  ASSERT_EQ(seen.letters.size(), 1U);
+  const auto& letter = seen.letters[0];
+  EXPECT_EQ(letter.why.message(), "killed by SIGSEGV (signal 11) while in hand, 3 times");
+  EXPECT_EQ(letter.stage, "stage");
+  EXPECT_EQ(letter.source, "source");
+  EXPECT_EQ(letter.position, 5U);
+  EXPECT_EQ(letter.attempts, 3U);
+  EXPECT_EQ(letter.payload, "4");
+  const auto others = probes::up_to(count, [](int n) { return n != 4; });
+  EXPECT_EQ(ran.items(), others);
+  EXPECT_EQ(stored.items(), others);
+  EXPECT_EQ(seen.end.ledger.dead_lettered, 1U);
+}
+
+TEST(FlightRecorderPipeline, RunsWhatHasNotKilledOftenEnough) {
+  const earlier_lives lives;
+  lives.die("stage", {5});
+  lives.die("stage", {5});
+  const probes::collected<int> ran, stored;
+  const auto seen = run(of_stage(ran, stored), lives);
+  EXPECT_TRUE(seen.letters.empty());
+  EXPECT_EQ(stored.items(), probes::up_to(count));
+}
+
+TEST(FlightRecorderPipeline, SparesWhoWasOnlyThere) {
+  const earlier_lives lives;
+  for (int life = 0; life < 5; ++life)
+    lives.die("stage", {5, 9, 11});
+  const probes::collected<int> ran, stored;
+  const auto seen = run(of_stage(ran, stored), lives);
+  EXPECT_TRUE(seen.letters.empty());
+  EXPECT_EQ(stored.items(), probes::up_to(count));
+}
+
+TEST(FlightRecorderPipeline, AccusesAtTheStageOnly) {
+  const earlier_lives lives;
+  for (int life = 0; life < 3; ++life)
+    lives.die("another", {5});
+  const probes::collected<int> ran, stored;
+  EXPECT_TRUE(run(of_stage(ran, stored), lives).letters.empty());
+}
+
+TEST(FlightRecorderPipeline, CountsTheRunsOfEarlierLives) {
+  const earlier_lives lives;
+  lives.die("stage", {5}, 2);
+  weir::pipeline p{"p"};
+  const probes::collected<int> stored;
+  std::atomic<int> runs{0};
+  p.from("source", probes::numbers(count))
+      .via("stage",
+           [&runs](int n) -> weir::result<int> {
+             if (n != 4)
+               return n;
+             ++runs;
+             return weir::transient("not now");
+           },
+           {.retry = probes::at_once(3)})
+      .to("sink", stored.sink());
+  const auto seen = run(std::move(p), lives);
+  EXPECT_EQ(runs, 1) << "two runs were before";
+  ASSERT_EQ(seen.letters.size(), 1U);
+  EXPECT_EQ(seen.letters[0].attempts, 3U);
+  EXPECT_EQ(seen.letters[0].why.message(), "not now");
+}
+
+TEST(FlightRecorderPipeline, RunsASuspectAlone) {
+  const earlier_lives lives;
+  lives.die("stage", {5, 6});
+  const witness all{4};
+  weir::pipeline p{"p"};
+  p.from("source", probes::numbers(400))
+      .via("stage",
+           [all](int n) {
+             all.see(n);
+             return n;
+           },
+           {.workers = 4})
+      .to("sink", [all](const int&) { all.see(-1); });
+  const auto seen = run(std::move(p), lives);
+  EXPECT_TRUE(all.was_alone());
+  EXPECT_EQ(all.seen().size(), 800U);
+  EXPECT_TRUE(seen.letters.empty());
+}
+
+TEST(FlightRecorderPipeline, GivesASuspectABatchOfItsOwn) {
+  const earlier_lives lives;
+  lives.die("sink", {5, 6, 7, 8, 9, 10});
+  const probes::collected<std::size_t> sizes;
+  weir::pipeline p{"p"};
+  p.from("source", probes::numbers(count))
+      .batch("batch", {.size_max = 10, .delay_max = 10s})
+      .to("sink", [sizes](const weir::batch<int>& in) { sizes.add(in.items.size()); });
+  EXPECT_TRUE(run(std::move(p), lives).letters.empty());
+  EXPECT_EQ(sizes.items(), (std::vector<std::size_t>{4, 1, 1, 1, 1, 1, 1, 10}));
+}
+
+TEST(FlightRecorderPipeline, ParksTheRowThatABatchSinkDiedOf) {
+  const earlier_lives lives;
+  lives.die("sink", {4, 5, 6});
+  lives.die("sink", {5});
+  lives.die("sink", {5});
+  const probes::collected<int> rows;
+  weir::pipeline p{"p"};
+  p.from("source", probes::numbers(count))
+      .batch("batch", {.size_max = 10})
+      .to("sink", [rows](const weir::batch<int>& in) {
+        for (const int one : in.items)
+          rows.add(one);
+      });
+  const auto seen = run(std::move(p), lives);
+  ASSERT_EQ(seen.letters.size(), 1U);
+  EXPECT_EQ(seen.letters[0].payload, "4");
+  EXPECT_EQ(seen.letters[0].payload_type, "int");
+  EXPECT_EQ(seen.letters[0].position, 5U);
+  EXPECT_EQ(rows.items(), probes::up_to(count, [](int n) { return n != 4; }));
+}
+
+TEST(FlightRecorderPipeline, ParksAndSparesInAnAwaitableStage) {
+  const earlier_lives lives;
+  lives.die("stage", {4, 5, 6, 7, 8});
+  lives.die("stage", {5});
+  lives.die("stage", {5});
+  const probes::collected<int> stored;
+  const witness all{5}; // position 6, still a suspect
+  weir::pipeline p{"p"};
+  p.from("source", probes::numbers(200))
+      .via("stage",
+           [all](const int& n) -> boost::asio::awaitable<weir::result<int>> {
+             all.see(n);
+             co_return n;
+           },
+           {.workers = 2, .in_flight_max = 8})
+      .to("sink", stored.sink());
+  const auto seen = run(std::move(p), lives);
+  ASSERT_EQ(seen.letters.size(), 1U);
+  EXPECT_EQ(seen.letters[0].position, 5U);
+  EXPECT_TRUE(all.was_alone());
+  EXPECT_EQ(stored.size(), 199U);
+}
+
+TEST(FlightRecorderPipeline, HasNothingInHandAtTheEnd) {
+  const earlier_lives lives;
+  const probes::collected<int> ran, stored;
+  run(of_stage(ran, stored), lives, false);
+  const auto last = lives.file.open()->last_life();
+  ASSERT_TRUE(last.died);
+  EXPECT_EQ(last.deaths[0].in_hand, "");
+}
+
+TEST(FlightRecorderPipeline, KeepsTryingWhereNothingCanBeParked) {
+  const earlier_lives lives;
+  for (int life = 0; life < 3; ++life)
+    lives.die("sink", {5});
+  const probes::collected<int> stored;
+  weir::pipeline p{"p"};
+  p.from("source", probes::numbers(count)).to("sink", stored.sink());
+  const auto recorder = lives.file.open();
+  weir::runtime node{{.threads = 2}};
+  weir::running_pipeline running{std::move(p), node, {}, recorder.get()};
+  ASSERT_TRUE(running.start());
+  EXPECT_EQ(running.wait_until(std::chrono::steady_clock::now() + probes::patience),
+            weir::running_pipeline::state::finished);
+  EXPECT_EQ(stored.items(), probes::up_to(count));
+}
+
+} // namespace

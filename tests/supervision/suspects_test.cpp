@@ -1,0 +1,122 @@
+#include <weir/supervision/suspects.hpp>
+
+#include <gtest/gtest.h>
+
+namespace {
+
+struct guest final : weir::waker {
+  int woken = 0;
+  void wake() noexcept override { ++woken; }
+};
+
+TEST(Suspects, LetOthersInTogether) {
+  weir::suspects all;
+  guest a, b;
+  EXPECT_TRUE(all.enter(false, a));
+  EXPECT_TRUE(all.enter(false, b));
+  EXPECT_TRUE(all.enter(false, a)) << "one may have several in hand";
+}
+
+TEST(Suspects, KeepEverybodyOutWhileOneIsAlone) {
+  weir::suspects all;
+  guest a, b, c;
+  EXPECT_TRUE(all.enter(true, a));
+  EXPECT_FALSE(all.enter(false, b));
+  EXPECT_FALSE(all.enter(true, c));
+  EXPECT_FALSE(all.enter(false, a));
+  all.leave();
+  EXPECT_EQ(b.woken, 1);
+  EXPECT_EQ(c.woken, 1);
+}
+
+TEST(Suspects, WaitUntilTheyAreAlone) {
+  weir::suspects all;
+  guest a, b, c;
+  EXPECT_TRUE(all.enter(false, a));
+  EXPECT_TRUE(all.enter(false, b));
+  EXPECT_FALSE(all.enter(true, c));
+  all.leave();
+  EXPECT_EQ(c.woken, 0) << "one is still inside";
+  all.leave();
+  EXPECT_EQ(c.woken, 1);
+  EXPECT_TRUE(all.enter(true, c));
+}
+
+TEST(Suspects, AreNotOvertakenForEver) {
+  weir::suspects all;
+  guest a, b, c;
+  EXPECT_TRUE(all.enter(false, a));
+  EXPECT_FALSE(all.enter(true, b));
+  EXPECT_FALSE(all.enter(false, c)) << "somebody waits to be alone";
+  all.leave();
+  EXPECT_TRUE(all.enter(true, b));
+  all.leave();
+  EXPECT_GE(c.woken, 1);
+  EXPECT_TRUE(all.enter(false, c));
+}
+
+TEST(Suspects, HoldUpNobodyOnceTheyWithdraw) {
+  weir::suspects all;
+  guest a, b, c;
+  EXPECT_TRUE(all.enter(false, a));
+  EXPECT_FALSE(all.enter(true, b));
+  EXPECT_FALSE(all.enter(false, c));
+  all.withdraw(b);
+  EXPECT_EQ(c.woken, 1);
+  EXPECT_TRUE(all.enter(false, c));
+  all.leave();
+  all.leave();
+  EXPECT_EQ(b.woken, 0);
+}
+
+TEST(Suspects, HoldUpNobodyOnceTheyWorkBesideOthers) {
+  weir::suspects all;
+  guest a, b, c;
+  EXPECT_TRUE(all.enter(false, a));
+  EXPECT_FALSE(all.enter(true, b));
+  EXPECT_TRUE(all.enter(false, b)) << "another item of the same worker";
+  EXPECT_TRUE(all.enter(false, c));
+}
+
+weir::suspect known(std::uint64_t first, std::uint64_t last, std::uint32_t deaths = 1) {
+  weir::suspect one{.stage = 1, .lane = 2, .first = first, .last = last};
+  one.deaths = deaths;
+  return one;
+}
+
+TEST(Suspects, AreGoneOnceTheyAreSettled) {
+  weir::suspects all;
+  all.set({known(3, 5), known(8, 8)});
+  EXPECT_FALSE(all.remain()) << "nobody reads that lane yet";
+  all.watch(1, 2, 0);
+  EXPECT_TRUE(all.remain());
+  all.settled(2, 4);
+  EXPECT_TRUE(all.at(1, 2, 5));
+  all.settled(2, 7);
+  EXPECT_FALSE(all.at(1, 2, 5));
+  EXPECT_TRUE(all.remain());
+  all.settled(9, 100);
+  EXPECT_TRUE(all.at(1, 2, 8)) << "that was another lane";
+  all.settled(2, 8);
+  EXPECT_FALSE(all.remain());
+}
+
+TEST(Suspects, AreKnownAtOtherStagesOnlyByTheirDeaths) {
+  weir::suspects all;
+  auto failed = known(4, 4, 0);
+  failed.failures = 2;
+  all.set({known(3, 3), failed});
+  all.watch(1, 2, 0);
+  EXPECT_TRUE(all.any_at(2, 3));
+  EXPECT_FALSE(all.any_at(2, 4)) << "it has only failed";
+  EXPECT_FALSE(all.at(7, 2, 3));
+  EXPECT_TRUE(all.at(1, 2, 4));
+}
+
+TEST(Suspects, KeysTellNamesApart) {
+  EXPECT_NE(weir::flight_key("a", "bc"), weir::flight_key("ab", "c"));
+  EXPECT_NE(weir::flight_key("a", "b"), weir::flight_key("b", "a"));
+  EXPECT_NE(weir::flight_key("", ""), 0U);
+}
+
+} // namespace
