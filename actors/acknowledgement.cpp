@@ -1,6 +1,7 @@
 #include <weir/actors/acknowledgement.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <stdexcept>
 
 namespace weir {
@@ -25,15 +26,24 @@ std::uint32_t acknowledgement::add_lane(std::string name, std::uint64_t resume_a
   return static_cast<std::uint32_t>(lanes_.size() - 1);
 }
 
-resume_point acknowledgement::position_of(origin where) const {
-  if (where.is_group()) {
+std::uint32_t acknowledgement::add_replay_lane(replay_observer& observer) {
+  replay_lane_ = add_lane("replay", 0);
+  replay_observer_ = &observer;
+  return replay_lane_;
+}
+
+origin acknowledgement::first_of(origin where) {
+  while (where.is_group()) { // a batch, or a batch of batches
     const auto members = where.group()->members();
     where = members.empty() ? origin{} : members.front();
   }
+  return where;
+}
+
+resume_point acknowledgement::position_of(origin where) const {
+  where = first_of(where);
   if (where.empty())
     return {};
-  if (where.is_group()) // a batch of batches
-    return position_of(where);
   return {lanes_[where.lane()]->name(), where.position()};
 }
 
@@ -72,12 +82,32 @@ void acknowledgement::share(origin where, std::uint32_t more) {
 
 void acknowledgement::settle_run(std::uint32_t lane_index, std::uint64_t base, std::uint64_t mask,
                                  ending how) noexcept {
+  if (lane_index == replay_lane_) {
+    settle_replayed(base, mask, how);
+    return;
+  }
   lane::settled_counts counts{};
   if (!lanes_[lane_index]->settle(base, mask, how, counts))
     settled_twice_.store(true, std::memory_order_relaxed);
   for (std::size_t k = 0; k < counts.size(); ++k)
     if (counts[k] != 0)
       ended_[k].fetch_add(counts[k], std::memory_order_relaxed);
+}
+
+/// One by one, as each has a letter that waits for its ending.
+void acknowledgement::settle_replayed(std::uint64_t base, std::uint64_t mask, ending how) noexcept {
+  for (auto rest = mask; rest != 0; rest &= rest - 1) {
+    lane::settled_counts counts{};
+    if (!lanes_[replay_lane_]->settle(base, rest & (0 - rest), how, counts))
+      settled_twice_.store(true, std::memory_order_relaxed);
+    const auto ended = std::ranges::find(counts, std::uint64_t{1});
+    if (ended == counts.end())
+      continue; // other shares are on their way
+    const auto which = static_cast<std::size_t>(ended - counts.begin());
+    ended_[which].fetch_add(1, std::memory_order_relaxed);
+    replay_observer_->replayed_item_ended(base + static_cast<std::uint64_t>(std::countr_zero(rest)),
+                                          static_cast<ending>(which));
+  }
 }
 
 void acknowledgement::settle_group(origin_group& group, ending how) noexcept {
@@ -110,6 +140,8 @@ std::vector<resume_point> acknowledgement::resume_points(std::span<const origin>
   points.reserve(lanes_.size());
   std::vector<std::uint64_t> positions;
   for (std::uint32_t index = 0; index < lanes_.size(); ++index) {
+    if (index == replay_lane_)
+      continue;
     positions.clear();
     for (auto where : batch)
       if (!where.empty() && !where.is_group() && where.lane() == index)
@@ -130,6 +162,7 @@ ledger_totals acknowledgement::totals() const noexcept {
   totals.dropped = ended(ending::dropped);
   totals.dead_lettered = ended(ending::dead_lettered);
   totals.admitted = admitted_.load(std::memory_order_relaxed);
+  totals.replayed = replayed_.load(std::memory_order_relaxed);
   for (const auto& one : lanes_)
     totals.in_flight += one->in_flight();
   return totals;

@@ -39,6 +39,15 @@ struct resume_point {
   std::uint64_t position = 0; ///< everything up to here is settled
 };
 
+/// Whom the books tell that the way of a replayed item has ended. Any thread; must not block.
+class replay_observer {
+public:
+  virtual void replayed_item_ended(std::uint64_t position, ending how) noexcept = 0;
+
+protected:
+  ~replay_observer() = default;
+};
+
 /// Any thread, except where said.
 class acknowledgement {
 public:
@@ -49,15 +58,28 @@ public:
 
   /// Before the pipeline starts. The lane's index is its number in origins.
   std::uint32_t add_lane(std::string name, std::uint64_t resume_after);
+  /// The same for the one lane of items that are put in again from the dead letters. It is nothing that a source
+  /// could commit: no resume point has it.
+  std::uint32_t add_replay_lane(replay_observer& observer);
+  bool is_replayed(origin where) const noexcept {
+    return replay_lane_ != no_lane && !where.empty() && !where.is_group()
+           && where.lane() == replay_lane_;
+  }
   lane& lane_at(std::uint32_t index) noexcept { return *lanes_[index]; }
   const lane& lane_at(std::uint32_t index) const noexcept { return *lanes_[index]; }
   std::size_t lanes_count() const noexcept { return lanes_.size(); }
+
+  /// The item itself, or the first one of a group; empty if there is none.
+  static origin first_of(origin where);
 
   /// Where the item of `where` was read, "events.jsonl:17"; of a group, its first member.
   resume_point position_of(origin where) const;
 
   void admitted(std::uint64_t count) noexcept {
     admitted_.fetch_add(count, std::memory_order_relaxed);
+  }
+  void replayed(std::uint64_t count) noexcept {
+    replayed_.fetch_add(count, std::memory_order_relaxed);
   }
 
   /// The one origin of a batch whose items have these.
@@ -87,11 +109,17 @@ private:
 
   void settle_run(std::uint32_t lane_index, std::uint64_t base, std::uint64_t mask,
                   ending how) noexcept;
+  void settle_replayed(std::uint64_t base, std::uint64_t mask, ending how) noexcept;
   void settle_group(origin_group& group, ending how) noexcept;
   void forget(origin_group& group) noexcept;
 
+  static constexpr std::uint32_t no_lane = ~std::uint32_t{0};
+
   std::vector<std::unique_ptr<lane>> lanes_;
+  std::uint32_t replay_lane_ = no_lane;
+  replay_observer* replay_observer_ = nullptr;
   std::atomic<std::uint64_t> admitted_{0};
+  std::atomic<std::uint64_t> replayed_{0};
   std::array<std::atomic<std::uint64_t>, 4> ended_{};
   std::atomic<bool> settled_twice_{false};
   std::mutex groups_lock_;

@@ -1,4 +1,6 @@
 #include <weir/actors/dead_letter_actor.hpp>
+#include <weir/actors/parked_keys.hpp>
+#include <weir/actors/replay_actor.hpp>
 #include <weir/actors/runtime.hpp>
 #include <weir/actors/worker.hpp>
 
@@ -146,6 +148,9 @@ activity dead_letter_actor::turn() {
       books_.settle(queue_.front().where, ending::dead_lettered);
       count(letters[k]);
       senders.push_back(queue_.front().from);
+      if (auto* keys = queue_.front().keys;
+          keys != nullptr && keys->stored(letters[k].key) && senders.back()->services().replays)
+        senders.back()->services().replays->wake(); // to count again
       queue_.pop_front();
     }
     refused.swap(refused_);
@@ -158,8 +163,11 @@ activity dead_letter_actor::turn() {
 }
 
 void dead_letter_actor::crashed(failure why) noexcept {
-  const std::lock_guard lock{lock_};
-  trouble_ = why.message();
+  {
+    const std::lock_guard lock{lock_};
+    trouble_ = why.message();
+  }
+  finished_();
 }
 
 } // namespace weir

@@ -19,6 +19,7 @@
 
 namespace weir {
 
+class parked_keys;
 class runtime;
 class worker;
 
@@ -26,7 +27,8 @@ class worker;
 struct parked_item {
   dead_letter letter;
   origin where;
-  worker* from = nullptr; ///< is told when it is stored
+  worker* from = nullptr;      ///< is told when it is stored
+  parked_keys* keys = nullptr; ///< the same, where its key is parked now
 };
 
 /// The dead-letter actor of a pipeline: takes parked items from all workers through one bounded queue, stores

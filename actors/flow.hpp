@@ -33,6 +33,7 @@ struct broken_flow {
   auto via(auto&&...) && { return broken_flow{}; }
   auto batch(auto&&...) && { return broken_flow{}; }
   auto partition_by(auto&&...) && { return broken_flow{}; }
+  auto park_key(auto&&...) && { return broken_flow{}; }
   auto merge() && { return broken_flow{}; }
   template <std::size_t N>
   std::array<broken_flow, N> broadcast(auto&&...) && {
@@ -75,6 +76,14 @@ public:
   template <class Key>
   auto partition_by(Key key, partition_options options) &&;
 
+  /// Once an item of a key has become a dead letter of the next stage, later items of that key are parked behind
+  /// it, in order, until the letters of the key were replayed or purged; items of other keys go on. Holds across
+  /// restarts, as the store knows. `key` is a member or a function whose value can be kept as text
+  /// (weir_payload); an empty text is no key. Several workers keep the order only behind a partition by the same
+  /// key.
+  template <class Key>
+  auto park_key(Key key, parked_keys_options options = {}) &&;
+
   /// Ends the lanes of partition_by.
   flow merge() &&;
 
@@ -100,6 +109,12 @@ private:
     if (lanes_)
       stage.options.workers = *lanes_;
     stage.input = type_name(typeid(T));
+    if (park_key_) {
+      stage.parked_max = parked_max_;
+      parts.park_key = park_key_;
+    }
+    if (stage.may_fail)
+      parts.replay = make_replay_parts<T>();
     const auto index = plan_->graph.stages.size();
     plan_->graph.stages.push_back(std::move(stage));
     plan_->stages.push_back(std::move(parts));
@@ -131,6 +146,8 @@ private:
   spread how_ = spread::any;
   std::shared_ptr<const void> key_;
   std::optional<std::uint32_t> lanes_; // of partition_by, until merge
+  std::shared_ptr<const void> park_key_;
+  std::uint64_t parked_max_ = 0;
 };
 
 template <class T>
@@ -256,6 +273,21 @@ auto flow<T>::partition_by(Key key, partition_options options) && {
     key_ = std::make_shared<const typename outlet<T>::key_function>(
         [key](const T& item) { return std::hash<value>{}(std::invoke(key, item)); });
     lanes_ = options.lanes;
+    return std::move(*this);
+  }
+}
+
+template <class T>
+template <class Key>
+auto flow<T>::park_key(Key key, parked_keys_options options) && {
+  constexpr bool fits = std::invocable<Key&, const T&>;
+  static_assert(fits, "weir: park_key takes a member or a function of the flow's item type");
+  if constexpr (!fits) {
+    return broken_flow{};
+  } else {
+    park_key_ = std::make_shared<const std::function<std::string(const T&)>>(
+        [key](const T& item) -> std::string { return payload_of(std::invoke(key, item)); });
+    parked_max_ = options.parked_max;
     return std::move(*this);
   }
 }

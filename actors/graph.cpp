@@ -66,7 +66,7 @@ public:
     name_ = one.name;
     names(one);
     mailbox(index);
-    options(one);
+    options(index);
     flows(index);
   }
 
@@ -98,7 +98,23 @@ private:
           + std::to_string(capacity));
   }
 
-  void options(const graph_stage& one) {
+  void parked_keys(std::size_t index) {
+    const auto& one = whole_.stages[index];
+    if (*one.parked_max == 0)
+      say("parked_max must be at least 1");
+    if (!one.may_fail)
+      say("park_key is for a stage that may fail");
+    if (one.waits)
+      say("park_key is not for awaitable stages, which work on several items at a time");
+    const auto shared = std::ranges::any_of(whole_.edges, [&](const auto& edge) {
+      return edge.to == index && edge.how == spread::any;
+    });
+    if (one.options.workers > 1 && shared)
+      say("with park_key and several workers it must lie behind a partition by the same key");
+  }
+
+  void options(std::size_t index) {
+    const auto& one = whole_.stages[index];
     const auto& chosen = one.options;
     if (chosen.workers == 0 || chosen.workers > workers_max)
       say("workers must be 1 to " + std::to_string(workers_max) + ", not "
@@ -134,6 +150,8 @@ private:
       say("timeout is for awaitable stages: another can't be interrupted");
     if (one.may_fail && !whole_.has_dead_letters)
       say("it may fail, but the pipeline has no dead_letters_to");
+    if (one.parked_max)
+      parked_keys(index);
   }
 
   void not_negative(const std::string& what, std::chrono::milliseconds value) {
@@ -221,6 +239,8 @@ nlohmann::ordered_json options_of(const graph_stage& one) {
     options["rate"] = {{"permits", chosen.rate.permits},
                        {"per_ms", chosen.rate.per.count()},
                        {"burst", chosen.rate.burst}};
+  if (one.parked_max)
+    options["parked_max"] = *one.parked_max;
   options["execution"] = chosen.execution == execution::shared ? "shared" : "own_thread";
   return options;
 }

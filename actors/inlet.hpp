@@ -39,6 +39,18 @@ public:
   ring<T>* current() const { return open_[current_]; }
   void turn_over() { current_ = current_ + 1 < open_.size() ? current_ + 1 : 0; }
 
+  /// Makes `one` the current ring if something is in it.
+  bool turn_to(const ring_base& one) {
+    const auto found = std::ranges::find(open_, &one);
+    if (found == open_.end() || (*found)->available() == 0)
+      return false;
+    current_ = static_cast<std::size_t>(found - open_.begin());
+    return true;
+  }
+
+  /// Every other ring is closed and empty.
+  bool only(const ring_base& one) const { return open_.size() == 1 && open_.front() == &one; }
+
   /// Every ring is closed and empty.
   bool finished() const { return open_.empty(); }
 

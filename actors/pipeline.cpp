@@ -10,6 +10,7 @@ namespace weir {
 pipeline::pipeline(std::string name, pipeline_options options) : plan_{std::make_shared<plan>()} {
   plan_->graph.name = std::move(name);
   plan_->graph.supervision = options.supervision;
+  plan_->replay = options.replay;
 }
 
 std::string type_name(const std::type_info& type) {

@@ -14,6 +14,7 @@ namespace weir {
 
 struct pipeline_options {
   supervision_options supervision = {};
+  replay_settings replay = {};
 };
 
 /// A pipeline under construction: a graph of stages, written down with typed flows and run by a node.

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <weir/actors/graph.hpp>
+#include <weir/actors/replay_inlet.hpp>
+#include <weir/actors/replay_settings.hpp>
 #include <weir/actors/stepper.hpp>
 #include <weir/supervision/dead_letter.hpp>
 
@@ -32,12 +34,15 @@ struct plan {
   struct stage_parts {
     make_stepper make;
     std::function<lane_start()> lane; ///< of a source
+    replay_parts replay = {};
+    std::shared_ptr<const void> park_key = {}; ///< see ports
   };
 
   weir::graph graph;
   std::vector<stage_parts> stages; ///< as graph.stages
   std::vector<edge_parts> edges;   ///< as graph.edges
   std::shared_ptr<dead_letter_store> dead_letters;
+  replay_settings replay;
 };
 
 } // namespace weir

@@ -1,6 +1,7 @@
 #include <weir/actors/running_pipeline.hpp>
 
 #include <algorithm>
+#include <map>
 #include <stdexcept>
 #include <utility>
 
@@ -15,6 +16,7 @@ running_pipeline::running_pipeline(pipeline definition, runtime& node, pipeline_
                 .pipeline = plan_->graph.name,
                 .books = {},
                 .dead_letters = nullptr,
+                .replays = nullptr,
                 .stopping = {},
                 .recorder = recorder} {}
 
@@ -28,7 +30,11 @@ running_pipeline::~running_pipeline() {
 result<void> running_pipeline::start() {
   if (started_)
     return fatal("pipeline '" + name() + "' was started already");
-  if (auto problems = plan_->graph.problems(); !problems.empty()) {
+  auto problems = plan_->graph.problems();
+  if (plan_->replay.look_every < std::chrono::seconds{1})
+    problems.push_back("pipeline '" + plan_->graph.name
+                       + "': replay.look_every must be at least 1 s");
+  if (!problems.empty()) {
     failure why{.kind = failure_kind::fatal, .chain = std::move(problems), .retry_after = {}};
     why.chain.insert(why.chain.begin(), "pipeline '" + plan_->graph.name + "' can't run");
     return why;
@@ -42,10 +48,16 @@ result<void> running_pipeline::start() {
     }
     if (!opened)
       return std::move(opened.error()).within("the dead letters can't be kept");
-    dead_letters_ = std::make_unique<dead_letter_actor>(node_, services_.books, plan_->dead_letters,
-                                                        [this] { watcher_.ended(); });
+    dead_letters_ =
+        std::make_unique<dead_letter_actor>(node_, services_.books, plan_->dead_letters, [this] {
+          if (replays_)
+            replays_->letters_finished();
+          watcher_.ended();
+        });
     services_.dead_letters = dead_letters_.get();
   }
+  if (auto read = read_parked_keys(); !read)
+    return std::move(read.error()).within("the parked keys can't be read");
   try {
     wire();
   } catch (...) {
@@ -60,6 +72,8 @@ result<void> running_pipeline::start() {
   node_.spawn(*supervisor_, execution::shared);
   if (dead_letters_)
     node_.spawn(*dead_letters_, execution::own_thread);
+  if (replays_)
+    node_.spawn(*replays_, execution::own_thread);
   // Every worker builds its function before the sources begin: they are first in the order, so last here.
   for (auto one = workers_.rbegin(); one != workers_.rend(); ++one) {
     (*one)->start();
@@ -109,6 +123,8 @@ void running_pipeline::wire() {
     }
   }
 
+  wire_replay(all);
+
   std::vector<child_spec> children;
   for (const auto& stage : graph.stages)
     for (std::uint32_t k = 0; k < stage.options.workers; ++k)
@@ -134,10 +150,15 @@ void running_pipeline::wire() {
     for (std::uint32_t n = 0; n < stage.options.workers; ++n) {
       const auto index = workers_.size();
       mailboxes_.push_back(all[k][n].in);
+      if (all[k][n].replays != nullptr)
+        mailboxes_.back().pop_back(); // has a capacity of its own
       workers_.push_back(std::make_unique<worker>(
           children[index].id, services_, *supervisor_, index, stage.name, n, stage.options,
           *permits_.back(), plan_->stages[k].make(all[k][n], lane)));
       workers_.back()->last_position = resume_after;
+      workers_.back()->set_keys(keys_[k].get());
+      if (all[k][n].replays != nullptr)
+        all[k][n].replays->set_consumer(workers_.back().get());
     }
   }
   for (const auto& one : rings) {
@@ -180,13 +201,98 @@ void running_pipeline::record() {
     }
     if (each > 0)
       for (std::uint32_t lane = 0; lane < lanes.size(); ++lane)
-        recorder.suspects().watch(flight_key(name(), stages[k].name), services_.lane_keys[lane],
-                                  services_.books.lane_at(lane).last_admitted());
+        if (!services_.books.is_replayed(
+                {lane, 0})) // its positions mean other letters in each life
+          recorder.suspects().watch(flight_key(name(), stages[k].name), services_.lane_keys[lane],
+                                    services_.books.lane_at(lane).last_admitted());
   }
+}
+
+/// Gives every worker of a stage that takes dead letters back one ring more.
+void running_pipeline::wire_replay(std::vector<std::vector<ports>>& all) {
+  const auto& graph = plan_->graph;
+  auto* const shelf = dynamic_cast<dead_letter_shelf*>(plan_->dead_letters.get());
+  if (shelf == nullptr)
+    return;
+  replays_ = std::make_unique<replay_actor>(node_, services_.books, graph.name, plan_->dead_letters,
+                                            *shelf, plan_->replay, [this] { watcher_.ended(); });
+  services_.replays = replays_.get();
+  std::vector<replay_actor::stage> stages;
+  for (std::size_t k = 0; k < graph.stages.size(); ++k) {
+    stages.push_back({.name = graph.stages[k].name,
+                      .input = graph.stages[k].input,
+                      .inlet = nullptr,
+                      .keys = keys_[k].get(),
+                      .inputs_left = keys_[k] ? all[k].size() : 0});
+    const auto& parts = plan_->stages[k].replay;
+    for (auto& one : all[k])
+      one.park_key = plan_->stages[k].park_key;
+    if (!parts.ring)
+      continue;
+    replay_ports where;
+    for (std::size_t e = 0; e < graph.edges.size(); ++e)
+      if (graph.edges[e].to == k && graph.edges[e].how != spread::any) {
+        where.how = graph.edges[e].how;
+        where.key = plan_->edges[e].key;
+      }
+    for (auto& one : all[k]) {
+      where.rings.push_back(parts.ring());
+      one.in.push_back(where.rings.back());
+      one.replays = where.rings.back().get();
+    }
+    stages.back().inlet = parts.inlet(std::move(where));
+  }
+  const auto sources = std::ranges::count(graph.stages, stage_kind::source, &graph_stage::kind);
+  replays_->set_stages(std::move(stages), static_cast<std::size_t>(sources));
+}
+
+/// Keys that have letters from an earlier life are parked from the start.
+result<void> running_pipeline::read_parked_keys() {
+  const auto& graph = plan_->graph;
+  auto* const shelf = dynamic_cast<dead_letter_shelf*>(plan_->dead_letters.get());
+  for (const auto& stage : graph.stages) {
+    keys_.emplace_back();
+    if (!stage.parked_max)
+      continue;
+    if (shelf == nullptr)
+      return fatal("stage '" + stage.name
+                   + "' has park_key, which needs a store of dead letters that can be read");
+    keys_.back() =
+        std::make_unique<parked_keys>(parked_keys_options{.parked_max = *stage.parked_max});
+    std::map<std::string, std::pair<std::uint64_t, std::string>> found; // letters, and the first
+    auto shown = for_each_letter(*shelf, {.pipeline = graph.name, .stage = stage.name},
+                                 [&](const dead_letter& one) -> result<void> {
+                                   if (auto& key = found[one.key]; key.first++ == 0)
+                                     key.second = one.source + ":" + std::to_string(one.position);
+                                   return {};
+                                 });
+    if (!shown)
+      return std::move(shown.error());
+    for (const auto& [key, letters] : found)
+      if (!key.empty())
+        keys_.back()->counted({key, 0}, letters.first, letters.second);
+  }
+  return {};
+}
+
+result<std::shared_ptr<replay_run>> running_pipeline::replay(dead_letter_filter filter,
+                                                             replay_options options) {
+  if (!started_)
+    return transient("pipeline '" + name() + "' does not run");
+  if (!replays_)
+    return poison("pipeline '" + name() + "' has no store of dead letters that can be read");
+  return replays_->replay(std::move(filter), std::move(options));
+}
+
+void running_pipeline::look_for_replays() {
+  if (replays_)
+    replays_->look();
 }
 
 void running_pipeline::drain() {
   services_.stopping.request_stop();
+  if (replays_)
+    replays_->stop();
   for (std::size_t k = 0; k < plan_->graph.stages.size(); ++k)
     if (plan_->graph.stages[k].kind == stage_kind::source && k < first_worker_.size())
       workers_[first_worker_[k]]->wake();
@@ -198,6 +304,8 @@ void running_pipeline::abort_workers() {
     one->abort();
   if (dead_letters_)
     dead_letters_->abort();
+  if (replays_)
+    replays_->abort();
 }
 
 void running_pipeline::abort() {
@@ -230,6 +338,8 @@ void running_pipeline::settle_end(state how, std::optional<failure> why) {
   }
   if (dead_letters_)
     dead_letters_->close();
+  if (replays_)
+    replays_->workers_finished();
   {
     const std::lock_guard lock{lock_};
     workers_finished_ = true;
@@ -252,6 +362,10 @@ running_pipeline::wait_for_end(std::optional<time_point> deadline) {
     return std::nullopt;
   if (dead_letters_)
     node_.join(*dead_letters_);
+  if (replays_ && deadline && !node_.join_until(*replays_, *deadline))
+    return std::nullopt;
+  if (replays_)
+    node_.join(*replays_);
   for (const auto& one : workers_)
     node_.join(*one);
   node_.join(*supervisor_);
@@ -290,6 +404,8 @@ pipeline_snapshot running_pipeline::snapshot() const {
     all.dead_letters_waiting = dead_letters_->waiting();
     all.dead_letters_trouble = dead_letters_->trouble();
   }
+  if (replays_)
+    all.replays_in_flight = replays_->in_flight();
   for (std::size_t k = 0; k < first_worker_.size(); ++k) {
     const auto& stage = plan_->graph.stages[k];
     stage_snapshot one;
@@ -316,6 +432,15 @@ pipeline_snapshot running_pipeline::snapshot() const {
       latency.add(counted.latency);
       if (auto last = each.last_failure(); !last.empty())
         one.last_failure = std::move(last);
+    }
+    if (const auto* keys = keys_[k].get(); keys != nullptr) {
+      one.keys_parked = keys->keys();
+      one.keys_letters = keys->letters();
+      if (keys->full())
+        one.waits_for = "its " + std::to_string(one.keys_letters) + " dead letters of "
+                        + std::to_string(one.keys_parked)
+                        + " parked keys to be replayed or purged (parked_max "
+                        + std::to_string(keys->options().parked_max) + ")";
     }
     if (const auto time = busy + blocked + idle; time > 0) {
       one.busy = busy / time;

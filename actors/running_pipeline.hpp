@@ -2,6 +2,7 @@
 
 #include <weir/actors/dead_letter_actor.hpp>
 #include <weir/actors/pipeline.hpp>
+#include <weir/actors/replay_actor.hpp>
 #include <weir/actors/supervisor_actor.hpp>
 
 #include <atomic>
@@ -34,7 +35,10 @@ struct stage_snapshot {
   std::uint64_t backlog = 0;
   std::uint64_t backlog_max = 0; ///< of one worker
   std::uint64_t mailbox_capacity = 0;
-  std::string last_failure; ///< empty if there was none
+  std::string last_failure;       ///< empty if there was none
+  std::uint64_t keys_parked = 0;  ///< of a stage with park_key: keys that wait
+  std::uint64_t keys_letters = 0; ///< and their dead letters
+  std::string waits_for; ///< what the stage needs to go on, where that is somebody's decision
 };
 
 struct pipeline_snapshot {
@@ -44,6 +48,7 @@ struct pipeline_snapshot {
   std::size_t dead_letters_waiting = 0;
   bool settled_twice = false;       ///< an item was, which is a defect
   std::string dead_letters_trouble; ///< why the store refuses; empty while it works
+  std::size_t replays_in_flight = 0;
 };
 
 /// Whom a running pipeline tells. Called from any thread; must not block.
@@ -103,6 +108,13 @@ public:
   /// After it failed: why; else an empty chain.
   failure why() const;
 
+  /// Puts dead letters of this pipeline in again, each before the stage that failed it. What has been asked for
+  /// before is not done twice. A failure if they can't be read, or the pipeline is ending. Any thread.
+  result<std::shared_ptr<replay_run>> replay(dead_letter_filter filter = {},
+                                             replay_options options = {});
+  /// Looks now for what others asked the store for, which it does every replay_settings::look_every. Any thread.
+  void look_for_replays();
+
   /// The dead letters so far by stage and cause, the most frequent first.
   std::vector<dead_letter_count> dead_letter_causes() const;
 
@@ -114,6 +126,8 @@ private:
   void wire();
   std::optional<state> wait_for_end(std::optional<time_point> deadline);
   void record();
+  void wire_replay(std::vector<std::vector<ports>>& all);
+  result<void> read_parked_keys();
   void settle_end(state how, std::optional<failure> why);
   void abort_workers();
 
@@ -122,6 +136,9 @@ private:
   const pipeline_observer watcher_;
   pipeline_services services_;
   std::unique_ptr<dead_letter_actor> dead_letters_;    // null where no stage can fail
+  std::unique_ptr<replay_actor> replays_;              // null where the store can't be read
+  std::vector<replay_actor::stage> replay_stages_;     // until it has them
+  std::vector<std::unique_ptr<parked_keys>> keys_;     // one a stage; null without park_key
   std::vector<std::unique_ptr<token_bucket>> permits_; // one a stage
   std::vector<std::unique_ptr<worker>> workers_; // stages in their order, each stage's together
   std::vector<std::size_t> first_worker_;        // of each stage

@@ -34,4 +34,11 @@ struct stage_options {
   std::uint32_t outputs_max = 1024;
 };
 
+/// Of a stage with flow::park_key.
+struct parked_keys_options {
+  /// Letters of parked keys that may wait in the store: at the bound the stage takes no further item, but for
+  /// those that are replayed.
+  std::uint64_t parked_max = 1000;
+};
+
 } // namespace weir

@@ -68,6 +68,10 @@ struct outlet_ports {
 struct ports {
   std::vector<std::shared_ptr<ring_base>> in;
   std::vector<outlet_ports> out; ///< one for each flow that leaves the stage
+  ring_base* replays =
+      nullptr; ///< that one of `in` through which dead letters come back, if there is one
+  std::shared_ptr<const void>
+      park_key; ///< null, or a std::function<std::string(const T&)>: see flow::park_key
 };
 
 /// The typed part of a worker: the loop around the user's function. Virtual once a slice, never once an item.
@@ -102,6 +106,15 @@ public:
   /// Asked before a slice while suspects of the flight recorder remain. Then `payload` and `discard` are meant for
   /// this item too. Nothing: it runs no items, or asks about each itself.
   virtual std::optional<next_item> next_in_line() { return std::nullopt; }
+
+  /// Of a stage with park_key: how many of `budget` items the next `step` may take. Parks those in front of them
+  /// that have to wait behind a letter of their key; 0 if it parked some, or may take nothing now.
+  virtual std::size_t admit(std::size_t budget, worker&) { return budget; }
+  virtual std::string key_in_hand() const { return {}; }
+  /// The ring through which dead letters come back.
+  virtual ring_base* replays() const { return nullptr; }
+  /// Can nothing come any more but through that one?
+  virtual bool only_replays_left() const { return false; }
 
   /// The rings to wait for. Only those that may still change.
   virtual void inputs(std::vector<ring_base*>&) const {}

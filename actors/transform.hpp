@@ -7,7 +7,10 @@
 #include <weir/actors/worker.hpp>
 
 #include <algorithm>
+#include <functional>
+#include <memory>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -23,7 +26,10 @@ inline std::uint64_t item_id(const ring_base& where, std::size_t index) {
 template <class In>
 class consuming_stepper : public stepper {
 public:
-  explicit consuming_stepper(const ports& where) : in_{where.in} {}
+  explicit consuming_stepper(const ports& where)
+      : in_{where.in},
+        replays_{where.replays},
+        key_{std::static_pointer_cast<const key_function>(where.park_key)} {}
 
   std::optional<origin> in_hand() const override {
     if (!failed_item_)
@@ -57,6 +63,43 @@ public:
     failed_item_ = false;
   }
 
+  std::size_t admit(std::size_t budget, worker& self) override {
+    auto* from = in_.next();
+    if (from == nullptr || from == replays_) // what is replayed has its order already
+      return budget;
+    const auto first = from->read_index();
+    const bool again = self.runs_again(item_id(*from, first));
+    if (!again && self.keys_full()) {
+      if (replays_ == nullptr || !in_.turn_to(*replays_))
+        return 0;
+      return budget;
+    }
+    const auto there = std::min({budget, from->available(budget), admitted_at_once});
+    std::size_t items = again ? 1 : 0;
+    for (std::size_t parked = 0; items < there - parked;) {
+      auto& item = *from->value(from->read_index() + items);
+      auto key = key_of(item);
+      const auto whom = key.empty() ? std::nullopt : self.parked_behind(key);
+      if (!whom) {
+        ++items;
+        continue;
+      }
+      if (items > 0 || self.keys_full())
+        break;
+      self.park_behind(*whom, from->from(from->read_index()), payload_of(item), typeid(In),
+                       std::move(key));
+      from->release(1);
+      ++parked;
+    }
+    return items;
+  }
+  std::string key_in_hand() const override {
+    auto* from = in_.current();
+    return key_of(*from->value(from->read_index()));
+  }
+  ring_base* replays() const override { return replays_; }
+  bool only_replays_left() const override { return replays_ != nullptr && in_.only(*replays_); }
+
   void inputs(std::vector<ring_base*>& rings) const override { in_.waiting_for(rings); }
   bool input_there() const override { return in_.something_there(); }
   std::size_t backlog() const override { return in_.size(); }
@@ -83,6 +126,24 @@ private:
   static constexpr bool made_of(const void*) { return false; }
   static constexpr bool is_batch = made_of(static_cast<const In*>(nullptr));
 
+  using key_function = std::function<std::string(const In&)>;
+
+  /// Items whose keys are looked at before they run: their letters wait in the worker until they are handed over.
+  static constexpr std::size_t admitted_at_once = 64;
+
+  /// Empty where there is none, also if the function throws: the item will fail by itself, or does not need it.
+  std::string key_of(const In& item) const {
+    if (!key_)
+      return {};
+    try {
+      return (*key_)(item);
+    } catch (...) {
+      return {};
+    }
+  }
+
+  ring_base* const replays_;
+  const std::shared_ptr<const key_function> key_; // of park_key
   bool failed_item_ = false;
 };
 

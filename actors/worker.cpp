@@ -1,5 +1,7 @@
 #include <weir/actors/dead_letter_actor.hpp>
+#include <weir/actors/parked_keys.hpp>
 #include <weir/actors/payload.hpp>
+#include <weir/actors/replay_actor.hpp>
 #include <weir/actors/worker.hpp>
 
 #include <algorithm>
@@ -161,6 +163,18 @@ activity worker::run_slices() {
     auto budget = std::min(slice_, turn_left);
     if (const auto& chosen = services_.node.options().slice_items)
       budget = std::clamp<std::size_t>(chosen(budget), 1, budget);
+    if (keys_ != nullptr && !keys_->empty()) {
+      const auto parked_before = parked_.size();
+      budget = stepper_->admit(budget, *this);
+      if (budget == 0) {
+        const auto parked_now = parked_.size() - parked_before;
+        if (parked_now == 0)
+          if (auto wait = until_keys_change())
+            return *wait;
+        turn_left -= std::min(turn_left, std::max<std::size_t>(parked_now, 1));
+        continue; // and hands over what was parked
+      }
+    }
     caution careful;
     if (suspects_remain()) {
       careful = look_ahead();
@@ -309,7 +323,8 @@ std::optional<activity> worker::after_failure(std::optional<std::uint32_t> charg
   case answer::park_and_restart:
     break;
   }
-  park(*item, stepper_->payload(), stepper_->payload_type(), why, *trouble_);
+  park(*item, stepper_->payload(), stepper_->payload_type(), why, *trouble_, true,
+       stepper_->key_in_hand());
   stepper_->discard();
   trouble_.reset();
   record_failures({}, 0);
@@ -325,27 +340,65 @@ activity worker::go_down(std::uint32_t charge, failure why) {
 }
 
 void worker::park(origin where, std::string payload, const std::type_info& payload_type,
-                  failure why, const item_trouble& trouble, bool position_known) {
+                  failure why, const item_trouble& trouble, bool position_known, std::string key) {
   worker_counters::add(counters_.parked, 1);
   letters_on_their_way_.fetch_add(1);
   const auto read_at = position_known ? services_.books.position_of(where) : resume_point{};
   // Several items of one position may fail in one stage: their payloads tell them apart, the same ones again
   // after a crash; equal payloads are counted.
-  auto part = static_cast<std::uint32_t>(std::hash<std::string>{}(payload));
-  part += services_.dead_letters->parked_before(stage_, read_at, part);
-  parked_.push_back({.letter = {.pipeline = services_.pipeline,
-                                .stage = stage_,
-                                .source = read_at.lane,
-                                .position = read_at.position,
-                                .part = part,
-                                .payload = std::move(payload),
-                                .payload_type = type_name(payload_type),
-                                .attempts = trouble.attempts,
-                                .first_failed_at = trouble.first_failed_at,
-                                .last_failed_at = services_.node.wall_clock(),
-                                .why = std::move(why)},
+  const auto part = static_cast<std::uint32_t>(std::hash<std::string>{}(payload));
+  dead_letter letter{.pipeline = services_.pipeline,
+                     .stage = stage_,
+                     .source = read_at.lane,
+                     .position = read_at.position,
+                     .key = std::move(key),
+                     .payload = std::move(payload),
+                     .payload_type = type_name(payload_type),
+                     .attempts = trouble.attempts,
+                     .first_failed_at = trouble.first_failed_at,
+                     .last_failed_at = services_.node.wall_clock(),
+                     .why = std::move(why)};
+  if (services_.replays == nullptr || !services_.replays->identify(letter, where, position_known))
+    letter.part =
+        part
+        + services_.dead_letters->parked_before(stage_, {letter.source, letter.position}, part);
+  // The letter of a replayed item has been counted, unless it was edited into another key.
+  const bool counts = keys_ != nullptr && !letter.key.empty()
+                      && !(services_.books.is_replayed(where) && keys_->one(letter.key));
+  if (counts)
+    keys_->add(letter.key, letter.source + ":" + std::to_string(letter.position));
+  parked_.push_back({.letter = std::move(letter),
                      .where = where,
-                     .from = this});
+                     .from = this,
+                     .keys = counts ? keys_ : nullptr});
+}
+
+bool worker::keys_full() const noexcept { return keys_->full(); }
+
+std::optional<std::string> worker::parked_behind(const std::string& key) const {
+  return keys_->parked_behind(key);
+}
+
+void worker::park_behind(const std::string& whom, origin where, std::string payload,
+                         const std::type_info& payload_type, std::string key) {
+  park(where, std::move(payload), payload_type,
+       transient("parked behind " + whom + " of the same key"),
+       {.attempts = 0, .first_failed_at = services_.node.wall_clock()}, true, std::move(key));
+}
+
+/// The letters of the parked keys are at their bound: stops until there are fewer, or one is replayed.
+std::optional<activity> worker::until_keys_change() {
+  auto* const replays = stepper_->replays();
+  const auto something_there = [&] {
+    return replays != nullptr && replays->consumer_may_go_on() && !replays->drained();
+  };
+  if (replays != nullptr)
+    replays->announce_consumer_waiting();
+  if (keys_->call_when_changed(*this) && !something_there())
+    return rest({}, waiting_as::blocked);
+  if (replays != nullptr)
+    replays->withdraw_consumer_waiting();
+  return std::nullopt;
 }
 
 bool worker::hand_over_parked() {
@@ -358,6 +411,10 @@ bool worker::hand_over_parked() {
 
 /// Stops until something changes, unless something has changed already.
 std::optional<activity> worker::park_until(const slice_result& next) {
+  if (keys_ != nullptr && !input_ended_ && stepper_->only_replays_left()) {
+    input_ended_ = true;
+    services_.replays->input_ended(stage_);
+  }
   std::vector<ring_base*> inputs;
   std::vector<ring_base*> outputs;
   if (next.for_input)
@@ -392,6 +449,8 @@ activity worker::finish() {
   if (services_.recorder != nullptr)
     withdraw();
   state_.store(state::finished);
+  if (stepper_->ends_on_drain() && services_.replays != nullptr)
+    services_.replays->source_ended();
   observer_.worker_finished(index_, std::nullopt);
   return activity::finished();
 }
@@ -465,12 +524,13 @@ item_trouble worker::trouble_of(const suspect& known) {
 }
 
 void worker::park_unrun(origin where, std::string payload, const std::type_info& payload_type,
-                        const suspect& known, failure why) {
+                        const suspect& known, failure why, std::string key) {
   {
     const std::lock_guard lock{last_failure_lock_};
     last_failure_ = why.message();
   }
-  park(where, std::move(payload), payload_type, std::move(why), trouble_of(known));
+  park(where, std::move(payload), payload_type, std::move(why), trouble_of(known), true,
+       std::move(key));
   parked_unrun_ = true;
 }
 
@@ -487,7 +547,7 @@ worker::caution worker::look_ahead() {
   if (known)
     if (auto why = sentence(*known)) {
       park_unrun(next->where, stepper_->payload(), stepper_->payload_type(), *known,
-                 std::move(*why));
+                 std::move(*why), stepper_->key_in_hand());
       stepper_->discard();
       return {.parked = true};
     }

@@ -22,6 +22,8 @@
 namespace weir {
 
 class dead_letter_actor;
+class parked_keys;
+class replay_actor;
 struct parked_item;
 
 /// Whom a worker tells what became of it. Called from the worker's turns.
@@ -46,6 +48,7 @@ struct pipeline_services {
   std::string pipeline;
   acknowledgement books;
   dead_letter_actor* dead_letters = nullptr; ///< null where no stage can fail
+  replay_actor* replays = nullptr;           ///< null where the dead letters can't be read
   std::stop_source stopping;
   flight_recorder* recorder = nullptr;       ///< null: nothing is recorded
   std::vector<std::uint64_t> lane_keys = {}; ///< flight_key of each lane, where something is
@@ -128,7 +131,18 @@ public:
 
   /// The item of `where` becomes a dead letter, with the position of `where` if that is its own. It is handed over before the worker takes further items.
   void park(origin where, std::string payload, const std::type_info& payload_type, failure why,
-            const item_trouble& trouble, bool position_known = true);
+            const item_trouble& trouble, bool position_known = true, std::string key = {});
+
+  /// The stage's parked keys; null without park_key. Set before it is spawned.
+  parked_keys* keys() const noexcept { return keys_; }
+  void set_keys(parked_keys* keys) noexcept { keys_ = keys; }
+  /// The same for an item that has to wait behind another one of its key.
+  void park_behind(const std::string& whom, origin where, std::string payload,
+                   const std::type_info& payload_type, std::string key);
+  bool keys_full() const noexcept;
+  std::optional<std::string> parked_behind(const std::string& key) const;
+  /// Is the item with this id the one in hand, which failed and is run again?
+  bool runs_again(std::uint64_t id) const noexcept { return trouble_ && trouble_id_ == id; }
 
   /// An item succeeded; also told by slice_result::items.
   void succeeded();
@@ -172,7 +186,7 @@ public:
   void withdraw() noexcept { services_.recorder->suspects().withdraw(*this); }
   /// Parked without being run: counts it.
   void park_unrun(origin where, std::string payload, const std::type_info& payload_type,
-                  const suspect& known, failure why);
+                  const suspect& known, failure why, std::string key = {});
   /// How a suspect has failed so far.
   static item_trouble trouble_of(const suspect& known);
 
@@ -210,6 +224,7 @@ private:
   activity go_down(std::uint32_t charge, failure why);
   bool hand_over_parked();
   std::optional<activity> park_until(const slice_result& next);
+  std::optional<activity> until_keys_change();
   activity rest(std::optional<time_point> until, waiting_as how);
   activity finish();
   void account(waiting_as how);
@@ -223,6 +238,7 @@ private:
   const stage_options options_;
   token_bucket& permits_;
   const std::unique_ptr<stepper> stepper_;
+  parked_keys* keys_ = nullptr;
 
   // Any thread.
   std::atomic<order_given> order_{order_given::none};
@@ -237,6 +253,7 @@ private:
   time_point now_{};
   waiting_as resting_as_ = waiting_as::idle;
   bool aborting_ = false;
+  bool input_ended_ = false;            // of a stage with park_key: but for replays
   std::size_t slice_ = 32;              // items; follows the time they take
   std::optional<item_trouble> trouble_; // of the item in hand
   std::uint64_t trouble_id_ = 0;

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <weir/actors/stage_options.hpp>
+#include <weir/mailbox/waker.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace weir {
+
+/// The keys of a stage that have dead letters: their later items are parked behind these, in order.
+///
+/// The letters are in the store; here is only which keys have any, and how many.
+/// Owner: any thread. Shared by the workers of the stage, the dead-letter actor and the replay actor.
+class parked_keys {
+public:
+  explicit parked_keys(parked_keys_options options) : options_{options} {}
+
+  // --- the stage -----------------------------------------------------------------------------------
+
+  /// Has no key any letter? Without a lock: it is asked once a slice.
+  bool empty() const noexcept { return letters_.load(std::memory_order_acquire) == 0; }
+  bool full() const noexcept {
+    return letters_.load(std::memory_order_acquire) >= options_.parked_max;
+  }
+  /// Wakes `who` once there is room or `who` may go on otherwise; false if there is room now.
+  bool call_when_changed(waker& who);
+
+  /// The letter that an item of this key has to wait behind, "source:position"; empty: the key is not parked.
+  std::optional<std::string> parked_behind(const std::string& key) const;
+  /// A letter of this key is on its way into the store.
+  void add(const std::string& key, const std::string& where);
+
+  // --- the dead-letter actor -----------------------------------------------------------------------
+
+  /// One of them has arrived there. True if somebody has counted in vain, or asked to be told.
+  bool stored(const std::string& key);
+
+  // --- the replay actor ----------------------------------------------------------------------------
+
+  struct key_state {
+    std::string key;
+    std::uint64_t changes; ///< letters that were added so far
+  };
+  /// The keys that are parked now; one of them; those that were counted in vain.
+  std::vector<key_state> all() const;
+  std::optional<key_state> one(const std::string& key) const;
+  std::vector<key_state> counted_in_vain() const;
+  /// The store was asked after `seen`, and has `letters` of its key, of which `where` is the first. A key
+  /// without letters flows again. In vain if one is on its way or has been stored since.
+  void counted(const key_state& seen, std::uint64_t letters, const std::string& where);
+  /// Is a letter of this key still on its way? Then `stored` tells.
+  bool tell_when_stored(const std::string& key);
+
+  // --- anybody -------------------------------------------------------------------------------------
+
+  std::uint64_t letters() const noexcept { return letters_.load(std::memory_order_acquire); }
+  std::uint64_t keys() const;
+  const parked_keys_options& options() const noexcept { return options_; }
+
+private:
+  struct parked_key {
+    std::string where; // of the first letter
+    std::uint64_t letters = 0;
+    std::uint64_t on_their_way = 0; // of these, not stored yet
+    std::uint64_t changes = 0;
+    bool counted_in_vain = false;
+  };
+
+  template <class Which>
+  std::vector<key_state> all(Which which) const;
+
+  const parked_keys_options options_;
+  std::atomic<std::uint64_t> letters_{0}; // of all keys; written under lock_
+  mutable std::mutex lock_;               // guards what follows
+  std::unordered_map<std::string, parked_key> keys_;
+  std::vector<waker*> waiting_;
+};
+
+} // namespace weir

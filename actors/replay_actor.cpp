@@ -1,0 +1,647 @@
+#include <weir/actors/replay_actor.hpp>
+#include <weir/supervision/retry.hpp>
+
+#include <algorithm>
+#include <map>
+#include <span>
+
+namespace weir {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Letters that are claimed and wait for credit, a permit or the letter before them.
+constexpr std::size_t waiting_max = 256;
+constexpr std::size_t claimed_at_once = 64;
+
+/// What keeps letters in order among each other: the key, at a stage. Empty: nothing does.
+std::string order_of(const std::string& stage, const std::string& key) {
+  return key.empty() ? "" : stage + "\n" + key;
+}
+
+} // namespace
+
+std::string to_string(const replay_outcome& outcome) {
+  auto text = std::to_string(outcome.requested) + " requested: " + std::to_string(outcome.succeeded)
+              + " succeeded, " + std::to_string(outcome.failed_again) + " failed again";
+  const auto add = [&](std::uint64_t count, const char* what) {
+    if (count > 0)
+      text += ", " + std::to_string(count) + " " + what;
+  };
+  add(outcome.unreadable, "unreadable");
+  add(outcome.held_back, "held back");
+  add(outcome.given_back, "given back");
+  add(outcome.under_way, "under way before");
+  add(outcome.too_often, "replayed too often");
+  if (outcome.why)
+    text += "; " + outcome.why->message();
+  return text;
+}
+
+replay_actor::replay_actor(runtime& node, acknowledgement& books, std::string pipeline,
+                           std::shared_ptr<dead_letter_store> store, dead_letter_shelf& shelf,
+                           replay_settings settings, std::function<void()> finished)
+    : actor{"replay"},
+      node_{node},
+      books_{books},
+      pipeline_{std::move(pipeline)},
+      store_{std::move(store)},
+      shelf_{shelf},
+      settings_{settings},
+      finished_{std::move(finished)},
+      lane_{books.add_replay_lane(*this)} {}
+
+void replay_actor::set_stages(std::vector<stage> stages, std::size_t sources) {
+  stages_ = std::move(stages);
+  for (const auto& one : stages_)
+    if (one.inlet)
+      for (const auto& ring : one.inlet->rings())
+        ring->set_producer(this);
+  const std::lock_guard lock{lock_};
+  sources_left_ = sources;
+}
+
+// --- any thread --------------------------------------------------------------------------------------
+
+result<std::shared_ptr<replay_run>> replay_actor::replay(dead_letter_filter filter,
+                                                         replay_options options) {
+  if (!filter.pipeline.empty() && filter.pipeline != pipeline_)
+    return poison("this is pipeline '" + pipeline_ + "', not '" + filter.pipeline + "'");
+  filter.pipeline = pipeline_;
+  auto run = std::make_shared<replay_run>(node_, std::move(filter), std::move(options));
+  {
+    const std::lock_guard lock{lock_};
+    if (closed_ || stopping_)
+      return transient("pipeline '" + pipeline_ + "' is ending and takes nothing in any more");
+    asked_for_.push_back(run);
+  }
+  wake();
+  return run;
+}
+
+void replay_actor::look() {
+  {
+    const std::lock_guard lock{lock_};
+    look_now_ = true;
+  }
+  wake();
+}
+
+bool replay_actor::identify(dead_letter& letter, origin where, bool position_known) noexcept {
+  const auto first = acknowledgement::first_of(where);
+  if (!books_.is_replayed(first))
+    return false;
+  const std::lock_guard lock{lock_};
+  const auto found = in_flight_.find(first.position());
+  if (found == in_flight_.end())
+    return false;
+  auto& was = found->second;
+  if (position_known) {
+    letter.source = was.source;
+    letter.position = was.position;
+  }
+  if (position_known && !where.is_group() && letter.stage == stages_[was.stage].name) {
+    letter.part = was.part;
+    was.put_back = true;
+    return true;
+  }
+  letter.replay_count = was.replay_count + 1; // another letter, with the history of this one
+  return false;
+}
+
+void replay_actor::source_ended() {
+  {
+    const std::lock_guard lock{lock_};
+    if (sources_left_ > 0)
+      --sources_left_;
+  }
+  wake();
+}
+
+void replay_actor::input_ended(std::string_view stage_name) {
+  {
+    const std::lock_guard lock{lock_};
+    const auto found = std::ranges::find(stages_, stage_name, &stage::name);
+    if (found != stages_.end() && found->inputs_left > 0)
+      --found->inputs_left;
+  }
+  wake();
+}
+
+void replay_actor::stop() {
+  {
+    const std::lock_guard lock{lock_};
+    stopping_ = true;
+  }
+  wake();
+}
+
+void replay_actor::abort() {
+  {
+    const std::lock_guard lock{lock_};
+    stopping_ = true;
+    aborted_ = true;
+  }
+  wake();
+}
+
+void replay_actor::workers_finished() {
+  {
+    const std::lock_guard lock{lock_};
+    workers_finished_ = true;
+  }
+  wake();
+}
+
+void replay_actor::letters_finished() {
+  {
+    const std::lock_guard lock{lock_};
+    letters_finished_ = true;
+  }
+  wake();
+}
+
+void replay_actor::replayed_item_ended(std::uint64_t position, ending how) noexcept {
+  {
+    const std::lock_guard lock{lock_};
+    const auto found = in_flight_.find(position);
+    if (found == in_flight_.end())
+      return;
+    ended_.push_back({std::move(found->second), how});
+    in_flight_.erase(found);
+  }
+  wake();
+}
+
+std::size_t replay_actor::in_flight() const {
+  const std::lock_guard lock{lock_};
+  return in_flight_.size();
+}
+
+// --- the actor's turns -------------------------------------------------------------------------------
+
+activity replay_actor::turn() {
+  take_endings();
+  bool stopping = false;
+  bool aborted = false;
+  bool over = false; // nothing is in the pipeline any more
+  {
+    const std::lock_guard lock{lock_};
+    stopping = stopping_;
+    aborted = aborted_;
+    over = workers_finished_ && letters_finished_ && ended_.empty();
+    if (over)
+      for (const auto& [position, left] : in_flight_) // by an abort
+        to_give_back_.push_back(left.id);
+  }
+  if (over || stopping)
+    give_back_waiting();
+  const bool done = chores();
+  if (over && (done || aborted)) {
+    if (work_)
+      end_work();
+    finished_();
+    return activity::finished();
+  }
+  if (!done) { // but the end of the stream does not wait for the store
+    close_if_over();
+    return activity::parked(retry_at_);
+  }
+
+  std::optional<time_point> next;
+  for (;;) {
+    if (!work_)
+      begin_next();
+    if (!work_)
+      break;
+    next = put_in();
+    if (!to_withdraw_.empty())
+      return activity::again(); // the store is told before the replay ends
+    if (!work_->waiting.empty() || !work_->exhausted || work_->in_flight > 0)
+      break;
+    const auto more = follow();
+    if (more == following::claimed)
+      continue;
+    if (more == following::later)
+      break;
+    end_work();
+  }
+  if (!to_count_.empty())
+    return activity::again();
+  if (close_if_over())
+    return activity::parked();
+  const auto until = std::min(next.value_or(time_point::max()), look_at_);
+  return until == time_point::max() ? activity::parked() : activity::parked(until);
+}
+
+/// Brings the store up to date; false if it refuses, and is to be asked again at retry_at_.
+bool replay_actor::chores() {
+  if (node_.now() < retry_at_)
+    return false;
+  auto done = settle_with_store();
+  if (done)
+    done = count_keys();
+  if (done) {
+    failures_in_a_row_ = 0;
+    return true;
+  }
+  retry_at_ = node_.now() + backoff{}.delay(++failures_in_a_row_, node_.random());
+  return false;
+}
+
+void replay_actor::take_endings() {
+  std::vector<ended_letter> ended;
+  {
+    const std::lock_guard lock{lock_};
+    ended.swap(ended_);
+  }
+  for (const auto& one : ended) {
+    const auto& letter = one.letter;
+    const bool failed = one.how == ending::dead_lettered;
+    if (!letter.put_back || !failed) // gone through, or a letter of a later stage instead
+      to_mark_.push_back(letter.id);
+    if (!letter.key.empty()) {
+      to_count_.emplace(letter.stage, letter.key);
+      const auto order = order_of(stages_[letter.stage].name, letter.key);
+      work_->keys_in_flight.erase(order);
+      if (failed)
+        work_->keys_stopped.insert(order);
+      else if (stages_[letter.stage].keys != nullptr)
+        work_->to_follow.emplace(letter.stage, letter.key);
+    }
+    --work_->in_flight;
+    work_->run->change(
+        [&](auto& outcome) { ++(failed ? outcome.failed_again : outcome.succeeded); });
+  }
+}
+
+result<void> replay_actor::settle_with_store() {
+  if (!to_mark_.empty()) {
+    if (auto done = shelf_.replayed(to_mark_, by()); !done)
+      return done;
+    to_mark_.clear();
+  }
+  if (!to_give_back_.empty()) {
+    if (auto done = shelf_.release(to_give_back_); !done)
+      return done;
+    to_give_back_.clear();
+  }
+  while (!to_withdraw_.empty()) {
+    const auto why = to_withdraw_.front().why;
+    std::vector<std::uint64_t> ids;
+    for (const auto& one : to_withdraw_)
+      if (one.why == why)
+        ids.push_back(one.id);
+    if (auto done = shelf_.withdraw(ids, why, by()); !done)
+      return done;
+    std::erase_if(to_withdraw_, [&](const auto& one) { return one.why == why; });
+  }
+  return {};
+}
+
+/// A key whose letters are all gone flows again.
+result<void> replay_actor::count_keys() {
+  for (std::size_t k = 0; k < stages_.size(); ++k)
+    if (stages_[k].keys != nullptr)
+      for (const auto& seen : stages_[k].keys->counted_in_vain())
+        to_count_.emplace(k, seen.key);
+  while (!to_count_.empty()) {
+    const auto& [index, key] = *to_count_.begin();
+    const auto& where = stages_[index];
+    if (where.keys != nullptr)
+      if (const auto seen = where.keys->one(key))
+        if (auto done = count(where, *seen); !done)
+          return done;
+    to_count_.erase(to_count_.begin());
+  }
+  return {};
+}
+
+result<void> replay_actor::count(const stage& where, const parked_keys::key_state& seen) {
+  const dead_letter_filter filter{.pipeline = pipeline_, .stage = where.name, .key = seen.key};
+  auto first = shelf_.select(filter, 1);
+  if (!first)
+    return std::move(first.error());
+  std::uint64_t letters = 0;
+  if (!first->empty()) {
+    auto causes = shelf_.histogram(filter);
+    if (!causes)
+      return std::move(causes.error());
+    for (const auto& one : *causes)
+      letters += one.count;
+  }
+  where.keys->counted(
+      seen, letters,
+      first->empty() ? "" : first->front().source + ":" + std::to_string(first->front().position));
+  return {};
+}
+
+/// What was asked for here, or else, when it is time, what others asked the store for.
+void replay_actor::begin_next() {
+  std::shared_ptr<replay_run> run;
+  const auto now = node_.now();
+  bool looks = false;
+  {
+    const std::lock_guard lock{lock_};
+    if (closed_ || stopping_)
+      return;
+    if (!asked_for_.empty()) {
+      run = std::move(asked_for_.front());
+      asked_for_.pop_front();
+    } else if (look_now_ || now >= look_at_) {
+      look_now_ = false;
+      looks = true;
+    }
+  }
+  if (looks) {
+    look_at_ = shelf_.outlives_process() ? now + settings_.look_every : time_point::max();
+    looked_ = true;
+    for (std::size_t k = 0; k < stages_.size(); ++k)
+      if (stages_[k].keys != nullptr)
+        for (const auto& seen : stages_[k].keys->all()) // somebody may have purged them
+          to_count_.emplace(k, seen.key);
+    run = std::make_shared<replay_run>(node_, dead_letter_filter{.pipeline = pipeline_},
+                                       replay_options{.rate = settings_.rate});
+  }
+  if (!run)
+    return;
+  work_ = std::make_unique<work>(std::move(run), now);
+  if (!looks)
+    ask();
+}
+
+void replay_actor::ask() {
+  auto& run = *work_->run;
+  const auto& options = run.options();
+  auto asked = shelf_.request_replay(
+      run.filter(),
+      {.replays_max = options.replays_max, .forced = options.forced, .dry_run = options.dry_run},
+      by());
+  std::optional<failure> why;
+  std::vector<dead_letter_count> causes;
+  if (!asked) {
+    why = std::move(asked.error());
+  } else if (options.dry_run) {
+    auto counted = shelf_.histogram(run.filter());
+    if (counted)
+      causes = std::move(*counted);
+    else
+      why = std::move(counted.error());
+  }
+  run.change([&](auto& outcome) {
+    if (asked) {
+      outcome.requested = asked->requested;
+      outcome.under_way = asked->under_way;
+      outcome.too_often = asked->too_often;
+    }
+    outcome.causes = std::move(causes);
+    outcome.why = why;
+  });
+  work_->exhausted = options.dry_run || why;
+}
+
+void replay_actor::claim() {
+  auto filter = work_->run->filter();
+  filter.limit = 0; // it held for what was asked for
+  auto claimed = shelf_.claim_requested(filter, claimed_at_once);
+  if (!claimed) {
+    work_->exhausted = true;
+    work_->run->change([&](auto& outcome) { outcome.why = claimed.error(); });
+    return;
+  }
+  work_->exhausted = claimed->empty();
+  for (auto& one : *claimed)
+    work_->waiting.push_back(std::move(one));
+}
+
+/// What is parked behind a letter that has gone through follows it, also what has come since.
+replay_actor::following replay_actor::follow() {
+  for (auto at = work_->to_follow.begin(); at != work_->to_follow.end();) {
+    const auto& [index, key] = *at;
+    const auto& where = stages_[index];
+    const auto stopped = work_->keys_stopped.contains(order_of(where.name, key));
+    if (!stopped && where.keys->one(key)) {
+      const dead_letter_filter behind{.pipeline = pipeline_, .stage = where.name, .key = key};
+      const auto& options = work_->run->options();
+      auto asked = shelf_.request_replay(
+          behind, {.replays_max = options.replays_max, .forced = options.forced}, by());
+      auto claimed = shelf_.claim_requested(behind, claimed_at_once);
+      if (!asked || !claimed) {
+        work_->run->change([&](auto& outcome) {
+          outcome.why = asked ? std::move(claimed.error()) : std::move(asked.error());
+        });
+        return following::nothing;
+      }
+      work_->run->change([&](auto& outcome) { outcome.requested += asked->requested; });
+      for (auto& one : *claimed)
+        work_->waiting.push_back(std::move(one));
+      if (!claimed->empty())
+        return following::claimed;
+      if (where.keys->tell_when_stored(key))
+        return following::later;
+    }
+    at = work_->to_follow.erase(at);
+  }
+  return following::nothing;
+}
+
+/// Puts in what may go in now. Returns when a permit will be there, if one is missing.
+std::optional<time_point> replay_actor::put_in() {
+  std::set<std::string> without_credit; // stages
+  auto& waiting = work_->waiting;
+  for (std::size_t k = 0;;) {
+    if (k == waiting.size()) {
+      if (work_->exhausted || waiting.size() >= waiting_max)
+        return std::nullopt;
+      claim();
+      continue;
+    }
+    const auto& letter = waiting[k];
+    const auto order = order_of(letter.stage, letter.key);
+    const auto leaves = [&] { waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(k)); };
+    if (work_->keys_stopped.contains(order)) {
+      stays(letter, "an earlier letter of its key stays", &replay_outcome::held_back);
+      leaves();
+      continue;
+    }
+    if (work_->keys_in_flight.contains(order) || without_credit.contains(letter.stage)) {
+      ++k;
+      continue;
+    }
+    const auto now = node_.now();
+    if (work_->permits.take(1, now) == 0)
+      return work_->permits.next(now);
+    const auto came_of_it = put_in(letter);
+    if (came_of_it != answer::put)
+      work_->permits.give_back(1);
+    switch (came_of_it) {
+    case answer::put:
+      if (!order.empty())
+        work_->keys_in_flight.insert(order);
+      ++work_->in_flight;
+      leaves();
+      break;
+    case answer::stays:
+      if (!order.empty())
+        work_->keys_stopped.insert(order);
+      leaves();
+      break;
+    case answer::no_credit:
+      without_credit.insert(letter.stage);
+      ++k;
+      break;
+    case answer::later:
+      return now + 1s; // the store did not answer
+    }
+  }
+}
+
+replay_actor::answer replay_actor::put_in(const dead_letter& letter) {
+  const auto to = std::ranges::find(stages_, letter.stage, &stage::name);
+  if (to == stages_.end()) {
+    stays(letter, "the pipeline has no stage '" + letter.stage + "'", &replay_outcome::unreadable);
+    return answer::stays;
+  }
+  if (!to->inlet) {
+    stays(letter,
+          to->input.empty() ? "stage '" + letter.stage + "' takes no items"
+                            : "stage '" + letter.stage + "' can't read its items, " + to->input
+                                  + ", from a payload",
+          &replay_outcome::unreadable);
+    return answer::stays;
+  }
+  if (!letter.key.empty()) {
+    auto first =
+        shelf_.select({.pipeline = pipeline_, .stage = letter.stage, .key = letter.key}, 1);
+    if (!first)
+      return answer::later;
+    if (!first->empty() && first->front().id != letter.id) {
+      stays(letter, "an earlier letter of its key stays", &replay_outcome::held_back);
+      return answer::stays;
+    }
+  }
+  auto& lane = books_.lane_at(lane_);
+  if (lane.room() == 0 && lane.call_when_settled(*this))
+    return answer::no_credit;
+  if (to->closed) {
+    to_give_back_.push_back(letter.id);
+    work_->run->change([](auto& outcome) { ++outcome.given_back; });
+    return answer::stays;
+  }
+  const auto index = static_cast<std::size_t>(to - stages_.begin());
+  const auto admit = [&] {
+    const auto position = lane.last_admitted() + 1;
+    {
+      const std::lock_guard lock{lock_};
+      in_flight_.emplace(position, replayed_letter{.id = letter.id,
+                                                   .stage = index,
+                                                   .source = letter.source,
+                                                   .position = letter.position,
+                                                   .part = letter.part,
+                                                   .replay_count = letter.replay_count,
+                                                   .key = letter.key});
+    }
+    lane.admit(position, 1);
+    books_.replayed(1);
+    return origin{lane_, position};
+  };
+  for (;;) {
+    auto answered = to->inlet->put(letter, admit);
+    if (!answered) {
+      stays(letter, answered.error().message(), &replay_outcome::unreadable);
+      return answer::stays;
+    }
+    if (*answered)
+      return answer::put;
+    auto& full = to->inlet->blocked_on();
+    full.announce_producer_waiting();
+    if (!full.producer_may_go_on())
+      return answer::no_credit;
+    full.withdraw_producer_waiting();
+  }
+}
+
+void replay_actor::stays(const dead_letter& letter, std::string why,
+                         std::uint64_t replay_outcome::*counter) {
+  work_->run->change([&](auto& outcome) {
+    ++(outcome.*counter);
+    if (outcome.reasons.size() < replay_outcome::reasons_max)
+      outcome.reasons.push_back("letter " + std::to_string(letter.id) + ": " + why);
+  });
+  to_withdraw_.push_back({letter.id, std::move(why)});
+}
+
+/// The pipeline ends: what has not been put in stays asked for.
+void replay_actor::give_back_waiting() {
+  if (!work_)
+    return;
+  for (const auto& one : work_->waiting)
+    to_give_back_.push_back(one.id);
+  work_->run->change([&](auto& outcome) { outcome.given_back += work_->waiting.size(); });
+  work_->waiting.clear();
+  work_->to_follow.clear();
+  work_->exhausted = true;
+}
+
+void replay_actor::end_work() {
+  work_->run->finish();
+  work_.reset();
+}
+
+/// Closes the rings once nothing will be put in any more: those of a stage with park_key only when it has nothing
+/// else to take, as it may wait for a replay.
+bool replay_actor::close_if_over() {
+  std::deque<std::shared_ptr<replay_run>> too_late;
+  std::vector<replay_inlet*> over;
+  bool all = true;
+  {
+    const std::lock_guard lock{lock_};
+    if (closed_)
+      return true;
+    // What is in the pipeline may have to wait for its end, in a batch for instance; but for what follows it.
+    const bool all_in = !work_
+                        || (work_->waiting.empty() && work_->exhausted
+                            && work_->keys_in_flight.empty() && work_->to_follow.empty());
+    const bool at_end = sources_left_ == 0 && looked_ && !look_now_ && asked_for_.empty() && all_in;
+    if (!stopping_ && !at_end)
+      return false;
+    for (auto& one : stages_) {
+      if (one.inputs_left > 0 && !stopping_)
+        all = false;
+      else if (one.inlet && !std::exchange(one.closed, true))
+        over.push_back(one.inlet.get());
+    }
+    if (all) {
+      closed_ = true;
+      too_late.swap(asked_for_);
+    }
+  }
+  for (auto* one : over)
+    one->close();
+  for (const auto& run : too_late) {
+    run->change(
+        [&](auto& outcome) { outcome.why = transient("pipeline '" + pipeline_ + "' is ending"); });
+    run->finish();
+  }
+  return all;
+}
+
+done_by replay_actor::by() const {
+  return {work_ ? work_->run->options().who : "pipeline", node_.wall_clock()};
+}
+
+void replay_actor::crashed(failure) noexcept {
+  {
+    const std::lock_guard lock{lock_};
+    closed_ = true;
+  }
+  for (const auto& one : stages_)
+    if (one.inlet)
+      one.inlet->close();
+  if (work_)
+    work_->run->finish();
+  finished_();
+}
+
+} // namespace weir

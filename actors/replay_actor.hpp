@@ -1,0 +1,178 @@
+#pragma once
+
+#include <weir/actors/acknowledgement.hpp>
+#include <weir/actors/actor.hpp>
+#include <weir/actors/parked_keys.hpp>
+#include <weir/actors/replay.hpp>
+#include <weir/actors/replay_inlet.hpp>
+#include <weir/supervision/dead_letter_shelf.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace weir {
+
+/// The replay actor of a pipeline: takes dead letters from the store and puts them in again before the stage that
+/// failed them, through rings of their own, so by the same credit as everything else. On a thread of its own,
+/// as stores block.
+///
+/// Each letter that is put in has a position in a lane of its own, by which its ending comes back here: gone
+/// through, the letter is removed from the store; failed again, the dead-letter actor has put it back, under its
+/// identity, and it stays. Letters of one key go one after the other, and stop at the first that fails.
+///
+/// Invariants: a letter in the lane is claimed from the store. The rings close only after the sources have ended
+/// and no replay goes on, or with the drain.
+/// Failure: what the store refuses is tried again with back-off; a claim that can't be settled ends with the
+/// store, so that the letter is replayed again: at least once.
+class replay_actor final : public actor, public replay_observer {
+public:
+  /// One stage, as the replay sees it.
+  struct stage {
+    std::string name;
+    std::string input;                   ///< type name
+    std::unique_ptr<replay_inlet> inlet; ///< null where its items can't be read from a payload
+    parked_keys* keys = nullptr;         ///< of park_key
+    std::size_t inputs_left =
+        0;               ///< of park_key: workers to which something may still come; under the lock
+    bool closed = false; ///< its rings are; written in turns
+  };
+
+  /// `finished` is called in the last turn.
+  replay_actor(runtime& node, acknowledgement& books, std::string pipeline,
+               std::shared_ptr<dead_letter_store> store, dead_letter_shelf& shelf,
+               replay_settings settings, std::function<void()> finished);
+
+  /// Before it is spawned.
+  void set_stages(std::vector<stage> stages, std::size_t sources);
+
+  // --- any thread ----------------------------------------------------------------------------------
+
+  /// Asks for a replay; a failure if the pipeline is ending.
+  result<std::shared_ptr<replay_run>> replay(dead_letter_filter filter, replay_options options);
+  /// Looks at once for what others asked the store for, and which keys still have letters.
+  void look();
+
+  /// Gives the letter of an item that failed again, and whose origin is `where`, the place it was read from; true
+  /// if it is the same letter as before, with its part.
+  bool identify(dead_letter& letter, origin where, bool position_known) noexcept;
+
+  void source_ended();
+  /// A worker of a stage with park_key has nothing left but what is replayed.
+  void input_ended(std::string_view stage_name);
+  /// Puts nothing more in. What is in the pipeline goes on to its end.
+  void stop();
+  /// The same, and the store is not waited for at the end.
+  void abort();
+  /// The two things that have to be over before claims that are left can be given back.
+  void workers_finished();
+  void letters_finished();
+
+  void replayed_item_ended(std::uint64_t position, ending how) noexcept override;
+
+  /// Replayed letters whose items are in the pipeline.
+  std::size_t in_flight() const;
+
+  activity turn() override;
+  void crashed(failure why) noexcept override;
+
+private:
+  /// A letter whose item is in the pipeline.
+  struct replayed_letter {
+    std::uint64_t id;
+    std::size_t stage;
+    std::string source;
+    std::uint64_t position;
+    std::uint32_t part;
+    std::uint32_t replay_count;
+    std::string key;
+    bool put_back = false; ///< it failed, and its letter has the same identity
+  };
+  struct ended_letter {
+    replayed_letter letter;
+    ending how;
+  };
+  /// What is known of the replay that goes on now.
+  struct work {
+    work(std::shared_ptr<replay_run> asked_for, time_point now)
+        : run{std::move(asked_for)}, permits{run->options().rate, now} {}
+
+    std::shared_ptr<replay_run> run;
+    bool exhausted = false; ///< it has no more of them
+    token_bucket permits;
+    std::deque<dead_letter> waiting;      ///< claimed, not put in
+    std::set<std::string> keys_in_flight; // each with its stage
+    std::set<std::string> keys_stopped;
+    std::set<std::pair<std::size_t, std::string>> to_follow; // stages and keys of what went through
+    std::size_t in_flight = 0;
+  };
+  /// A claimed letter that is not put in: asked for as before, or not any more, for a reason.
+  struct withdrawn_letter {
+    std::uint64_t id;
+    std::string why;
+  };
+  enum class answer { put, no_credit, stays, later };
+
+  bool chores();
+  void take_endings();
+  result<void> settle_with_store();
+  result<void> count_keys();
+  result<void> count(const stage& where, const parked_keys::key_state& seen);
+  void begin_next();
+  void ask();
+  void claim();
+  enum class following { nothing, claimed, later };
+  following follow();
+  std::optional<time_point> put_in();
+  answer put_in(const dead_letter& letter);
+  void stays(const dead_letter& letter, std::string why, std::uint64_t replay_outcome::*counter);
+  void give_back_waiting();
+  void end_work();
+  bool close_if_over();
+  done_by by() const;
+
+  runtime& node_;
+  acknowledgement& books_;
+  const std::string pipeline_;
+  const std::shared_ptr<dead_letter_store> store_; // keeps the shelf
+  dead_letter_shelf& shelf_;
+  const replay_settings settings_;
+  const std::function<void()> finished_;
+  const std::uint32_t lane_;
+  std::vector<stage> stages_;
+
+  mutable std::mutex lock_; // guards what follows
+  std::deque<std::shared_ptr<replay_run>> asked_for_;
+  std::unordered_map<std::uint64_t, replayed_letter> in_flight_; // by position in the lane
+  std::vector<ended_letter> ended_;
+  std::size_t sources_left_ = 0;
+  bool look_now_ = true;
+  bool stopping_ = false;
+  bool aborted_ = false;
+  bool closed_ = false; // nothing can be put in any more
+  bool workers_finished_ = false;
+  bool letters_finished_ = false;
+
+  // The actor's own.
+  std::unique_ptr<work> work_;
+  std::vector<std::uint64_t> to_mark_; // gone through, and still in the store
+  std::vector<std::uint64_t> to_give_back_;
+  std::vector<withdrawn_letter> to_withdraw_;
+  std::set<std::pair<std::size_t, std::string>> to_count_; // stages and keys
+  time_point look_at_{};
+  bool looked_ = false;
+  std::uint32_t failures_in_a_row_ = 0;
+  time_point retry_at_{};
+};
+
+} // namespace weir

@@ -1,0 +1,158 @@
+#pragma once
+
+#include <weir/actors/outlet.hpp>
+#include <weir/actors/payload.hpp>
+#include <weir/actors/stepper.hpp>
+#include <weir/supervision/dead_letter.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+namespace weir {
+
+/// The rings through which dead letters come back to one stage: a small one for each of its workers, beside
+/// those from the stages before it.
+struct replay_ports {
+  std::vector<std::shared_ptr<ring_base>> rings;
+  spread how = spread::any;
+  std::shared_ptr<const void> key; ///< of by_key: see outlet_ports
+};
+
+/// Makes items of dead letters again and puts them before one stage. The typed part of the replay.
+///
+/// Owner: the replay actor, which is the only producer of its rings.
+class replay_inlet {
+public:
+  /// Items that may wait for one worker, beside its mailbox_capacity.
+  static constexpr std::size_t capacity = 16;
+
+  explicit replay_inlet(replay_ports where) : where_{std::move(where)} {}
+  replay_inlet(const replay_inlet&) = delete;
+  replay_inlet& operator=(const replay_inlet&) = delete;
+  virtual ~replay_inlet() = default;
+
+  /// Called between the decision that an item goes in and its going in: gives it its origin.
+  using admit = std::function<origin()>;
+
+  /// Puts the item in, or says that there is no credit now (false: `blocked_on` is the ring that has none), or
+  /// that the payload is no item of this stage.
+  virtual result<bool> put(const dead_letter& letter, const admit& admitted) = 0;
+
+  ring_base& blocked_on() const { return *where_.rings[chosen_]; }
+  std::span<const std::shared_ptr<ring_base>> rings() const { return where_.rings; }
+  void close() {
+    for (const auto& one : where_.rings)
+      one->close();
+  }
+
+protected:
+  /// Which worker gets it: as the stage before would have decided. Behind a partition only the lane that it had
+  /// is right, which nothing tells: the letters of one key, or else of one position, stay together.
+  std::size_t choose_by_letter(const dead_letter& letter) {
+    if (where_.how == spread::straight) {
+      const auto together =
+          letter.key.empty() ? letter.source + ":" + std::to_string(letter.position) : letter.key;
+      return chosen_ = std::hash<std::string>{}(together) % where_.rings.size();
+    }
+    chosen_ = 0;
+    for (std::size_t k = 1; k < where_.rings.size(); ++k)
+      if (where_.rings[k]->size() < where_.rings[chosen_]->size())
+        chosen_ = k;
+    return chosen_;
+  }
+  std::size_t choose_by_key(std::size_t hash) { return chosen_ = hash % where_.rings.size(); }
+
+  const replay_ports where_;
+
+private:
+  std::size_t chosen_ = 0; // of the item that was put last
+};
+
+/// What a payload of this type is made of again: an item of the stage, or, for a stage that takes batches, one of
+/// its rows, which then is a batch of its own.
+template <class T>
+class typed_replay_inlet final : public replay_inlet {
+public:
+  using replay_inlet::replay_inlet;
+
+  result<bool> put(const dead_letter& letter, const admit& admitted) override {
+    auto item = read(letter);
+    if (!item)
+      return std::move(item.error());
+    std::size_t worker = 0;
+    if (where_.how == spread::by_key) {
+      try {
+        worker = choose_by_key(
+            (*std::static_pointer_cast<const typename outlet<T>::key_function>(where_.key))(*item));
+      } catch (...) {
+        return describe_current_exception().within("its key can't be told");
+      }
+    } else {
+      worker = choose_by_letter(letter);
+    }
+    auto& to = *static_cast<ring<T>*>(where_.rings[worker].get());
+    if (to.credit(1) == 0)
+      return false;
+    const auto index = to.write_index();
+    std::construct_at(to.value(index), std::move(*item));
+    to.from(index) = admitted();
+    to.publish(1);
+    return true;
+  }
+
+private:
+  static result<T> read(const dead_letter& letter) {
+    try {
+      return read_as(letter, static_cast<T*>(nullptr));
+    } catch (...) {
+      return describe_current_exception().within("its payload can't be read");
+    }
+  }
+  template <class Item>
+  static result<Item> read_as(const dead_letter& letter, Item*) {
+    if (letter.payload_type != type_name(typeid(Item)))
+      return wrong_type(letter, type_name(typeid(Item)));
+    return from_payload<Item>(letter.payload);
+  }
+  template <class Row>
+  static result<batch<Row>> read_as(const dead_letter& letter, batch<Row>*) {
+    if (letter.payload_type == type_name(typeid(batch<Row>)))
+      return from_payload<batch<Row>>(letter.payload);
+    if (letter.payload_type != type_name(typeid(Row)))
+      return wrong_type(letter, type_name(typeid(batch<Row>)) + " or " + type_name(typeid(Row)));
+    auto row = from_payload<Row>(letter.payload);
+    if (!row)
+      return std::move(row.error());
+    batch<Row> one;
+    one.items.push_back(std::move(*row));
+    return one;
+  }
+  static failure wrong_type(const dead_letter& letter, const std::string& expected) {
+    return poison("its payload is a " + letter.payload_type + ", but stage '" + letter.stage
+                  + "' takes " + expected);
+  }
+};
+
+/// How to make the replay's parts of a stage; empty where its items can't be read from a payload.
+struct replay_parts {
+  std::function<std::shared_ptr<ring_base>()> ring;
+  std::function<std::unique_ptr<replay_inlet>(replay_ports)> inlet;
+};
+
+template <class T>
+replay_parts make_replay_parts() {
+  if constexpr (payload_readable<T>)
+    return {[] { return std::make_shared<ring<T>>(replay_inlet::capacity); },
+            [](replay_ports where) {
+              return std::make_unique<typed_replay_inlet<T>>(std::move(where));
+            }};
+  else
+    return {};
+}
+
+} // namespace weir

@@ -1,0 +1,384 @@
+#include "probes.hpp"
+
+#include <weir/actors/runtime_virtual.hpp>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+
+#include <gmock/gmock.h>
+
+namespace {
+
+using namespace probes;
+using testing::ElementsAre;
+using testing::UnorderedElementsAre;
+using strings = std::vector<std::string>;
+
+struct order {
+  std::string customer;
+  int number = 0;
+
+  std::string text() const { return customer + " " + std::to_string(number); }
+};
+std::string weir_payload(const order& one) { return one.text(); }
+weir::result<order> weir_from_payload(std::type_identity<order>, std::string_view text) {
+  const auto space = text.find(' ');
+  if (space == std::string_view::npos)
+    return weir::poison("an order is a customer and a number");
+  return order{std::string{text.substr(0, space)}, std::stoi(std::string{text.substr(space + 1)})};
+}
+
+/// Orders, of which some can't be booked until the test says so; on one thread, in virtual time.
+class ParkKey : public testing::Test {
+protected:
+  /// What can't be booked, and what was tried.
+  struct books {
+    std::set<std::string> broken;
+    strings tried;
+  };
+
+  weir::pipeline pipeline(weir::parked_keys_options options = {}) {
+    weir::pipeline p{"orders", restarting()};
+    p.from("numbers", source)
+        .park_key(&order::customer, options)
+        .via("book",
+             [books = books_](const order& one) -> weir::result<order> {
+               books->tried.push_back(one.text());
+               if (books->broken.contains(one.text()))
+                 return weir::poison("closed");
+               return one;
+             },
+             {.mailbox_capacity = 8})
+        .to("sink", [done = done](const order& one) noexcept { done.add(one.text()); });
+    p.dead_letters_to(std::make_shared<weir::dead_letters::memory>(letters));
+    return p;
+  }
+  void start(weir::pipeline definition) {
+    r = std::make_unique<weir::running_pipeline>(std::move(definition), node);
+    const auto started = r->start();
+    ASSERT_TRUE(started) << started.error().message();
+    node.run_until_idle();
+  }
+  void feed(std::vector<order> orders) {
+    source.push(std::move(orders));
+    node.run_until_idle();
+    balanced();
+  }
+  void balanced() { EXPECT_TRUE(r->snapshot().ledger.balanced()) << to_string(r->snapshot()); }
+  weir::replay_outcome replay(weir::dead_letter_filter filter = {}) {
+    const auto asked = r->replay(std::move(filter));
+    EXPECT_TRUE(asked);
+    node.run_until_idle();
+    EXPECT_TRUE((*asked)->finished()) << to_string((*asked)->outcome());
+    balanced();
+    return (*asked)->outcome();
+  }
+  weir::stage_snapshot stage() const { return r->snapshot().stages[1]; }
+  strings kept() const {
+    strings all;
+    for (const auto& one : letters.letters())
+      all.push_back(one.payload + ": " + one.why.message());
+    return all;
+  }
+
+  weir::virtual_runtime node;
+  fed<order> source;
+  std::shared_ptr<books> books_ = std::make_shared<books>();
+  collected<std::string> done;
+  weir::dead_letters::memory letters;
+  std::unique_ptr<weir::running_pipeline> r;
+};
+
+TEST_F(ParkKey, LaterItemsOfTheKeyWaitBehindItAndOthersGoOn) {
+  books_->broken = {"ann 1"};
+  start(pipeline());
+  feed({{"ann", 1}, {"bob", 1}, {"ann", 2}, {"bob", 2}});
+  feed({{"ann", 3}});
+  EXPECT_THAT(done.items(), ElementsAre("bob 1", "bob 2"));
+  EXPECT_THAT(kept(), ElementsAre("ann 1: closed", "ann 2: parked behind numbers:1 of the same key",
+                                  "ann 3: parked behind numbers:1 of the same key"));
+  for (const auto& one : letters.letters()) {
+    EXPECT_EQ(one.key, "ann");
+    EXPECT_EQ(one.attempts, one.payload == "ann 1" ? 1U : 0U);
+    EXPECT_EQ(one.source, "numbers");
+  }
+  EXPECT_THAT(books_->tried, ElementsAre("ann 1", "bob 1", "bob 2"));
+  EXPECT_EQ(stage().keys_parked, 1U);
+  EXPECT_EQ(stage().keys_letters, 3U);
+  EXPECT_EQ(stage().waits_for, "");
+}
+
+TEST_F(ParkKey, ReplayedInItsOrderItFlowsAgain) {
+  books_->broken = {"ann 1"};
+  start(pipeline());
+  feed({{"ann", 1}, {"ann", 2}, {"ann", 3}});
+  books_->broken = {};
+  const auto came = replay({.key = "ann"});
+  EXPECT_EQ(came.succeeded, 3U);
+  EXPECT_THAT(done.items(), ElementsAre("ann 1", "ann 2", "ann 3"));
+  EXPECT_EQ(stage().keys_parked, 0U);
+  feed({{"ann", 4}});
+  EXPECT_THAT(done.items(), ElementsAre("ann 1", "ann 2", "ann 3", "ann 4"));
+  EXPECT_THAT(kept(), ElementsAre());
+}
+
+TEST_F(ParkKey, AReplayOfAKeyStopsAtTheFirstThatFailsAgain) {
+  books_->broken = {"ann 1", "bob 1"};
+  start(pipeline());
+  feed({{"ann", 1}, {"ann", 2}, {"bob", 1}, {"ann", 3}, {"bob", 2}});
+  books_->broken = {"ann 2"};
+  books_->tried.clear();
+  const auto came = replay();
+  EXPECT_EQ(came.succeeded, 3U);
+  EXPECT_EQ(came.failed_again, 1U);
+  EXPECT_EQ(came.held_back, 1U);
+  EXPECT_THAT(came.reasons, ElementsAre("letter 4: an earlier letter of its key stays"));
+  EXPECT_THAT(books_->tried, UnorderedElementsAre("ann 1", "ann 2", "bob 1", "bob 2"));
+  EXPECT_THAT(kept(),
+              ElementsAre("ann 2: closed", "ann 3: parked behind numbers:1 of the same key"));
+  feed({{"ann", 4}, {"bob", 3}});
+  EXPECT_THAT(done.items(), UnorderedElementsAre("ann 1", "bob 1", "bob 2", "bob 3"));
+  EXPECT_EQ(kept().back(), "ann 4: parked behind numbers:2 of the same key");
+  books_->broken = {};
+  EXPECT_EQ(replay().succeeded, 3U);
+  EXPECT_THAT(kept(), ElementsAre());
+}
+
+TEST_F(ParkKey, NoLetterOvertakesAnEarlierOneOfItsKey) {
+  books_->broken = {"ann 1"};
+  start(pipeline());
+  feed({{"ann", 1}, {"ann", 2}});
+  books_->broken = {};
+  const auto came = replay({.ids = {2}});
+  EXPECT_EQ(came.held_back, 1U);
+  EXPECT_EQ(came.succeeded, 0U);
+  EXPECT_THAT(done.items(), ElementsAre());
+}
+
+TEST_F(ParkKey, WhatIsParkedBehindALetterFollowsItWhenItHasGoneThrough) {
+  books_->broken = {"ann 1"};
+  start(pipeline());
+  feed({{"ann", 1}, {"ann", 2}, {"ann", 3}});
+  books_->broken = {};
+  EXPECT_EQ(replay({.cause = "closed"}).succeeded, 3U);
+  EXPECT_THAT(done.items(), ElementsAre("ann 1", "ann 2", "ann 3"));
+  EXPECT_EQ(stage().keys_parked, 0U);
+}
+
+TEST_F(ParkKey, APurgedKeyFlowsAgain) {
+  books_->broken = {"ann 1"};
+  start(pipeline());
+  feed({{"ann", 1}, {"ann", 2}});
+  ASSERT_TRUE(letters.purge({.key = "ann"}, {"a person"}));
+  r->look_for_replays();
+  node.run_until_idle();
+  EXPECT_EQ(stage().keys_parked, 0U);
+  feed({{"ann", 3}});
+  EXPECT_THAT(done.items(), ElementsAre("ann 3"));
+}
+
+TEST_F(ParkKey, HoldsAcrossRestarts) {
+  books_->broken = {"ann 1"};
+  start(pipeline());
+  feed({{"ann", 1}, {"ann", 2}});
+  r->drain();
+  node.run_until_idle();
+  books_->broken = {};
+  source = {};
+  start(pipeline());
+  EXPECT_EQ(stage().keys_parked, 1U);
+  EXPECT_EQ(stage().keys_letters, 2U);
+  // The probe's positions begin anew: the first two are those of the letters that are there.
+  feed({{"ann", 1}, {"ann", 2}, {"ann", 3}, {"bob", 1}});
+  EXPECT_THAT(done.items(), ElementsAre("bob 1"));
+  EXPECT_EQ(kept().back(), "ann 3: parked behind numbers:1 of the same key");
+}
+
+TEST_F(ParkKey, AtItsBoundTheStageWaitsAndSaysSo) {
+  books_->broken = {"ann 1"};
+  start(pipeline({.parked_max = 3}));
+  feed({{"ann", 1}, {"ann", 2}, {"ann", 3}, {"ann", 4}, {"bob", 1}});
+  EXPECT_THAT(done.items(), ElementsAre()) << "not even others: every one of them might fail";
+  EXPECT_EQ(letters.letters().size(), 3U);
+  EXPECT_EQ(stage().waits_for,
+            "its 3 dead letters of 1 parked keys to be replayed or purged (parked_max 3)");
+  EXPECT_EQ(stage().backlog, 2U);
+  for (int n = 2; n < 40; ++n)
+    source.push({{"bob", n}});
+  node.run_until_idle();
+  EXPECT_LE(r->snapshot().ledger.in_flight, 8U + 1U) << "the source waits too";
+  books_->broken = {};
+  EXPECT_EQ(replay().failed_again, 0U) << "what is replayed passes";
+  EXPECT_EQ(stage().waits_for, "");
+  EXPECT_THAT(kept(), ElementsAre());
+  EXPECT_EQ(done.size(), 4U + 39U);
+  const auto all = done.items();
+  strings ann;
+  std::ranges::copy_if(all, std::back_inserter(ann),
+                       [](const auto& one) { return one.starts_with("ann"); });
+  EXPECT_THAT(ann, ElementsAre("ann 1", "ann 2", "ann 3", "ann 4"));
+  balanced();
+}
+
+TEST_F(ParkKey, AtItsBoundAPurgeLetsItGoOn) {
+  books_->broken = {"ann 1"};
+  start(pipeline({.parked_max = 2}));
+  feed({{"ann", 1}, {"ann", 2}, {"ann", 3}});
+  EXPECT_EQ(stage().backlog, 1U);
+  ASSERT_TRUE(letters.purge({}, {"a person"}));
+  r->look_for_replays();
+  source.complete();
+  EXPECT_EQ(r->wait(), weir::running_pipeline::state::finished);
+  EXPECT_THAT(done.items(), ElementsAre("ann 3"));
+}
+
+TEST_F(ParkKey, ALetterEditedIntoAnotherKeyParksThatKeyIfItFails) {
+  books_->broken = {"ann 1", "eve 1"};
+  start(pipeline());
+  feed({{"ann", 1}});
+  ASSERT_TRUE(letters.edit(1, "eve 1", {"a person"}));
+  EXPECT_EQ(replay().failed_again, 1U);
+  feed({{"ann", 2}, {"eve", 2}});
+  EXPECT_THAT(done.items(), ElementsAre("ann 2"));
+  EXPECT_THAT(kept(),
+              ElementsAre("eve 1: closed", "eve 2: parked behind numbers:1 of the same key"));
+}
+
+TEST_F(ParkKey, AnEmptyKeyIsNone) {
+  books_->broken = {" 1"};
+  start(pipeline());
+  feed({{"", 1}, {"", 2}});
+  EXPECT_THAT(done.items(), ElementsAre(" 2"));
+  EXPECT_EQ(stage().keys_parked, 0U);
+}
+
+TEST_F(ParkKey, AnItemThatIsRunAgainIsNotParkedBehindItself) {
+  weir::pipeline p{"orders", restarting()};
+  auto runs = std::make_shared<std::map<std::string, int>>();
+  p.from("numbers", source)
+      .park_key(&order::customer)
+      .to("sink",
+          [runs, done = done](const order& one) -> weir::result<void> {
+            if (++(*runs)[one.text()] == 1)
+              return weir::transient("busy");
+            done.add(one.text());
+            return {};
+          },
+          {.retry = at_once(3)});
+  p.dead_letters_to(letters);
+  start(std::move(p));
+  feed({{"ann", 1}, {"ann", 2}, {"bob", 1}});
+  EXPECT_THAT(done.items(), ElementsAre("ann 1", "ann 2", "bob 1"));
+}
+
+TEST_F(ParkKey, IsRefusedWhereItCantHold) {
+  weir::pipeline p{"orders"};
+  p.from("numbers", source)
+      .park_key(&order::customer, {.parked_max = 0})
+      .via("book", [](const order& one) -> weir::result<order> { return one; }, {.workers = 2})
+      .park_key(&order::customer)
+      .to("sink", [](const order&) noexcept {});
+  p.dead_letters_to(letters);
+  EXPECT_THAT(p.validate(),
+              ElementsAre("stage 'book': parked_max must be at least 1",
+                          "stage 'book': with park_key and several workers it must lie behind a "
+                          "partition by the same key",
+                          "stage 'sink': park_key is for a stage that may fail"));
+
+  struct closed_store final : weir::dead_letter_store {
+    weir::result<void> put(std::span<const weir::dead_letter>) override { return {}; }
+  };
+  auto q = pipeline();
+  q.dead_letters_to(closed_store{});
+  weir::running_pipeline never{std::move(q), node};
+  const auto started = never.start();
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().message(),
+            "the parked keys can't be read ← stage 'book' has park_key, which needs a store of "
+            "dead letters that can be read");
+}
+
+/// Whatever the seed: orders of some keys, in partitions, that fail now and then and are replayed meanwhile, go
+/// through in the order of their key, each once, and the ledger is balanced after every step.
+class ParkedKeyOrder : public testing::TestWithParam<unsigned> {};
+
+TEST_P(ParkedKeyOrder, IsKeptWhateverHappensInBetween) {
+  for (unsigned seed = GetParam() * 50; seed < (GetParam() + 1) * 50; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937 chance{seed};
+    const auto below = [&](std::size_t most) { return std::size_t{chance() % most}; };
+    weir::virtual_runtime node{{.slice_items = [&](std::size_t most) { return 1 + below(most); }},
+                               {.job = [&](std::size_t count) { return below(count); }}};
+    probes::fed<order> source;
+    std::map<std::string, strings> done; // by customer
+    auto healthy = std::make_shared<bool>(false);
+    weir::dead_letters::memory letters;
+    weir::pipeline p{"orders", restarting()};
+    p.from("numbers", source)
+        .partition_by(&order::customer, {.lanes = 3})
+        .park_key(&order::customer, {.parked_max = 1 + below(30)})
+        .via("book",
+             [&, healthy](const order& one) -> weir::result<order> {
+               if (!*healthy && below(5) == 0)
+                 return weir::poison("closed");
+               return one;
+             },
+             {.mailbox_capacity = static_cast<std::uint32_t>(1 + below(8))})
+        .merge()
+        .to("sink", [&](const order& one) noexcept {
+          done[one.customer].push_back(std::to_string(one.number));
+        });
+    p.dead_letters_to(letters);
+    weir::running_pipeline r{std::move(p), node};
+    ASSERT_TRUE(r.start());
+    std::map<std::string, strings> given;
+    for (int n = 0; n < 120; ++n) {
+      const std::string customer{static_cast<char>('a' + below(4))};
+      source.push({{customer, n}});
+      given[customer].push_back(std::to_string(n));
+      for (auto steps = below(20); steps > 0 && node.step(); --steps)
+        ASSERT_TRUE(r.snapshot().ledger.balanced()) << to_string(r.snapshot());
+      if (below(10) == 0) {
+        ASSERT_TRUE(r.replay({}, {.forced = true}));
+      }
+    }
+    *healthy = true;
+    source.complete();
+    for (int tries = 0; tries < 1000 && !r.workers_have_finished(); ++tries) {
+      if (!r.replay({}, {.forced = true}))
+        break; // it is ending
+      node.run_until_idle();
+    }
+    ASSERT_TRUE(r.workers_have_finished() || !r.replay()) << to_string(r.snapshot());
+    ASSERT_EQ(r.wait(), weir::running_pipeline::state::finished);
+    ASSERT_TRUE(r.snapshot().ledger.balanced()) << to_string(r.snapshot());
+
+    // What was left at the end is replayed by the next life.
+    ASSERT_TRUE(letters.request_replay({}, {.forced = true}, {"test"}));
+    weir::pipeline next{"orders", restarting()};
+    probes::fed<order> nothing;
+    nothing.complete();
+    next.from("numbers", nothing)
+        .partition_by(&order::customer, {.lanes = 3})
+        .park_key(&order::customer)
+        .via("book", [](const order& one) -> weir::result<order> { return one; })
+        .merge()
+        .to("sink", [&](const order& one) noexcept {
+          done[one.customer].push_back(std::to_string(one.number));
+        });
+    next.dead_letters_to(letters);
+    weir::running_pipeline second{std::move(next), node};
+    ASSERT_TRUE(second.start());
+    ASSERT_EQ(second.wait(), weir::running_pipeline::state::finished);
+    ASSERT_EQ(done, given);
+    ASSERT_EQ(letters.letters().size(), 0U);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, ParkedKeyOrder, testing::Range(0U, 6U));
+
+} // namespace
