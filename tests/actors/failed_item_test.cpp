@@ -173,7 +173,9 @@ TEST_F(FailedItem, OfAFatalKindGetsAFreshWorker) {
 }
 
 TEST_F(FailedItem, LeavesALetterWithAllThatIsKnown) {
-  const auto before = std::chrono::system_clock::now();
+  // The store keeps whole milliseconds.
+  const auto before =
+      std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
   (void)through([](int n, int run) -> result<int> {
     if (n == 41)
       return weir::transient("run " + std::to_string(run)).within("the service");
