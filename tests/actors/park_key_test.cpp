@@ -43,9 +43,11 @@ protected:
 
   weir::pipeline pipeline(weir::parked_keys_options options = {}) {
     weir::pipeline p{"orders", restarting()};
+    // [park_key]
     p.from("numbers", source)
         .park_key(&order::customer, options)
         .via("book",
+             // [park_key]
              [books = books_](const order& one) -> weir::result<order> {
                books->tried.push_back(one.text());
                if (books->broken.contains(one.text()))

@@ -298,6 +298,20 @@ TEST_F(Replay, AfterAnAbortWhatWasInThePipelineIsReplayedAgain) {
   EXPECT_THAT(kept(), ElementsAre());
 }
 
+TEST_F(Replay, IsAskedForInThreeLines) {
+  second.set({1, 3});
+  running r{pipeline()};
+  source.push({0, 1, 2, 3, 4});
+  dead(r, 2);
+  second.mend();
+  // [replay]
+  const auto asked = r->replay({.cause = "broken"}, {.rate = {.permits = 100, .per = 1s}});
+  ASSERT_TRUE(asked) << asked.error().message();
+  (*asked)->wait_until(std::chrono::steady_clock::now() + patience);
+  EXPECT_EQ(to_string((*asked)->outcome()), "2 requested: 2 succeeded, 0 failed again");
+  // [replay]
+}
+
 TEST_F(Replay, TheRateIsKept) {
   weir::virtual_runtime node;
   weir::running_pipeline r{pipeline(), node};
