@@ -35,6 +35,8 @@ class nursery {
 public:
   using start = std::function<weir::start_answer(weir::child_link)>;
 
+  explicit nursery(weir::virtual_choices choices = {}) : node{{}, std::move(choices)} {}
+
   weir::virtual_runtime node;
 
   /// A child that stops when it is told to, whatever else `spec` says.
@@ -68,7 +70,7 @@ public:
     return [](const weir::child_link&) { return weir::ignored{}; };
   }
   /// It is told to stop and does not. It can be killed if it is in `killable`.
-  void is_deaf(const std::string& id) { deaf_[id] = true; }
+  void is_deaf(const std::string& id, bool deaf = true) { deaf_[id] = deaf; }
   void is_killable(const std::string& id) { killable_[id] = true; }
   /// Its starts take until `has_started`.
   void is_slow(const std::string& id, bool slow = true) { slow_[id] = slow; }
@@ -77,22 +79,22 @@ public:
     told(id, [](auto& link) { link.started(); });
   }
   void says_ignore(const std::string& id) {
-    living_.erase(id);
+    dies(id);
     told(id, [](auto& link) { link.ignored(); });
   }
   void ends(const std::string& id, weir::exit_reason reason = weir::exit_reason::normal) {
     history_ += "~" + id + " ";
-    living_.erase(id);
+    dies(id);
     told(id, [&](auto& link) { link.exited(reason); });
   }
   void crashes(const std::string& id, const std::string& why = "it broke") {
     history_ += "~" + id + " ";
-    living_.erase(id);
+    dies(id);
     told(id, [&](auto& link) { link.exited(weir::fatal(why)); });
   }
   /// A deaf one comes to it after all.
   void obeys(const std::string& id) {
-    living_.erase(id);
+    dies(id);
     told(id, [](auto& link) { link.exited(weir::exit_reason::shutdown); });
   }
   weir::child_link link_of(const std::string& id) { return links_.at(id); }
@@ -110,6 +112,11 @@ public:
     node.advance(time);
     return history();
   }
+  std::size_t living() const { return living_.size(); }
+  /// Those that were told to stop and are still there.
+  std::size_t stopping() const { return told_to_stop_.size(); }
+  /// Called before each start.
+  std::function<void(const std::string& id)> before_start = [](const std::string&) {};
   bool lives(const std::string& id) const { return living_.contains(id); }
   std::size_t starts(const std::string& id) const {
     const auto found = starts_.find(id);
@@ -141,6 +148,7 @@ public:
 
 private:
   weir::start_answer begin(const std::string& id, weir::child_link link) {
+    before_start(id);
     history_ += "+" + id + " ";
     ++starts_[id];
     if (auto& next = next_[id]; !next.empty()) {
@@ -154,15 +162,16 @@ private:
     weir::child born;
     born.stop = [this, id, link] {
       history_ += "-" + id + " ";
+      told_to_stop_[id] = true;
       if (deaf_[id])
         return;
-      living_.erase(id);
+      dies(id);
       link.exited(weir::exit_reason::shutdown);
     };
     if (killable_[id])
       born.kill = [this, id, link] {
         history_ += "!" + id + " ";
-        living_.erase(id);
+        dies(id);
         link.exited(weir::fatal("killed"));
       };
     born.started = !slow_[id];
@@ -175,9 +184,14 @@ private:
     tell(link);
   }
 
+  void dies(const std::string& id) {
+    living_.erase(id);
+    told_to_stop_.erase(id);
+  }
+
   std::string history_;
   std::map<std::string, std::deque<start>> next_;
-  std::map<std::string, bool> deaf_, killable_, slow_, living_;
+  std::map<std::string, bool> deaf_, killable_, slow_, living_, told_to_stop_;
   std::map<std::string, weir::child_link> links_;
   std::map<std::string, std::size_t> starts_;
 };

@@ -1,0 +1,177 @@
+#include "nursery.hpp"
+
+#include <algorithm>
+#include <array>
+#include <random>
+#include <set>
+
+// Whatever happens in whatever order: what a supervisor promises holds.
+
+namespace {
+
+using namespace std::chrono_literals;
+using weir::restart;
+using weir::shutdown;
+using weir::supervisor;
+using state = supervisor::state;
+
+constexpr std::array ids{"a", "b", "c", "d", "e"};
+constexpr auto longest = 3s;
+
+/// A supervisor whose children, callers and clock do what chance says.
+class chaos {
+public:
+  explicit chaos(unsigned seed) : random_{seed}, how_{strategies[seed % 4]} {
+    weir::supervisor_options options{.supervision = {.strategy = how_,
+                                                     .intensity = seed % 3 == 0 ? 3U : 10'000U,
+                                                     .delays = {.delay_min = 0ms,
+                                                                .delay_max = 50ms}}};
+    for (const auto* id : ids) {
+      house_.is_killable(id);
+      options.children.push_back(house_.child(any_spec(id)));
+    }
+    if (how_ == weir::dynamic) {
+      options.children.resize(1);
+      options.children.front().restart = restart::permanent;
+    }
+    if (how_ == weir::one_for_all || how_ == weir::rest_for_one)
+      house_.before_start = [this](const std::string& id) {
+        EXPECT_EQ(house_.stopping(), 0U) << id << " is started while another is being stopped";
+      };
+    tree_.emplace(house_.node, "tree", std::move(options));
+    start_ = tree_->start();
+  }
+
+  void happens() {
+    const std::string id = ids[below(ids.size())];
+    switch (below(12)) {
+    case 0:
+    case 1:
+      if (house_.lives(id))
+        house_.crashes(id);
+      break;
+    case 2:
+      if (house_.lives(id))
+        house_.ends(id, below(2) == 0 ? weir::exit_reason::normal : weir::exit_reason::shutdown);
+      break;
+    case 3:
+      house_.next_starts(id, {below(3) == 0 ? nursery::ignores() : nursery::fails()});
+      break;
+    case 4:
+      house_.is_deaf(id, below(2) == 0);
+      break;
+    case 5:
+      house_.is_slow(id, below(2) == 0);
+      break;
+    case 6:
+      if (house_.lives(id))
+        below(5) == 0 ? house_.says_ignore(id) : house_.has_started(id);
+      break;
+    case 7:
+    case 8:
+      how_ == weir::dynamic ? asks_by_reference(id) : asks(id);
+      break;
+    case 9:
+      house_.node.advance(std::chrono::milliseconds{below(500)});
+      break;
+    default:
+      for (auto steps = below(4); steps > 0; --steps)
+        house_.node.step();
+    }
+  }
+
+  /// Without further faults everything comes to rest, everybody is answered, and a stop ends in time.
+  void comes_to_rest() {
+    house_.node.run_until_idle();
+    house_.all_behave();
+    house_.node.advance(1h);
+    EXPECT_TRUE(ready(start_));
+    EXPECT_TRUE(std::ranges::all_of(asked_, [](const auto& one) { return ready(one); }));
+    const auto now = tree_->now_is();
+    EXPECT_TRUE(now == state::running || now == state::ended);
+    std::size_t running = 0;
+    for (const auto& one : tree_->which_children()) {
+      using enum weir::supervisor_state::child_now;
+      EXPECT_TRUE(one.now == weir::supervisor_state::child_now::running || one.now == down)
+          << one.id << " is " << to_string(one.now);
+      running += one.now == weir::supervisor_state::child_now::running ? 1U : 0U;
+    }
+    EXPECT_EQ(house_.living(), running) << "nobody lives whom nobody knows";
+    EXPECT_EQ(tree_->count_children().active, running);
+    EXPECT_EQ(tree_->count_children().abandoned, 0U);
+
+    for (const auto* id : ids)
+      house_.is_deaf(id);
+    tree_->stop();
+    house_.node.advance(longest);
+    EXPECT_EQ(tree_->now_is(), state::ended) << "it took longer than its longest child may take";
+    EXPECT_EQ(house_.living(), 0U);
+  }
+
+private:
+  static constexpr std::array strategies{weir::one_for_one, weir::one_for_all, weir::rest_for_one,
+                                         weir::dynamic};
+
+  std::size_t below(std::size_t count) { return random_() % count; }
+
+  weir::child_spec any_spec(const std::string& id) {
+    constexpr std::array types{restart::permanent, restart::permanent, restart::transient,
+                               restart::temporary};
+    const std::array times{shutdown{0ms}, shutdown{10ms}, shutdown{1s}, shutdown{longest},
+                           shutdown::brutal_kill()};
+    return {.id = id, .restart = types[below(types.size())], .shutdown = times[below(times.size())]};
+  }
+
+  void asks(const std::string& id) {
+    switch (below(5)) {
+    case 0:
+      asked_.push_back(tree_->start_child(house_.child(any_spec(id))));
+      break;
+    case 1:
+      asked_.push_back(tree_->terminate_child(id));
+      break;
+    case 2:
+      asked_.push_back(tree_->restart_child(id));
+      break;
+    case 3:
+      (void)tree_->delete_child(id);
+      break;
+    default:
+      (void)tree_->change_child(house_.child(any_spec(id)));
+    }
+  }
+
+  /// At most one child of a name, so that an old instance beside a new one is noticed.
+  void asks_by_reference(const std::string& id) {
+    const auto known = tree_->which_children();
+    if (!known.empty() && below(2) == 0)
+      asked_.push_back(tree_->terminate_child(known[below(known.size())].child));
+    else if (!house_.lives(id) && named_.insert(id).second)
+      asked_.push_back(tree_->start_child(house_.called(id)));
+  }
+
+  template <class T>
+  static bool ready(const std::future<T>& answer) {
+    return answer.wait_for(0s) == std::future_status::ready;
+  }
+
+  std::mt19937 random_;
+  const weir::strategy how_;
+  nursery house_{{.job = [this](std::size_t count) { return below(count); }}};
+  std::optional<supervisor> tree_;
+  std::future<weir::result<void>> start_;
+  std::vector<std::future<weir::child_answer>> asked_;
+  std::set<std::string> named_;
+};
+
+TEST(SupervisorChaos, NeverBreaksAPromise) {
+  for (unsigned seed = 0; seed < 2000 && !testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    chaos one{seed};
+    for (int k = 0; k < 200 && !testing::Test::HasFailure(); ++k)
+      one.happens();
+    one.comes_to_rest();
+  }
+}
+
+} // namespace
