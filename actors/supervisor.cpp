@@ -16,13 +16,6 @@ std::uint64_t next_identity() {
   return ++last;
 }
 
-template <class T>
-std::future<T> ready(T value) {
-  std::promise<T> promise;
-  promise.set_value(std::move(value));
-  return promise.get_future();
-}
-
 } // namespace
 
 struct supervisor::addressed_news {
@@ -101,10 +94,14 @@ std::vector<std::string> supervisor::problems() const {
 
 std::future<result<void>> supervisor::start() {
   const std::lock_guard lock{lock_};
-  if (auto begun = begin({}); !begun)
-    return ready(std::move(begun));
-  starters_.emplace_back();
-  return starters_.back().get_future();
+  auto begun = begin({});
+  auto& starter = starters_.emplace_back();
+  auto answer = starter.get_future();
+  if (!begun) {
+    starter.set_value(std::move(begun));
+    starters_.pop_back();
+  }
+  return answer;
 }
 
 result<void> supervisor::begin(std::optional<child_link> parent) {
@@ -112,10 +109,9 @@ result<void> supervisor::begin(std::optional<child_link> parent) {
     return fatal("it runs already").within("supervisor '" + name() + "'");
   if (crashed_)
     return fatal("it has crashed").within("supervisor '" + name() + "'");
-  if (auto found = problems(); !found.empty()) {
-    failure why{.kind = failure_kind::fatal, .chain = std::move(found), .retry_after = {}};
-    return std::move(why).within("supervisor '" + name() + "' can't start");
-  }
+  if (auto found = problems(); !found.empty())
+    return failure{failure_kind::fatal, std::move(found), {}}.within("supervisor '" + name()
+                                                                     + "' can't start");
   const bool again = now_ == state::ended;
   auto known = decides_.take_specs(); // of its last life
   decides_ = supervisor_state{options_.supervision, options_.auto_shutdown};
@@ -237,251 +233,6 @@ child_spec supervisor::as_child(weir::restart restart) {
           .type = child_type::supervisor};
 }
 
-// --- requests ----------------------------------------------------------------------------------------
-
-child_answer supervisor::no(kind what, std::string why) const {
-  return {what, {}, fatal(std::move(why)).within("supervisor '" + name() + "'")};
-}
-
-child_answer supervisor::not_found(std::string_view id) const {
-  return no(kind::not_found, "there is no child '" + std::string{id} + "'");
-}
-
-std::optional<child_key> supervisor::find(std::string_view id) const {
-  const auto found = ids_.find(id);
-  return found == ids_.end() ? std::nullopt : std::optional{found->second};
-}
-
-std::optional<child_key> supervisor::find(child_ref which) const {
-  if (which.owner_ != identity_ || !members_.contains(which.key_))
-    return std::nullopt;
-  return which.key_;
-}
-
-child_key supervisor::add_child(child_spec spec) {
-  const auto key = next_key_++;
-  if (options_.supervision.strategy != strategy::dynamic)
-    ids_[spec.id] = key;
-  members_[key].id = spec.id;
-  decides_.add(key, std::move(spec));
-  return key;
-}
-
-std::future<child_answer> supervisor::when_started(child_key key) {
-  auto& waiters = members_.at(key).waiters;
-  waiters.push_back({true, {}});
-  return waiters.back().answer.get_future();
-}
-
-/// The answer to a start under an id that is known.
-std::optional<child_answer> supervisor::is_there(std::string_view id) const {
-  const auto key = find(id);
-  if (!key)
-    return std::nullopt;
-  using enum supervisor_state::child_now;
-  const auto now = decides_.now_is(*key);
-  const bool present =
-      now == down || now == restarting || (now == starting && !decides_.starts_anew(*key));
-  auto answer = present
-                    ? no(kind::already_present, "the spec of '" + std::string{id}
-                                                    + "' is known already; the child is "
-                                                    + std::string{to_string(now)})
-                    : no(kind::already_started, "child '" + std::string{id} + "' is there already");
-  if (!present)
-    answer.child = {identity_, *key};
-  return answer;
-}
-
-std::future<child_answer> supervisor::start_child(child_spec spec) {
-  const std::lock_guard lock{lock_};
-  if (now_ != state::starting && now_ != state::running)
-    return ready(no(kind::ended, "it isn't running"));
-  if (options_.supervision.strategy == strategy::dynamic)
-    return ready(no(kind::refused, "the children of a dynamic supervisor have its one spec"));
-  if (auto found = weir::problems(spec, options_.auto_shutdown); !found.empty()) {
-    failure why{.kind = failure_kind::fatal, .chain = std::move(found), .retry_after = {}};
-    return ready(child_answer{
-        kind::refused, {}, std::move(why).within("supervisor '" + name() + "' refuses a child")});
-  }
-  if (auto answer = is_there(spec.id))
-    return ready(std::move(*answer));
-  const auto key = add_child(std::move(spec));
-  auto answer = when_started(key);
-  add(decides_.start(key, false, node_.now()));
-  return answer;
-}
-
-std::future<child_answer> supervisor::start_child(start_function start) {
-  const std::lock_guard lock{lock_};
-  if (now_ != state::starting && now_ != state::running)
-    return ready(no(kind::ended, "it isn't running"));
-  if (options_.supervision.strategy != strategy::dynamic)
-    return ready(no(kind::refused, "only a dynamic supervisor starts children without a spec"));
-  auto spec = options_.children.front();
-  if (start)
-    spec.start = std::move(start);
-  if (!spec.start)
-    return ready(no(kind::refused, "child '" + spec.id + "': start is missing"));
-  const auto key = add_child(std::move(spec));
-  auto answer = when_started(key);
-  add(decides_.start(key, false, node_.now()));
-  return answer;
-}
-
-std::future<child_answer> supervisor::terminate(child_key key) {
-  auto& waiters = members_.at(key).waiters;
-  waiters.push_back({false, {}});
-  auto answer = waiters.back().answer.get_future();
-  add(decides_.terminate(key, node_.now()));
-  settle(key);
-  return answer;
-}
-
-std::future<child_answer> supervisor::terminate_child(std::string_view id) {
-  const std::lock_guard lock{lock_};
-  if (options_.supervision.strategy == strategy::dynamic)
-    return ready(no(kind::refused, "the children of a dynamic supervisor have no ids"));
-  if (now_ == state::idle || now_ == state::ended)
-    return ready(no(kind::ended, "it isn't running"));
-  const auto key = find(id);
-  return key ? terminate(*key) : ready(not_found(id));
-}
-
-std::future<child_answer> supervisor::terminate_child(child_ref which) {
-  const std::lock_guard lock{lock_};
-  if (options_.supervision.strategy != strategy::dynamic)
-    return ready(no(kind::refused, "only a dynamic supervisor terminates by reference"));
-  if (now_ == state::idle || now_ == state::ended)
-    return ready(no(kind::ended, "it isn't running"));
-  if (const auto key = find(which))
-    return terminate(*key);
-  if (which.owner_ == identity_ && which.key_ < next_key_)
-    return ready(child_answer{kind::done, which, {}}); // it is gone
-  return ready(no(kind::not_found, "it isn't a child of this supervisor"));
-}
-
-std::future<child_answer> supervisor::restart_child(std::string_view id) {
-  const std::lock_guard lock{lock_};
-  if (options_.supervision.strategy == strategy::dynamic)
-    return ready(no(kind::refused, "the children of a dynamic supervisor have no ids"));
-  if (now_ != state::starting && now_ != state::running)
-    return ready(no(kind::ended, "it isn't running"));
-  const auto key = find(id);
-  if (!key)
-    return ready(not_found(id));
-  if (decides_.now_is(*key) != supervisor_state::child_now::down) {
-    auto answer = *is_there(id);
-    answer.what = answer.what == kind::already_present ? kind::restarting : kind::running;
-    return ready(std::move(answer));
-  }
-  auto answer = when_started(*key);
-  add(decides_.start(*key, true, node_.now()));
-  return answer;
-}
-
-child_answer supervisor::delete_child(std::string_view id) {
-  const std::lock_guard lock{lock_};
-  if (options_.supervision.strategy == strategy::dynamic)
-    return no(kind::refused, "the children of a dynamic supervisor have no ids");
-  if (now_ != state::starting && now_ != state::running)
-    return no(kind::ended, "it isn't running");
-  const auto key = find(id);
-  if (!key)
-    return not_found(id);
-  if (decides_.now_is(*key) != supervisor_state::child_now::down) {
-    auto answer = *is_there(id);
-    answer.what = answer.what == kind::already_present ? kind::restarting : kind::running;
-    return answer;
-  }
-  decides_.remove(*key);
-  settle(*key);
-  return {};
-}
-
-child_answer supervisor::change_child(child_spec spec) {
-  const std::lock_guard lock{lock_};
-  if (options_.supervision.strategy == strategy::dynamic)
-    return no(kind::refused, "the one spec of a dynamic supervisor is for good");
-  if (now_ != state::starting && now_ != state::running)
-    return no(kind::ended, "it isn't running");
-  if (auto found = weir::problems(spec, options_.auto_shutdown); !found.empty()) {
-    failure why{.kind = failure_kind::fatal, .chain = std::move(found), .retry_after = {}};
-    return {kind::refused, {}, std::move(why).within("supervisor '" + name() + "' refuses a spec")};
-  }
-  const auto key = find(spec.id);
-  if (!key)
-    return not_found(spec.id);
-  decides_.change(*key, std::move(spec));
-  return {kind::done, {identity_, *key}, {}};
-}
-
-// --- what is known -----------------------------------------------------------------------------------
-
-child_view supervisor::view(child_key key) const {
-  const auto& spec = decides_.spec(key);
-  return {.child = {identity_, key},
-          .id = spec.id,
-          .now = decides_.now_is(key),
-          .type = spec.type,
-          .restarts = decides_.restarts(key),
-          .last_failure = members_.at(key).last_failure};
-}
-
-child_spec supervisor::spec_of(child_key key) const {
-  auto spec = decides_.spec(key);
-  spec.shutdown = spec.shutdown.value_or(shutdown::usual(spec.type));
-  return spec;
-}
-
-std::vector<child_view> supervisor::which_children() const {
-  const std::lock_guard lock{lock_};
-  std::vector<child_view> all;
-  for (const auto& one : members_)
-    all.push_back(view(one.first));
-  return all;
-}
-
-result<child_view> supervisor::which_child(std::string_view id) const {
-  const std::lock_guard lock{lock_};
-  if (const auto key = find(id))
-    return view(*key);
-  return not_found(id).why;
-}
-
-result<child_view> supervisor::which_child(child_ref which) const {
-  const std::lock_guard lock{lock_};
-  if (const auto key = find(which))
-    return view(*key);
-  return no(kind::not_found, "it isn't a child of this supervisor").why;
-}
-
-result<child_spec> supervisor::get_child_spec(std::string_view id) const {
-  const std::lock_guard lock{lock_};
-  if (const auto key = find(id))
-    return spec_of(*key);
-  return not_found(id).why;
-}
-
-result<child_spec> supervisor::get_child_spec(child_ref which) const {
-  const std::lock_guard lock{lock_};
-  if (const auto key = find(which))
-    return spec_of(*key);
-  return no(kind::not_found, "it isn't a child of this supervisor").why;
-}
-
-child_count supervisor::count_children() const {
-  const std::lock_guard lock{lock_};
-  child_count all{.abandoned = abandoned_.size()};
-  for (const auto& one : members_) {
-    using enum supervisor_state::child_now;
-    const auto now = decides_.now_is(one.first);
-    ++all.specs;
-    all.active += now == starting || now == running || now == stopping ? 1U : 0U;
-    ++(decides_.spec(one.first).type == child_type::supervisor ? all.supervisors : all.workers);
-  }
-  return all;
-}
-
 // --- turns -------------------------------------------------------------------------------------------
 
 activity supervisor::turn() {
@@ -549,15 +300,16 @@ void supervisor::hear(addressed_news one) {
     to_drop_.push_back(std::move(*who.alive));
   who.alive.reset();
   who.instance = 0;
-  if (one.news.what == child_news::kind::ignored) {
+  const bool starting = decides_.now_is(one.child) == supervisor_state::child_now::starting;
+  if (one.news.what == child_news::kind::ignored && starting) {
     who.was_ignored = true;
     tell(child_event::kind::ignored, one.child);
     add(decides_.ignored(one.child, now));
     settle(one.child);
     return;
   }
-  auto why = std::move(one.news.why);
-  if (decides_.now_is(one.child) == supervisor_state::child_now::starting) {
+  auto why = std::move(one.news.why); // one that isn't needed any more has ended normally
+  if (starting) {
     if (one.news.reason != exit_reason::failed)
       why = fatal("it ended before it had started");
     who.start_failure = why;
@@ -746,56 +498,6 @@ void supervisor::crashed(failure why) noexcept {
   crashed_ = true;
   ending_ = ending{exit_reason::failed, std::move(why).within("supervisor '" + name() + "'")};
   finish();
-}
-
-std::string_view to_string(child_answer::kind kind) noexcept {
-  using enum child_answer::kind;
-  switch (kind) {
-  case done:
-    return "done";
-  case ignored:
-    return "ignored";
-  case already_started:
-    return "already_started";
-  case already_present:
-    return "already_present";
-  case running:
-    return "running";
-  case restarting:
-    return "restarting";
-  case not_found:
-    return "not_found";
-  case refused:
-    return "refused";
-  case failed:
-    return "failed";
-  case ended:
-    break;
-  }
-  return "ended";
-}
-
-std::string_view to_string(child_event::kind kind) noexcept {
-  using enum child_event::kind;
-  switch (kind) {
-  case started:
-    return "started";
-  case ignored:
-    return "ignored";
-  case ended:
-    return "ended";
-  case failed:
-    return "failed";
-  case killed:
-    return "killed";
-  case abandoned:
-    return "abandoned";
-  case gave_up:
-    return "gave_up";
-  case shut_down:
-    break;
-  }
-  return "shut_down";
 }
 
 } // namespace weir

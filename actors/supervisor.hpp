@@ -182,6 +182,7 @@ private:
   std::optional<child_key> find(std::string_view id) const;
   std::optional<child_key> find(child_ref which) const;
   child_answer no(kind what, std::string why) const;
+  child_answer refusal(std::vector<std::string> problems) const;
   child_answer not_found(std::string_view id) const;
   child_view view(child_key key) const;
   child_spec spec_of(child_key key) const;

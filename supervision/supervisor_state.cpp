@@ -88,11 +88,15 @@ supervisor_steps supervisor_state::start_all(time_point now) {
 }
 
 supervisor_steps supervisor_state::start(child_key child, bool keep, time_point now) {
-  auto& one = children_.at(child);
-  one.why = keep ? started_for::asking : started_for::adding;
-  move(one, child_now::starting);
-  auto steps = advance(now);
-  steps.insert(steps.begin(), {supervisor_step::kind::start, child});
+  const auto found = children_.find(child);
+  const auto why = keep ? started_for::asking : started_for::adding;
+  if (ordered()) { // it stands on those before it, which may be on their way down
+    wait_for_start(found, why, now);
+    return advance(now);
+  }
+  found->second.why = why;
+  supervisor_steps steps;
+  begin(found, now, steps);
   return steps;
 }
 
@@ -214,7 +218,7 @@ supervisor_steps supervisor_state::exited(child_key child, exit_reason reason, s
     move(one, child_now::down);
     if (one.why == started_for::all)
       return give_up(child, std::move(why), "could not be started");
-    if (one.why == started_for::adding)
+    if (one.why == started_for::adding || one.spec.restart == restart::temporary)
       children_.erase(found);
     return advance(now);
   case child_now::running:
@@ -489,12 +493,14 @@ supervisor_steps supervisor_state::advance(time_point now) {
 
 bool supervisor_state::starts_anew(child_key child) const {
   const auto& one = children_.at(child);
-  return one.now == child_now::starting && one.why != started_for::restart;
+  return (one.now == child_now::starting || one.now == child_now::restarting)
+         && one.why != started_for::restart;
 }
 
 start_function supervisor_state::take_start(child_key child) {
-  auto& spec = children_.at(child).spec;
-  return spec.restart == restart::temporary ? std::exchange(spec.start, {}) : spec.start;
+  auto& one = children_.at(child);
+  const bool once = one.spec.restart == restart::temporary && one.why != started_for::restart;
+  return once ? std::exchange(one.spec.start, {}) : one.spec.start;
 }
 
 std::optional<time_point> supervisor_state::next_due() const {

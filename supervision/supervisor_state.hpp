@@ -76,7 +76,7 @@ public:
   std::map<child_key, child_spec> take_specs();
   /// Starts all that are down: a first start that fails is an escalation.
   supervisor_steps start_all(time_point now);
-  /// Starts one that is down. If that fails it is down again or, with `keep` false, gone.
+  /// Starts one that is down, now or after a restart of its group. If that fails it is down again or, with `keep` false, gone.
   supervisor_steps start(child_key child, bool keep, time_point now);
   /// Stops one, or takes back its restart; afterwards it is down, or gone if it is temporary or dynamic.
   supervisor_steps terminate(child_key child, time_point now);

@@ -75,6 +75,18 @@ public:
   /// Its starts take until `has_started`.
   void is_slow(const std::string& id, bool slow = true) { slow_[id] = slow; }
 
+  /// Nobody has any more surprises in store; who is deaf is so no longer.
+  void all_behave() {
+    next_.clear();
+    deaf_.clear();
+    slow_.clear();
+    for (const auto& one : std::map{living_}) {
+      has_started(one.first);
+      if (told_to_stop_.contains(one.first))
+        obeys(one.first);
+    }
+  }
+
   void has_started(const std::string& id) {
     told(id, [](auto& link) { link.started(); });
   }

@@ -45,18 +45,18 @@ void until_stopped(const std::stop_token& stop) {
 TEST_F(SupervisorThread, IsAChildLikeAllOthers) {
   std::atomic<int> runs{0};
   gate broken;
-  supervisor tree{node_,
-                  "tree",
-                  {.supervision = quick(),
-                   .children = {{.id = "worker",
-                                 .start = weir::thread_child([&](const std::stop_token& stop) {
-                                   if (++runs == 1) {
-                                     broken.pass();
-                                     throw 42;
-                                   }
-                                   until_stopped(stop);
-                                   return weir::result<void>{};
-                                 })}}}};
+  supervisor tree{
+      node_,
+      "tree",
+      {.supervision = quick(),
+       .children = {{.id = "worker", .start = weir::thread_child([&](const std::stop_token& stop) {
+                                       if (++runs == 1) {
+                                         broken.pass();
+                                         throw 42;
+                                       }
+                                       until_stopped(stop);
+                                       return weir::result<void>{};
+                                     })}}}};
   ASSERT_TRUE(tree.start().get());
   EXPECT_EQ(tree.count_children().active, 1U);
   broken.open();
@@ -82,16 +82,16 @@ TEST_F(SupervisorThread, ThatReturnsHasEndedNormally) {
 TEST_F(SupervisorThread, ThatDoesNotListenIsAbandoned) {
   const auto held = std::make_shared<gate>();
   const auto left = std::make_shared<std::atomic<bool>>(false);
-  std::optional<supervisor> tree{std::in_place, node_, "tree",
-                                 weir::supervisor_options{
-                                     .children = {{.id = "deaf",
-                                                   .start = weir::thread_child(
-                                                       [held, left](const std::stop_token&) {
-                                                         held->pass();
-                                                         *left = true;
-                                                         return weir::result<void>{};
-                                                       }),
-                                                   .shutdown = 1ms}}}};
+  std::optional<supervisor> tree{
+      std::in_place, node_, "tree",
+      weir::supervisor_options{
+          .children = {{.id = "deaf",
+                        .start = weir::thread_child([held, left](const std::stop_token&) {
+                          held->pass();
+                          *left = true;
+                          return weir::result<void>{};
+                        }),
+                        .shutdown = 1ms}}}};
   ASSERT_TRUE(tree->start().get());
   ASSERT_TRUE(held->wait_for(1));
   EXPECT_EQ(tree->terminate_child("deaf").get().what, kind::done);
@@ -186,14 +186,14 @@ weir::pipeline rows(const resuming_source& source, const storing_sink& sink) {
 TEST(SupervisorPipeline, RunsToItsEndAsAChild) {
   weir::virtual_runtime node;
   const auto kept = std::make_shared<kept_rows>();
-  supervisor tree{node,
-                  "tree",
-                  {.auto_shutdown = weir::auto_shutdown::any_significant,
-                   .children = {{.id = "rows",
-                                 .start = weir::pipeline_child(
-                                     node, [kept] { return rows({kept}, {kept}); }),
-                                 .restart = restart::transient,
-                                 .significant = true}}}};
+  supervisor tree{
+      node,
+      "tree",
+      {.auto_shutdown = weir::auto_shutdown::any_significant,
+       .children = {{.id = "rows",
+                     .start = weir::pipeline_child(node, [kept] { return rows({kept}, {kept}); }),
+                     .restart = restart::transient,
+                     .significant = true}}}};
   auto started = tree.start();
   EXPECT_EQ(tree.wait().reason, exit_reason::shutdown);
   EXPECT_TRUE(started.get());
@@ -230,14 +230,12 @@ TEST(SupervisorPipeline, IsDrainedWhenItIsStopped) {
   weir::runtime node{{.threads = 2}};
   fed<int> source;
   collected<int> out;
-  supervisor tree{node,
-                  "tree",
-                  {.children = {{.id = "p",
-                                 .start = weir::pipeline_child(node, [source, out] {
-                                   weir::pipeline p{"p"};
-                                   p.from("source", source).to("sink", out.sink());
-                                   return p;
-                                 })}}}};
+  supervisor tree{
+      node, "tree", {.children = {{.id = "p", .start = weir::pipeline_child(node, [source, out] {
+                                                weir::pipeline p{"p"};
+                                                p.from("source", source).to("sink", out.sink());
+                                                return p;
+                                              })}}}};
   ASSERT_TRUE(tree.start().get());
   source.push({1, 2, 3});
   ASSERT_TRUE(out.wait_for(3));
@@ -248,11 +246,10 @@ TEST(SupervisorPipeline, IsDrainedWhenItIsStopped) {
 
 TEST(SupervisorPipeline, ThatCantStartIsAnAnswer) {
   weir::virtual_runtime node;
-  supervisor tree{node,
-                  "tree",
-                  {.children = {{.id = "nothing", .start = weir::pipeline_child(node, [] {
-                                   return weir::pipeline{"nothing"};
-                                 })}}}};
+  supervisor tree{
+      node, "tree", {.children = {{.id = "nothing", .start = weir::pipeline_child(node, [] {
+                                                      return weir::pipeline{"nothing"};
+                                                    })}}}};
   auto started = tree.start();
   EXPECT_EQ(tree.wait().reason, exit_reason::failed);
   EXPECT_THAT(started.get().error().message(), HasSubstr("pipeline 'nothing' can't run"));
@@ -268,15 +265,16 @@ TEST(SupervisorPipeline, OfASupervisorThatIsKilledComesBackAndReadsAgainWhatWasN
                    "inner",
                    {.auto_shutdown = weir::auto_shutdown::any_significant,
                     .children = {{.id = "rows",
-                                  .start = weir::pipeline_child(
-                                      node,
-                                      [&, kept] {
-                                        const auto life = ++lives;
-                                        return rows({kept}, {kept, [&, life](int last) {
-                                                               if (life == 1 && last > 50)
-                                                                 inner_ref->kill();
-                                                             }});
-                                      }),
+                                  .start = weir::pipeline_child(node,
+                                                                [&, kept] {
+                                                                  const auto life = ++lives;
+                                                                  return rows(
+                                                                      {kept},
+                                                                      {kept, [&, life](int last) {
+                                                                         if (life == 1 && last > 50)
+                                                                           inner_ref->kill();
+                                                                       }});
+                                                                }),
                                   .restart = restart::transient,
                                   .significant = true}}}};
   inner_ref = &inner;

@@ -22,10 +22,10 @@ constexpr auto longest = 3s;
 class chaos {
 public:
   explicit chaos(unsigned seed) : random_{seed}, how_{strategies[seed % 4]} {
-    weir::supervisor_options options{.supervision = {.strategy = how_,
-                                                     .intensity = seed % 3 == 0 ? 3U : 10'000U,
-                                                     .delays = {.delay_min = 0ms,
-                                                                .delay_max = 50ms}}};
+    weir::supervisor_options options{
+        .supervision = {.strategy = how_,
+                        .intensity = seed % 3 == 0 ? 3U : 10'000U,
+                        .delays = {.delay_min = 0ms, .delay_max = 50ms}}};
     for (const auto* id : ids) {
       house_.is_killable(id);
       options.children.push_back(house_.child(any_spec(id)));
@@ -91,10 +91,10 @@ public:
     EXPECT_TRUE(now == state::running || now == state::ended);
     std::size_t running = 0;
     for (const auto& one : tree_->which_children()) {
-      using enum weir::supervisor_state::child_now;
-      EXPECT_TRUE(one.now == weir::supervisor_state::child_now::running || one.now == down)
+      using child_now = weir::supervisor_state::child_now;
+      EXPECT_TRUE(one.now == child_now::running || one.now == child_now::down)
           << one.id << " is " << to_string(one.now);
-      running += one.now == weir::supervisor_state::child_now::running ? 1U : 0U;
+      running += one.now == child_now::running ? 1U : 0U;
     }
     EXPECT_EQ(house_.living(), running) << "nobody lives whom nobody knows";
     EXPECT_EQ(tree_->count_children().active, running);
@@ -119,7 +119,8 @@ private:
                                restart::temporary};
     const std::array times{shutdown{0ms}, shutdown{10ms}, shutdown{1s}, shutdown{longest},
                            shutdown::brutal_kill()};
-    return {.id = id, .restart = types[below(types.size())], .shutdown = times[below(times.size())]};
+    return {
+        .id = id, .restart = types[below(types.size())], .shutdown = times[below(times.size())]};
   }
 
   void asks(const std::string& id) {

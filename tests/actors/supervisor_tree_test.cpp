@@ -28,14 +28,13 @@ protected:
   }
 
   nursery house_;
-  supervisor crew_{house_.node,
-                   "crew",
-                   {.supervision = at_once(weir::rest_for_one, 1),
-                    .children = house_.children("xy")}};
+  supervisor crew_{
+      house_.node,
+      "crew",
+      {.supervision = at_once(weir::rest_for_one, 1), .children = house_.children("xy")}};
   supervisor sessions_{house_.node,
                        "sessions",
-                       {.supervision = at_once(weir::dynamic, 1),
-                        .children = {{.id = "session"}}}};
+                       {.supervision = at_once(weir::dynamic, 1), .children = {{.id = "session"}}}};
   supervisor root_{house_.node,
                    "root",
                    {.supervision = at_once(weir::one_for_one, 1),
@@ -174,11 +173,10 @@ TEST_F(SupervisorTree, CountsThousandsExactly) {
     house.starts(many);
     const auto counted = [&](std::size_t count) {
       const bool workers = type == weir::child_type::worker;
-      EXPECT_EQ(many.count_children(),
-                (weir::child_count{.specs = count,
-                                   .active = count,
-                                   .supervisors = workers ? 0 : count,
-                                   .workers = workers ? count : 0}));
+      EXPECT_EQ(many.count_children(), (weir::child_count{.specs = count,
+                                                          .active = count,
+                                                          .supervisors = workers ? 0 : count,
+                                                          .workers = workers ? count : 0}));
     };
     std::vector<std::future<weir::child_answer>> answers;
     for (std::size_t k = 0; k < 2000; ++k) {

@@ -21,8 +21,7 @@ using weir::restart;
 using weir::shutdown;
 
 child_spec good() {
-  return {.id = "a",
-          .start = [](const weir::child_link&) { return weir::child{.stop = [] {}}; }};
+  return {.id = "a", .start = [](const weir::child_link&) { return weir::child{.stop = [] {}}; }};
 }
 std::vector<std::string> problems_of(child_spec spec) {
   return problems(spec, auto_shutdown::any_significant);
@@ -92,9 +91,8 @@ TEST(SupervisorSpec, WithSignificanceThatCanMeanNothingIsRefused) {
 TEST(SupervisorSpec, IsAcceptedInEveryCombinationThatMakesSense) {
   int accepted = 0;
   for (const auto type : {restart::permanent, restart::transient, restart::temporary})
-    for (const auto time :
-         {shutdown{0ms}, shutdown{1000ms}, shutdown{1h}, shutdown::infinite(),
-          shutdown::brutal_kill()})
+    for (const auto time : {shutdown{0ms}, shutdown{1000ms}, shutdown{1h}, shutdown::infinite(),
+                            shutdown::brutal_kill()})
       for (const auto kind : {child_type::worker, child_type::supervisor})
         for (const bool significant : {false, true}) {
           if (significant && type == restart::permanent)
@@ -124,8 +122,9 @@ TEST(SupervisorSpec, OptionsThatMakeNoSenseAreRefused) {
   const auto of = [](weir::supervision_options options) { return problems(options); };
   EXPECT_THAT(of({}), IsEmpty());
   EXPECT_THAT(of({.intensity = 0}), IsEmpty()) << "no restart at all is a wish";
-  EXPECT_THAT(of({.strategy = static_cast<weir::strategy>(9)}),
-              ElementsAre("strategy is one_for_one, one_for_all, rest_for_one or dynamic, found 9"));
+  EXPECT_THAT(
+      of({.strategy = static_cast<weir::strategy>(9)}),
+      ElementsAre("strategy is one_for_one, one_for_all, rest_for_one or dynamic, found 9"));
   EXPECT_THAT(of({.intensity = weir::unlimited}),
               ElementsAre("intensity is a number of restarts, found unlimited"));
   EXPECT_THAT(of({.period = 0ms}), ElementsAre("period must be longer than 0, found 0 ms"));
@@ -141,7 +140,7 @@ TEST(SupervisorChildLink, IsHeardUntilItsLastWord) {
   std::string heard;
   const weir::child_link link{[&](const weir::child_news& news) {
     using kind = weir::child_news::kind;
-    heard += news.what == kind::started ? "started "
+    heard += news.what == kind::started   ? "started "
              : news.what == kind::ignored ? "ignored "
                                           : "exited (" + news.why.message() + ") ";
   }};

@@ -1,0 +1,312 @@
+#include <weir/actors/supervisor.hpp>
+
+#include <utility>
+
+// What others ask of a supervisor: answered at once, or in a future that a turn fulfils.
+
+namespace weir {
+
+namespace {
+
+std::future<child_answer> ready(child_answer answer) {
+  std::promise<child_answer> promise;
+  promise.set_value(std::move(answer));
+  return promise.get_future();
+}
+
+} // namespace
+
+child_answer supervisor::no(kind what, std::string why) const {
+  return {what, {}, fatal(std::move(why)).within("supervisor '" + name() + "'")};
+}
+
+child_answer supervisor::refusal(std::vector<std::string> problems) const {
+  failure why{failure_kind::fatal, std::move(problems), {}};
+  return {kind::refused, {}, std::move(why).within("supervisor '" + name() + "' refuses a spec")};
+}
+
+child_answer supervisor::not_found(std::string_view id) const {
+  return no(kind::not_found, "there is no child '" + std::string{id} + "'");
+}
+
+std::optional<child_key> supervisor::find(std::string_view id) const {
+  const auto found = ids_.find(id);
+  return found == ids_.end() ? std::nullopt : std::optional{found->second};
+}
+
+std::optional<child_key> supervisor::find(child_ref which) const {
+  if (which.owner_ != identity_ || !members_.contains(which.key_))
+    return std::nullopt;
+  return which.key_;
+}
+
+child_key supervisor::add_child(child_spec spec) {
+  const auto key = next_key_++;
+  if (options_.supervision.strategy != strategy::dynamic)
+    ids_[spec.id] = key;
+  members_[key].id = spec.id;
+  decides_.add(key, std::move(spec));
+  return key;
+}
+
+std::future<child_answer> supervisor::when_started(child_key key) {
+  auto& waiters = members_.at(key).waiters;
+  waiters.push_back({true, {}});
+  return waiters.back().answer.get_future();
+}
+
+/// The answer to a start under an id that is known.
+std::optional<child_answer> supervisor::is_there(std::string_view id) const {
+  const auto key = find(id);
+  if (!key)
+    return std::nullopt;
+  using enum supervisor_state::child_now;
+  const auto now = decides_.now_is(*key);
+  const bool present =
+      now == down || ((now == restarting || now == starting) && !decides_.starts_anew(*key));
+  auto answer = present
+                    ? no(kind::already_present, "the spec of '" + std::string{id}
+                                                    + "' is known already; the child is "
+                                                    + std::string{to_string(now)})
+                    : no(kind::already_started, "child '" + std::string{id} + "' is there already");
+  if (!present)
+    answer.child = {identity_, *key};
+  return answer;
+}
+
+std::future<child_answer> supervisor::start_child(child_spec spec) {
+  const std::lock_guard lock{lock_};
+  if (now_ != state::starting && now_ != state::running)
+    return ready(no(kind::ended, "it isn't running"));
+  if (options_.supervision.strategy == strategy::dynamic)
+    return ready(no(kind::refused, "the children of a dynamic supervisor have its one spec"));
+  if (auto found = weir::problems(spec, options_.auto_shutdown); !found.empty())
+    return ready(refusal(std::move(found)));
+  if (auto answer = is_there(spec.id))
+    return ready(std::move(*answer));
+  const auto key = add_child(std::move(spec));
+  auto answer = when_started(key);
+  add(decides_.start(key, false, node_.now()));
+  return answer;
+}
+
+std::future<child_answer> supervisor::start_child(start_function start) {
+  const std::lock_guard lock{lock_};
+  if (now_ != state::starting && now_ != state::running)
+    return ready(no(kind::ended, "it isn't running"));
+  if (options_.supervision.strategy != strategy::dynamic)
+    return ready(no(kind::refused, "only a dynamic supervisor starts children without a spec"));
+  auto spec = options_.children.front();
+  if (start)
+    spec.start = std::move(start);
+  if (!spec.start)
+    return ready(no(kind::refused, "child '" + spec.id + "': start is missing"));
+  const auto key = add_child(std::move(spec));
+  auto answer = when_started(key);
+  add(decides_.start(key, false, node_.now()));
+  return answer;
+}
+
+std::future<child_answer> supervisor::terminate(child_key key) {
+  auto& waiters = members_.at(key).waiters;
+  waiters.push_back({false, {}});
+  auto answer = waiters.back().answer.get_future();
+  add(decides_.terminate(key, node_.now()));
+  settle(key);
+  return answer;
+}
+
+std::future<child_answer> supervisor::terminate_child(std::string_view id) {
+  const std::lock_guard lock{lock_};
+  if (options_.supervision.strategy == strategy::dynamic)
+    return ready(no(kind::refused, "the children of a dynamic supervisor have no ids"));
+  if (now_ == state::idle || now_ == state::ended)
+    return ready(no(kind::ended, "it isn't running"));
+  const auto key = find(id);
+  return key ? terminate(*key) : ready(not_found(id));
+}
+
+std::future<child_answer> supervisor::terminate_child(child_ref which) {
+  const std::lock_guard lock{lock_};
+  if (options_.supervision.strategy != strategy::dynamic)
+    return ready(no(kind::refused, "only a dynamic supervisor terminates by reference"));
+  if (now_ == state::idle || now_ == state::ended)
+    return ready(no(kind::ended, "it isn't running"));
+  if (const auto key = find(which))
+    return terminate(*key);
+  if (which.owner_ == identity_ && which.key_ < next_key_)
+    return ready({kind::done, which, {}}); // it is gone
+  return ready(no(kind::not_found, "it isn't a child of this supervisor"));
+}
+
+std::future<child_answer> supervisor::restart_child(std::string_view id) {
+  const std::lock_guard lock{lock_};
+  if (options_.supervision.strategy == strategy::dynamic)
+    return ready(no(kind::refused, "the children of a dynamic supervisor have no ids"));
+  if (now_ != state::starting && now_ != state::running)
+    return ready(no(kind::ended, "it isn't running"));
+  const auto key = find(id);
+  if (!key)
+    return ready(not_found(id));
+  if (decides_.now_is(*key) != supervisor_state::child_now::down) {
+    auto answer = *is_there(id);
+    answer.what = answer.what == kind::already_present ? kind::restarting : kind::running;
+    return ready(std::move(answer));
+  }
+  auto answer = when_started(*key);
+  add(decides_.start(*key, true, node_.now()));
+  return answer;
+}
+
+child_answer supervisor::delete_child(std::string_view id) {
+  const std::lock_guard lock{lock_};
+  if (options_.supervision.strategy == strategy::dynamic)
+    return no(kind::refused, "the children of a dynamic supervisor have no ids");
+  if (now_ != state::starting && now_ != state::running)
+    return no(kind::ended, "it isn't running");
+  const auto key = find(id);
+  if (!key)
+    return not_found(id);
+  if (decides_.now_is(*key) != supervisor_state::child_now::down) {
+    auto answer = *is_there(id);
+    answer.what = answer.what == kind::already_present ? kind::restarting : kind::running;
+    return answer;
+  }
+  decides_.remove(*key);
+  settle(*key);
+  return {};
+}
+
+child_answer supervisor::change_child(child_spec spec) {
+  const std::lock_guard lock{lock_};
+  if (options_.supervision.strategy == strategy::dynamic)
+    return no(kind::refused, "the one spec of a dynamic supervisor is for good");
+  if (now_ != state::starting && now_ != state::running)
+    return no(kind::ended, "it isn't running");
+  if (auto found = weir::problems(spec, options_.auto_shutdown); !found.empty())
+    return refusal(std::move(found));
+  const auto key = find(spec.id);
+  if (!key)
+    return not_found(spec.id);
+  decides_.change(*key, std::move(spec));
+  return {kind::done, {identity_, *key}, {}};
+}
+
+// --- what is known -----------------------------------------------------------------------------------
+
+child_view supervisor::view(child_key key) const {
+  const auto& spec = decides_.spec(key);
+  return {.child = {identity_, key},
+          .id = spec.id,
+          .now = decides_.now_is(key),
+          .type = spec.type,
+          .restarts = decides_.restarts(key),
+          .last_failure = members_.at(key).last_failure};
+}
+
+child_spec supervisor::spec_of(child_key key) const {
+  auto spec = decides_.spec(key);
+  spec.shutdown = spec.shutdown.value_or(shutdown::usual(spec.type));
+  return spec;
+}
+
+std::vector<child_view> supervisor::which_children() const {
+  const std::lock_guard lock{lock_};
+  std::vector<child_view> all;
+  for (const auto& one : members_)
+    all.push_back(view(one.first));
+  return all;
+}
+
+result<child_view> supervisor::which_child(std::string_view id) const {
+  const std::lock_guard lock{lock_};
+  if (const auto key = find(id))
+    return view(*key);
+  return not_found(id).why;
+}
+
+result<child_view> supervisor::which_child(child_ref which) const {
+  const std::lock_guard lock{lock_};
+  if (const auto key = find(which))
+    return view(*key);
+  return no(kind::not_found, "it isn't a child of this supervisor").why;
+}
+
+result<child_spec> supervisor::get_child_spec(std::string_view id) const {
+  const std::lock_guard lock{lock_};
+  if (const auto key = find(id))
+    return spec_of(*key);
+  return not_found(id).why;
+}
+
+result<child_spec> supervisor::get_child_spec(child_ref which) const {
+  const std::lock_guard lock{lock_};
+  if (const auto key = find(which))
+    return spec_of(*key);
+  return no(kind::not_found, "it isn't a child of this supervisor").why;
+}
+
+child_count supervisor::count_children() const {
+  const std::lock_guard lock{lock_};
+  child_count all{.abandoned = abandoned_.size()};
+  for (const auto& one : members_) {
+    using enum supervisor_state::child_now;
+    const auto now = decides_.now_is(one.first);
+    ++all.specs;
+    all.active += now == starting || now == running || now == stopping ? 1U : 0U;
+    ++(decides_.spec(one.first).type == child_type::supervisor ? all.supervisors : all.workers);
+  }
+  return all;
+}
+
+std::string_view to_string(child_answer::kind kind) noexcept {
+  using enum child_answer::kind;
+  switch (kind) {
+  case done:
+    return "done";
+  case ignored:
+    return "ignored";
+  case already_started:
+    return "already_started";
+  case already_present:
+    return "already_present";
+  case running:
+    return "running";
+  case restarting:
+    return "restarting";
+  case not_found:
+    return "not_found";
+  case refused:
+    return "refused";
+  case failed:
+    return "failed";
+  case ended:
+    break;
+  }
+  return "ended";
+}
+
+std::string_view to_string(child_event::kind kind) noexcept {
+  using enum child_event::kind;
+  switch (kind) {
+  case started:
+    return "started";
+  case ignored:
+    return "ignored";
+  case ended:
+    return "ended";
+  case failed:
+    return "failed";
+  case killed:
+    return "killed";
+  case abandoned:
+    return "abandoned";
+  case gave_up:
+    return "gave_up";
+  case shut_down:
+    break;
+  }
+  return "shut_down";
+}
+
+} // namespace weir
