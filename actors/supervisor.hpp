@@ -87,7 +87,7 @@ struct supervisor_options {
   weir::auto_shutdown auto_shutdown = weir::auto_shutdown::never;
   /// In the order of their start. Of a dynamic supervisor: the one spec that all its children have.
   std::vector<child_spec> children{};
-  /// Called in turns of the supervisor, without its lock; must not block.
+  /// Called in turns of the supervisor; must neither block nor throw.
   std::function<void(const child_event&)> report = [](const child_event&) {};
 };
 

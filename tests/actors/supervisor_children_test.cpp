@@ -306,6 +306,44 @@ TEST_F(SupervisorChildren, MayTakeTimeToStart) {
   EXPECT_THAT(house_.now(std::move(called_off)).why.message(), HasSubstr("it was terminated"));
 }
 
+// SUP-15, SUP-28, SUP-30, SUP-65
+TEST_F(SupervisorChildren, SpecsAndOptionsThatMakeNoSenseAreRefusedByName) {
+  const auto refusal = [&](weir::supervisor_options options) {
+    supervisor bad{house_.node, "bad", std::move(options)};
+    auto started = bad.start();
+    const auto how = house_.outcome(started);
+    EXPECT_TRUE(how && !*how);
+    EXPECT_EQ(house_.history(), "") << "nothing was started";
+    EXPECT_EQ(bad.now_is(), supervisor::state::idle);
+    return how->error().message();
+  };
+  EXPECT_EQ(refusal({.children = {house_.child("a"), house_.child("b"), house_.child("a")}}),
+            "supervisor 'bad' can't start ← two children have the id 'a'");
+  EXPECT_EQ(
+      refusal({.supervision = {.period = 0s}, .children = {house_.child("")}}),
+      "supervisor 'bad' can't start ← period must be longer than 0, found 0 ms ← child '': the "
+      "id must not be empty");
+  EXPECT_EQ(refusal({.supervision = {.strategy = weir::dynamic}}),
+            "supervisor 'bad' can't start ← a dynamic supervisor has one child spec, found 0");
+  EXPECT_EQ(refusal({.supervision = {.strategy = weir::dynamic},
+                     .auto_shutdown = weir::auto_shutdown::any_significant,
+                     .children = {house_.child("a")}}),
+            "supervisor 'bad' can't start ← auto_shutdown is not for a dynamic supervisor");
+  EXPECT_THAT(refusal({.auto_shutdown = static_cast<weir::auto_shutdown>(5)}),
+              HasSubstr("auto_shutdown is never, any_significant or all_significant, found 5"));
+
+  auto& one = tree("a");
+  auto spec = house_.child("b");
+  spec.shutdown = -1ms;
+  const auto answer = house_.now(one.start_child(spec));
+  EXPECT_EQ(answer.what, kind::refused);
+  EXPECT_EQ(answer.why.message(),
+            "supervisor 'tree' refuses a spec ← child 'b': shutdown must not be "
+            "negative, found -1 ms");
+  EXPECT_EQ(house_.now(one.start_child()).what, kind::refused) << "it isn't dynamic";
+  EXPECT_EQ(one.count_children().specs, 1U);
+}
+
 // SUP-08, SUP-09, SUP-54
 TEST_F(SupervisorChildren, OneThatCantBeStartedEndsTheStartOfTheTreeWithTheTrueCause) {
   supervisor inner{house_.node,
@@ -356,6 +394,20 @@ TEST_F(SupervisorChildren, CanHaveTheirSpecReplacedWhileTheyRun) {
   EXPECT_TRUE(two.ended());
 }
 
+// SUP-83: in OTP the caller would wait, and the supervisor with it
+TEST_F(SupervisorChildren, OneThatIsAddedWhileItsGroupIsRestartedComesAfterIt) {
+  auto& three = tree("abc", weir::rest_for_one);
+  house_.is_deaf("c");
+  house_.crashes("a");
+  EXPECT_EQ(house_.history(), "~a -c");
+  auto added = three.start_child(house_.child("d"));
+  EXPECT_EQ(house_.now(three.start_child(house_.child("d"))).what, kind::already_started);
+  EXPECT_EQ(house_.history(), "");
+  house_.obeys("c");
+  EXPECT_EQ(house_.history(), "-b +a +b +c +d");
+  EXPECT_EQ(house_.now(std::move(added)).what, kind::done);
+}
+
 // SUP-95
 TEST_F(SupervisorChildren, OneThatRunsElsewhereIsAFailureLikeOthers) {
   auto& one = tree("a");
@@ -376,7 +428,10 @@ TEST_F(SupervisorChildren, AreNotHeardTwiceNorAfterTheirEnd) {
   old.started();
   house_.history();
   EXPECT_EQ(now_is("a"), "running");
-  EXPECT_EQ(one.which_child("a")->restarts, 1U);
+  EXPECT_EQ(one.which_child("a")->restarts, 1U) << "a dead instance has nothing to say";
+  house_.says_ignore("a"); // which it can't be any more
+  house_.history();
+  EXPECT_EQ(house_.starts("a"), 3U) << "it has ended, and is permanent";
   tree_.reset();
   house_.link_of("a").exited(weir::fatal("nobody is there"));
 }
