@@ -1,11 +1,8 @@
 #include "../actors/probes.hpp"
 
 #include <weir/actors/awaitable.hpp>
+#include <weir/actors/sleep.hpp>
 #include <weir/testkit/testkit.hpp>
-
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +10,8 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <span>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -381,30 +380,35 @@ TEST_F(OddMoment, WhatWasDoneBeforeAnItemThatWaitsForItsNextRunGoesOn) {
 
 // --- everything together, on real threads ------------------------------------------------------------------
 
-/// One pipeline of a chance's choosing, ended at a chance's moment.
-TEST_F(OddMoment, AnyPipelineEndedAtAnyMomentLosesAndDoublesNothing) {
-  // Others with --gtest_random_seed.
-  const auto first = 1000 * static_cast<unsigned>(testing::GTEST_FLAG(random_seed));
-  for (unsigned seed = first + 1; seed <= first + 150; ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed));
-    std::mt19937 random{seed};
-    const auto one_of = [&](auto... all) {
-      const std::array those{all...};
-      return those[random() % those.size()];
-    };
-    const auto options = [&] {
-      weir::stage_options chosen;
-      chosen.mailbox_capacity = one_of(8U, 9U, 17U, 64U);
-      chosen.retry = at_once(one_of(2U, 5U));
-      if (random() % 3 == 0)
-        chosen.execution = weir::execution::own_thread;
-      return chosen;
-    };
-    // Fails now and then, in one of the three ways; the item's own bits say how often.
-    const auto trouble = [salt = random() % 1000,
-                          runs = std::make_shared<std::atomic<unsigned>>(0)](int n) -> result<int> {
-      const auto chance =
-          (static_cast<unsigned>(n) * 2654435761U + static_cast<unsigned>(salt)) >> 7U;
+/// Draws pipelines, and what goes wrong in them.
+class drawn {
+public:
+  explicit drawn(unsigned seed) : random_{seed} {}
+
+  template <class... All>
+  auto one_of(All... all) {
+    const std::array those{all...};
+    return those[random_() % those.size()];
+  }
+  bool one_in(unsigned of) { return random_() % of == 0; }
+  std::size_t up_to(std::size_t most) { return random_() % (most + 1); }
+
+  weir::stage_options options() {
+    weir::stage_options chosen;
+    chosen.mailbox_capacity = one_of(8U, 9U, 17U, 64U);
+    chosen.retry = {.attempts = one_of(2U, 5U), .delay_min = 0ms, .delay_max = one_of(0ms, 2ms)};
+    if (one_in(3))
+      chosen.execution = weir::execution::own_thread;
+    if (one_in(5))
+      chosen.rate = {.permits = 100'000, .per = 1s, .burst = one_of(1U, 50U)};
+    return chosen;
+  }
+
+  /// Fails now and then, in each of the three ways; which item does is chance, but always the same for poison.
+  auto trouble() {
+    return [salt = static_cast<unsigned>(random_() % 1000),
+            runs = std::make_shared<std::atomic<unsigned>>(0)](int n) -> result<int> {
+      const auto chance = (static_cast<unsigned>(n) * 2654435761U + salt) >> 7U;
       const auto run = ++*runs;
       if (chance % 37 == 5)
         return weir::poison("poison");
@@ -414,66 +418,179 @@ TEST_F(OddMoment, AnyPipelineEndedAtAnyMomentLosesAndDoublesNothing) {
         throw std::runtime_error{"thrown"};
       return n;
     };
-    const auto waits = [trouble](const int& n) -> boost::asio::awaitable<result<int>> {
-      co_await boost::asio::post(co_await boost::asio::this_coro::executor,
-                                 boost::asio::use_awaitable);
+  }
+  /// The same after a while, which now and then is too long.
+  auto waiting_trouble() {
+    return [trouble = trouble(), runs = std::make_shared<std::atomic<unsigned>>(0)](
+               const int& n) -> boost::asio::awaitable<result<int>> {
+      const auto run = ++*runs;
+      co_await weir::sleep_for(run % 13 == 5 ? std::chrono::milliseconds{3'600'000}
+                               : run % 3 == 0 ? 1ms
+                                              : 0ms);
       co_return trouble(n);
     };
-    const bool endless = random() % 2 == 0;
-    const std::size_t count = endless ? SIZE_MAX : 2000;
+  }
+
+  weir::flow<int> stage(weir::pipeline& p, weir::flow<int> flow, const std::string& name) {
+    auto chosen = options();
+    switch (random_() % 8) {
+    case 0:
+      return std::move(flow).via(name, trouble(), chosen);
+    case 1:
+      chosen.workers = 2;
+      return std::move(flow).via(name, trouble(), chosen);
+    case 2:
+      chosen.in_flight_max = one_of(1U, 3U, 8U);
+      chosen.order = one_of(weir::order::kept, weir::order::relaxed);
+      chosen.timeout = 3ms;
+      chosen.retry.attempts = 20;
+      return std::move(flow).via(name, waiting_trouble(), chosen);
+    case 3:
+      return std::move(flow)
+          .batch(name, {.size_max = one_of(1U, 3U, 8U),
+                        .delay_max = one_of(0ms, 1ms),
+                        .mailbox_capacity = 8})
+          .via(name + "-apart", [](const batch<int>& all) { return all.items; }, chosen);
+    case 4: {
+      auto [a, b] = std::move(flow).route([](const int& n) { return n % 3 == 0; }, name);
+      return p.merge(std::move(a).via(name + "-a", trouble(), chosen), std::move(b));
+    }
+    case 5:
+      return std::move(flow)
+          .partition_by([](const int& n) { return n % 13; }, {.lanes = 3})
+          .via(name, trouble(), chosen)
+          .merge();
+    case 6: {
+      chosen.in_flight_max = 2;
+      chosen.timeout = 3ms;
+      chosen.retry.attempts = 20;
+      return std::move(flow)
+          .partition_by([](const int& n) { return n % 13; }, {.lanes = 3})
+          .via(name, waiting_trouble(), chosen)
+          .batch(name + "-batch", {.size_max = 4, .delay_max = 1ms, .mailbox_capacity = 8})
+          .merge()
+          .via(name + "-apart", [](const batch<int>& all) { return all.items; }, options());
+    }
+    default:
+      return std::move(flow).via(name, with_farewell{}, chosen);
+    }
+  }
+
+private:
+  std::mt19937 random_;
+};
+
+/// numbers(count) that throws, can't read, waits, and leaves gaps.
+struct moody {
+  using output = int;
+  std::size_t count;
+  std::size_t first; ///< its first number
+  std::uint64_t gap;
+  std::size_t next = 0;
+  unsigned polls = 0;
+
+  void on_start(context& where) { next = where.last_position() / gap; }
+  result<weir::source_state> poll(weir::intake<int>& in, context& where) {
+    const auto mood = ++polls % 11;
+    if (mood == 3)
+      return weir::transient("can't read");
+    if (mood == 7) {
+      where.wake_at(where.now() + 1ms);
+      return weir::source_state::wait;
+    }
+    for (int some = 0; some < 20 && in.room() > 0 && next < count; ++some) {
+      in.put(static_cast<int>(first + next), (next + 1) * gap);
+      ++next;
+    }
+    if (mood == 9)
+      throw std::runtime_error{"lost the connection"};
+    return next == count ? weir::source_state::done : weir::source_state::more;
+  }
+};
+
+/// Keeps letters, but not always at once.
+class moody_letters : public weir::dead_letter_store {
+public:
+  explicit moody_letters(weir::dead_letters::memory kept) : kept_{std::move(kept)} {}
+  result<void> put(std::span<const weir::dead_letter> letters) override {
+    if (++puts_ % 5 == 2)
+      return weir::transient("busy");
+    if (puts_ % 7 == 3)
+      throw std::runtime_error{"thrown"};
+    return kept_.put(letters);
+  }
+
+private:
+  weir::dead_letters::memory kept_;
+  unsigned puts_ = 0;
+};
+
+/// Stores batches; rejects some rows, refuses some batches, throws at some.
+struct moody_table {
+  using input = batch<int>;
+  collected<int> stored;
+  std::shared_ptr<std::atomic<unsigned>> runs = std::make_shared<std::atomic<unsigned>>(0);
+  result<weir::batch_outcome> on_batch(const input& all, context& where) {
+    const auto run = ++*runs;
+    std::ignore = where.resume_points();
+    if (run % 5 == 2)
+      return weir::transient("busy");
+    if (run % 9 == 3)
+      throw std::runtime_error{"thrown"};
+    weir::batch_outcome outcome;
+    for (std::size_t k = 0; k < all.items.size(); ++k)
+      if (all.items[k] % 41 == 7)
+        outcome.rejected.push_back({k, weir::poison("a bad row")});
+      else
+        stored.add(all.items[k]);
+    return outcome;
+  }
+};
+
+TEST(OddMomentOnThreads, AnyPipelineEndedAtAnyMomentLosesAndDoublesNothing) {
+  // Others with --gtest_random_seed.
+  const auto base = 1000 * static_cast<unsigned>(testing::GTEST_FLAG(random_seed));
+  for (unsigned seed = base + 1; seed <= base + 15; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    drawn chance{seed};
+    const bool endless = chance.one_in(2);
+    const std::size_t count = endless ? 1'000'000 : 1000;
     collected<int> out;
     weir::dead_letters::memory letters{1'000'000};
-    weir::pipeline p{"any", restarting(1'000'000, one_of(weir::one_for_one, weir::one_for_all,
-                                                         weir::rest_for_one))};
-    auto flow = p.from("source", numbers(count));
-    const auto stages = 1 + random() % 5;
-    for (std::size_t k = 0; k < stages; ++k) {
-      const auto name = "s" + std::to_string(k);
-      auto chosen = options();
-      switch (random() % 7) {
-      case 0:
-        flow = std::move(flow).via(name, trouble, chosen);
-        break;
-      case 1:
-        chosen.workers = 2;
-        flow = std::move(flow).via(name, trouble, chosen);
-        break;
-      case 2:
-        chosen.in_flight_max = one_of(1U, 3U, 8U);
-        chosen.order = one_of(weir::order::kept, weir::order::relaxed);
-        chosen.execution = weir::execution::shared;
-        flow = std::move(flow).via(name, waits, chosen);
-        break;
-      case 3:
-        flow = std::move(flow)
-                   .batch(name, {.size_max = one_of(1U, 3U, 8U),
-                                 .delay_max = one_of(0ms, 1ms),
-                                 .mailbox_capacity = 8})
-                   .via(
-                       name + "-apart", [](const batch<int>& all) { return all.items; }, chosen);
-        break;
-      case 4: {
-        auto [a, b] = std::move(flow).route([](const int& n) { return n % 3 == 0; }, name);
-        flow = p.merge(std::move(a).via(name + "-a", trouble, chosen), std::move(b));
-        break;
-      }
-      case 5:
-        flow = std::move(flow)
-                   .partition_by([](const int& n) { return n % 13; }, {.lanes = 3})
-                   .via(name, trouble, chosen)
-                   .merge();
-        break;
-      default:
-        flow = std::move(flow).via(name, with_farewell{}, chosen);
-      }
+    weir::pipeline p{"any", restarting(1'000'000, chance.one_of(weir::one_for_one, weir::one_for_all,
+                                                                weir::rest_for_one))};
+    std::vector<weir::flow<int>> sources;
+    for (std::size_t k = chance.up_to(2) + 1; k > 0; --k)
+      sources.push_back(p.from("source" + std::to_string(k),
+                               moody{.count = count,
+                                     .first = k * 10'000'000,
+                                     .gap = chance.one_of(1U, 2U, 1000U, 200'000U)}));
+    auto flow = std::move(sources.back());
+    sources.pop_back();
+    for (auto& more : sources)
+      flow = p.merge(std::move(flow), std::move(more));
+    for (std::size_t k = chance.up_to(5); k > 0; --k)
+      flow = chance.stage(p, std::move(flow), "s" + std::to_string(k));
+    if (chance.one_in(2)) {
+      auto chosen = chance.options();
+      chosen.retry.attempts = 20;
+      std::move(flow)
+          .batch("rows", {.size_max = 7, .delay_max = chance.one_of(0ms, 1ms, 3ms)})
+          .to("table", moody_table{out}, chosen);
+    } else {
+      std::move(flow).to("sink", out.sink(), chance.options());
     }
-    std::move(flow).to("sink", out.sink(), options());
-    p.dead_letters_to(letters);
+    p.dead_letters_to(moody_letters{letters});
     ASSERT_EQ(p.validate(), std::vector<std::string>{});
     running r{std::move(p)};
-    const auto enough = random() % 2000;
-    EXPECT_TRUE(eventually([&] { return r.ledger().settled() >= enough; }));
-    const bool aborts = random() % 4 == 0;
+    const auto enough = chance.up_to(500);
+    const auto kills = chance.one_in(2) ? chance.up_to(20) : 0;
+    for (std::size_t k = 0; k < kills; ++k) {
+      r->kill(chance.up_to(r->workers_count() - 1));
+      std::this_thread::yield();
+    }
+    EXPECT_TRUE(eventually([&] { return r.ledger().settled() >= enough; })) << to_string(r->snapshot());
+    const bool aborts = chance.one_in(4);
     if (aborts)
       r->abort();
     else if (endless)
@@ -485,9 +602,12 @@ TEST_F(OddMoment, AnyPipelineEndedAtAnyMomentLosesAndDoublesNothing) {
     for (auto n : out.items())
       if (n >= 0)
         ++times[n];
-    for (const auto& one : letters.letters())
-      if (one.payload.front() != '-')
-        ++times[std::stoi(one.payload)];
+    for (const auto& one : letters.letters()) {
+      std::istringstream numbers_in{one.payload}; // a batch that was refused is a letter of several
+      for (int n = 0; numbers_in >> n;)
+        if (n >= 0)
+          ++times[n];
+    }
     for (const auto& [n, often] : times)
       ASSERT_EQ(often, 1) << n;
     if (!aborts || how == state::finished) {
