@@ -21,7 +21,7 @@ LIKE_A_ROW = re.compile(r"^\|\s*[A-Z]\w*-")
 def tests_of(root):
     """The names of all tests in the sources."""
     names = set()
-    for source in sorted((root / "tests").rglob("*.cpp")):
+    for source in sorted((root / "tests").rglob("*.[ch]pp")):
         for suite, test in TEST.findall(source.read_text(encoding="utf-8")):
             if not test.startswith("DISABLED_"):
                 names.add(f"{suite}.{test}")

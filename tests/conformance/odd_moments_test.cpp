@@ -424,7 +424,7 @@ public:
     return [trouble = trouble(), runs = std::make_shared<std::atomic<unsigned>>(0)](
                const int& n) -> boost::asio::awaitable<result<int>> {
       const auto run = ++*runs;
-      co_await weir::sleep_for(run % 13 == 5 ? std::chrono::milliseconds{3'600'000}
+      co_await weir::sleep_for(run % 13 == 5  ? std::chrono::milliseconds{3'600'000}
                                : run % 3 == 0 ? 1ms
                                               : 0ms);
       co_return trouble(n);
@@ -450,7 +450,8 @@ public:
           .batch(name, {.size_max = one_of(1U, 3U, 8U),
                         .delay_max = one_of(0ms, 1ms),
                         .mailbox_capacity = 8})
-          .via(name + "-apart", [](const batch<int>& all) { return all.items; }, chosen);
+          .via(
+              name + "-apart", [](const batch<int>& all) { return all.items; }, chosen);
     case 4: {
       auto [a, b] = std::move(flow).route([](const int& n) { return n % 3 == 0; }, name);
       return p.merge(std::move(a).via(name + "-a", trouble(), chosen), std::move(b));
@@ -469,7 +470,8 @@ public:
           .via(name, waiting_trouble(), chosen)
           .batch(name + "-batch", {.size_max = 4, .delay_max = 1ms, .mailbox_capacity = 8})
           .merge()
-          .via(name + "-apart", [](const batch<int>& all) { return all.items; }, options());
+          .via(
+              name + "-apart", [](const batch<int>& all) { return all.items; }, options());
     }
     default:
       return std::move(flow).via(name, with_farewell{}, chosen);
@@ -557,8 +559,9 @@ TEST(OddMomentOnThreads, AnyPipelineEndedAtAnyMomentLosesAndDoublesNothing) {
     const std::size_t count = endless ? 1'000'000 : 1000;
     collected<int> out;
     weir::dead_letters::memory letters{1'000'000};
-    weir::pipeline p{"any", restarting(1'000'000, chance.one_of(weir::one_for_one, weir::one_for_all,
-                                                                weir::rest_for_one))};
+    weir::pipeline p{
+        "any", restarting(1'000'000,
+                          chance.one_of(weir::one_for_one, weir::one_for_all, weir::rest_for_one))};
     std::vector<weir::flow<int>> sources;
     for (std::size_t k = chance.up_to(2) + 1; k > 0; --k)
       sources.push_back(p.from("source" + std::to_string(k),
@@ -589,7 +592,8 @@ TEST(OddMomentOnThreads, AnyPipelineEndedAtAnyMomentLosesAndDoublesNothing) {
       r->kill(chance.up_to(r->workers_count() - 1));
       std::this_thread::yield();
     }
-    EXPECT_TRUE(eventually([&] { return r.ledger().settled() >= enough; })) << to_string(r->snapshot());
+    EXPECT_TRUE(eventually([&] { return r.ledger().settled() >= enough; }))
+        << to_string(r->snapshot());
     const bool aborts = chance.one_in(4);
     if (aborts)
       r->abort();
