@@ -11,6 +11,7 @@
 
 namespace weir {
 
+class item_run;
 class runtime;
 class worker;
 
@@ -18,22 +19,44 @@ class worker;
 /// used from its calls only, except where said.
 class context {
 public:
-  explicit context(worker& who) : who_{who} {}
+  explicit context(worker& who) : who_{&who} {}
+  /// For one run on another thread.
+  explicit context(item_run& run) : run_{&run} {}
 
   const std::string& pipeline() const;
   const std::string& stage() const;
   /// Which of the stage's workers this is, from 0.
   std::uint32_t worker_index() const;
-  /// The node's clock, read once a slice.
+  /// The node's clock, read once a slice; on a thread of its own, once a run.
   time_point now() const;
+  /// Not from a run that was given up (see progress).
   runtime& node() const;
 
+  /// Says that the item in hand goes on, where the stage has an item_time_max: that time begins anew. False: the
+  /// run was given up or should end soon, nobody waits for its answer.
+  bool progress() const;
+
+  /// What is waited for as long as this lives does not count as time for the item.
+  class protected_wait {
+  public:
+    explicit protected_wait(item_run* run);
+    protected_wait(const protected_wait&) = delete;
+    protected_wait& operator=(const protected_wait&) = delete;
+    ~protected_wait();
+
+  private:
+    item_run* const run_; // null where the time doesn't count anyway
+  };
+  /// Around a wait for something outside: `auto waiting = where.waiting();`
+  [[nodiscard]] protected_wait waiting() const { return protected_wait{run_}; }
+
   /// For a source that answered source_state::wait, or a sink without demand: gives it a turn. Any thread, until
-  /// the pipeline ended.
+  /// the pipeline ended. Not from a run that was given up.
   waker& source_waker() const;
   /// Gives the worker a turn not later than this.
   void wake_at(time_point when) const;
-  /// Signalled when the pipeline drains or aborts: what blocks should stop blocking.
+  /// Signalled when the pipeline drains or aborts, and when the run in which it was asked for is given up: what
+  /// blocks should stop blocking.
   std::stop_token stopping() const;
 
   /// For a source: the last position it put, or where its lane started. A source that is started anew goes on
@@ -44,7 +67,8 @@ public:
   std::vector<resume_point> resume_points() const;
 
 private:
-  worker& who_;
+  worker* who_ = nullptr;   // in its turns
+  item_run* run_ = nullptr; // else
 };
 
 } // namespace weir

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <weir/actors/batcher.hpp>
+#include <weir/actors/function_runner.hpp>
 #include <weir/actors/payload.hpp>
 #include <weir/actors/plan.hpp>
 #include <weir/actors/router.hpp>
+#include <weir/actors/runs.hpp>
 #include <weir/actors/sink.hpp>
 #include <weir/actors/transform.hpp>
 
@@ -183,7 +185,10 @@ auto flow<T>::via(std::string name, F function, stage_options options) && {
           return std::make_unique<awaitable_stepper<F>>(where, function);
         };
       } else {
-        make = [function](const ports& where, std::uint32_t) {
+        make = [function, options](const ports& where, std::uint32_t) -> std::unique_ptr<stepper> {
+          if (options.outside_of_slices())
+            return std::make_unique<runs_stepper<T, flow_exit<T, Out>>>(
+                where, std::make_unique<function_runner<F, stage_work<F>>>(function, options));
           return std::make_unique<transform_stepper<F>>(where, function);
         };
       }
@@ -194,7 +199,8 @@ auto flow<T>::via(std::string name, F function, stage_options options) && {
                                  .input = {},
                                  .output = type_name(typeid(Out)),
                                  .may_fail = may_fail,
-                                 .waits = shape::waits},
+                                 .waits = shape::waits,
+                                 .side_by_side = !stateful_stage<product_t<F>>},
                                 {std::move(make), {}});
       return onward<Out>(index);
     }
@@ -323,8 +329,13 @@ void flow<T>::to(std::string name, S sink, stage_options options) && {
               .output = {},
               .may_fail = may_fail,
               .waits = false,
+              .side_by_side = !batch_sink<product_t<S>>,
               .legs = 0},
-             {[sink](const ports& where, std::uint32_t) {
+             {[sink, options](const ports& where, std::uint32_t) -> std::unique_ptr<stepper> {
+                if (options.outside_of_slices())
+                  return std::make_unique<
+                      runs_stepper<T, sink_exit<T, typename sink_work<S>::output>>>(
+                      where, std::make_unique<function_runner<S, sink_work<S>>>(sink, options));
                 return std::make_unique<sink_stepper<S>>(where, sink);
               },
               {}});

@@ -106,6 +106,8 @@ private:
       say("park_key is for a stage that may fail");
     if (one.waits)
       say("park_key is not for awaitable stages, which work on several items at a time");
+    else if (one.options.outside_of_slices())
+      say("park_key can't be combined with in_flight_max or item_time_max");
     const auto shared = std::ranges::any_of(whole_.edges, [&](const auto& edge) {
       return edge.to == index && edge.how == spread::any;
     });
@@ -141,11 +143,19 @@ private:
       say("outputs_max must be at least 1");
     if (chosen.in_flight_max == 0)
       say("in_flight_max must be at least 1");
-    if (one.waits && chosen.in_flight_max > chosen.mailbox_capacity)
-      say("in_flight_max " + std::to_string(chosen.in_flight_max)
-          + " is larger than mailbox_capacity " + std::to_string(chosen.mailbox_capacity));
-    if (!one.waits && chosen.in_flight_max > 1)
-      say("in_flight_max is for awaitable stages; others take workers");
+    if (one.waits || one.side_by_side)
+      if (chosen.in_flight_max > std::max(1U, chosen.mailbox_capacity))
+        say("in_flight_max " + std::to_string(chosen.in_flight_max)
+            + " is larger than mailbox_capacity " + std::to_string(chosen.mailbox_capacity));
+    if (!one.waits && !one.side_by_side && chosen.in_flight_max > 1)
+      say("in_flight_max is for functions and for sinks of single items: this takes one at a time");
+    not_negative("item_time_max", chosen.item_time_max);
+    if (chosen.item_time_max.count() > 0) {
+      if (one.kind != stage_kind::transform && one.kind != stage_kind::sink)
+        say("item_time_max is for stages with a function and for sinks");
+      else if (!one.may_fail && !whole_.has_dead_letters)
+        say("its items may be stuck (item_time_max), but the pipeline has no dead_letters_to");
+    }
     if (!one.waits && chosen.timeout.count() > 0)
       say("timeout is for awaitable stages: another can't be interrupted");
     if (one.may_fail && !whole_.has_dead_letters)
@@ -223,18 +233,22 @@ nlohmann::ordered_json options_of(const graph_stage& one) {
     options["delay_max_ms"] = one.batch.delay_max.count();
   }
   if (one.may_fail) {
-    options["retry"] = {{"delay_min_ms", chosen.retry.delay_min.count()},
+    options["retry"] = {{"immediate", chosen.retry.immediate},
+                        {"delay_min_ms", chosen.retry.delay_min.count()},
                         {"delay_max_ms", chosen.retry.delay_max.count()}};
     if (chosen.retry.attempts == unlimited)
       options["retry"]["attempts"] = "unlimited";
     else
       options["retry"]["attempts"] = chosen.retry.attempts;
   }
-  if (one.waits) {
+  if (one.waits || chosen.in_flight_max > 1) {
     options["in_flight_max"] = chosen.in_flight_max;
-    options["timeout_ms"] = chosen.timeout.count();
+    if (one.waits)
+      options["timeout_ms"] = chosen.timeout.count();
     options["order"] = chosen.order == order::kept ? "kept" : "relaxed";
   }
+  if (chosen.item_time_max.count() > 0)
+    options["item_time_max_ms"] = chosen.item_time_max.count();
   if (chosen.rate.permits > 0)
     options["rate"] = {{"permits", chosen.rate.permits},
                        {"per_ms", chosen.rate.per.count()},

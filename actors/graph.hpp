@@ -27,9 +27,10 @@ struct graph_stage {
   batch_options batch; ///< of a batch
   std::string input;   ///< type names; empty where there is none
   std::string output;
-  bool may_fail = false;                        ///< it may throw, or return a failure
-  bool waits = false;                           ///< awaitable
-  std::uint32_t legs = 1;                       ///< flows that leave it
+  bool may_fail = false;     ///< it may throw, or return a failure
+  bool waits = false;        ///< awaitable
+  bool side_by_side = false; ///< it may have several items in hand, as awaitable ones may
+  std::uint32_t legs = 1;    ///< flows that leave it
   std::optional<std::uint64_t> parked_max = {}; ///< of a stage with park_key
 };
 

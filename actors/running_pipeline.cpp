@@ -185,7 +185,7 @@ void running_pipeline::record() {
   const auto slots_of = [](const graph_stage& one) -> std::uint32_t {
     if (one.kind == stage_kind::source || one.kind == stage_kind::batch)
       return 0;
-    return one.waits ? one.options.in_flight_max : 1;
+    return one.waits || one.options.outside_of_slices() ? one.options.in_flight_max : 1;
   };
   std::vector<flight_recorder::stage_hands> hands;
   for (const auto& one : stages)
@@ -369,7 +369,9 @@ running_pipeline::wait_for_end(std::optional<time_point> deadline) {
   for (const auto& one : workers_)
     node_.join(*one);
   node_.join(*supervisor_);
-  node_.settle_io(); // the last completions of the workers are behind us
+  // What is left of the workers' runs is behind us then; but for one that was given up, which may never be.
+  if (std::ranges::all_of(workers_, [](const auto& one) { return one->abandoned_since().empty(); }))
+    node_.settle_io();
   const std::lock_guard lock{lock_};
   stopped_ = true;
   return why_ ? state::failed : state::finished;
@@ -430,6 +432,9 @@ pipeline_snapshot running_pipeline::snapshot() const {
         one.backlog += ring->size();
       one.backlog_max = std::max<std::uint64_t>(one.backlog_max, counted.backlog_max);
       latency.add(counted.latency);
+      one.given_up += each.given_up();
+      for (const auto since : each.abandoned_since())
+        all.abandoned.push_back({stage.name, each.name(), since});
       if (auto last = each.last_failure(); !last.empty())
         one.last_failure = std::move(last);
     }

@@ -39,12 +39,21 @@ struct stage_snapshot {
   std::uint64_t keys_parked = 0;  ///< of a stage with park_key: keys that wait
   std::uint64_t keys_letters = 0; ///< and their dead letters
   std::string waits_for; ///< what the stage needs to go on, where that is somebody's decision
+  std::uint64_t given_up = 0; ///< runs without progress that were left to themselves
+};
+
+/// A run that was given up and has not ended. What it holds can't be taken from it; what it says is thrown away.
+struct abandoned_snapshot {
+  std::string stage;
+  std::string worker;
+  std::chrono::system_clock::time_point since;
 };
 
 struct pipeline_snapshot {
   std::string pipeline;
   ledger_totals ledger;
   std::vector<stage_snapshot> stages;
+  std::vector<abandoned_snapshot> abandoned;
   std::size_t dead_letters_waiting = 0;
   bool settled_twice = false;       ///< an item was, which is a defect
   std::string dead_letters_trouble; ///< why the store refuses; empty while it works
@@ -76,9 +85,10 @@ public:
                    flight_recorder* recorder = nullptr);
   running_pipeline(const running_pipeline&) = delete;
   running_pipeline& operator=(const running_pipeline&) = delete;
-  /// Aborts what still runs, and waits for it.
+  /// Aborts what still runs, and waits for it; but not for runs that were given up.
   ~running_pipeline();
 
+  /// Once.
   result<void> start();
 
   /// Stops the sources; what is in flight goes on to its end. Any thread.

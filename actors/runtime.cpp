@@ -1,3 +1,4 @@
+#include <weir/actors/helper_thread.hpp>
 #include <weir/actors/runtime.hpp>
 #include <weir/actors/runtime_caf.hpp>
 #include <weir/actors/runtime_engine.hpp>
@@ -130,6 +131,10 @@ public:
     return true;
   }
 
+  std::unique_ptr<helper> make_helper(runtime&) override {
+    return std::make_unique<helper_thread>();
+  }
+
   double random() noexcept override {
     const std::lock_guard lock{lock_};
     return std::uniform_real_distribution<double>{}(random_);
@@ -202,6 +207,8 @@ bool runtime::wait(std::unique_lock<std::mutex>& lock, std::condition_variable& 
                    std::optional<time_point> deadline, const std::function<bool()>& done) {
   return engine_->wait(lock, changed, deadline, done);
 }
+
+std::unique_ptr<helper> runtime::make_helper() { return engine_->make_helper(*this); }
 
 boost::asio::io_context& runtime::io() { return engine_->io(); }
 

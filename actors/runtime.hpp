@@ -2,6 +2,7 @@
 
 #include <weir/actors/actor.hpp>
 #include <weir/actors/clock.hpp>
+#include <weir/actors/helper.hpp>
 
 #include <chrono>
 #include <condition_variable>
@@ -65,6 +66,9 @@ public:
   /// returns done(). Not from a turn.
   bool wait(std::unique_lock<std::mutex>& lock, std::condition_variable& changed,
             std::optional<time_point> deadline, const std::function<bool()>& done);
+
+  /// A thread beside the scheduler's, for what may block for ever.
+  std::unique_ptr<helper> make_helper();
 
   /// The node's I/O context, on one thread of its own that starts with the first call.
   boost::asio::io_context& io();

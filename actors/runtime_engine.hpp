@@ -27,6 +27,8 @@ public:
   virtual bool wait(std::unique_lock<std::mutex>& lock, std::condition_variable& changed,
                     std::optional<time_point> deadline, const std::function<bool()>& done) = 0;
 
+  virtual std::unique_ptr<helper> make_helper(runtime& whole) = 0;
+
   virtual double random() noexcept = 0;
   virtual boost::asio::io_context& io() = 0;
   virtual void settle_io() = 0;

@@ -11,6 +11,7 @@
 #include <memory>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 namespace weir {
 
@@ -20,6 +21,57 @@ caf::actor_system_config& for_tests(caf::actor_system_config& config) {
   config.set("scheduler.policy", caf::atom("testing"));
   return config;
 }
+
+/// What stands for a thread: an actor whose turns run the jobs.
+class job_runner final : public actor {
+public:
+  job_runner() : actor{"helper"} {}
+
+  void post(std::function<void()> job, time_point at) {
+    job_ = std::move(job);
+    at_ = at;
+    wake();
+  }
+  /// After the job that it has, or at once.
+  void end(bool after_job) {
+    if (!after_job)
+      job_ = nullptr;
+    over_ = true;
+    wake();
+  }
+
+  activity turn() override {
+    if (job_ && clock::now() < at_)
+      return activity::parked(at_);
+    if (job_)
+      std::exchange(job_, nullptr)();
+    return over_ ? activity::finished() : activity::parked();
+  }
+  void crashed(failure) noexcept override {}
+
+private:
+  std::function<void()> job_;
+  time_point at_{};
+  bool over_ = false;
+};
+
+/// Its jobs are jobs like all others.
+class virtual_helper final : public helper {
+public:
+  virtual_helper(std::shared_ptr<job_runner> who, std::function<clock::duration()> delay)
+      : who_{std::move(who)}, delay_{std::move(delay)} {}
+  ~virtual_helper() override { who_->end(given_up_); }
+
+  void run(std::function<void()> job) override {
+    who_->post(std::move(job), clock::now() + delay_());
+  }
+  void give_up() noexcept override { given_up_ = true; }
+
+private:
+  const std::shared_ptr<job_runner> who_;
+  const std::function<clock::duration()> delay_;
+  bool given_up_ = false;
+};
 
 } // namespace
 
@@ -33,8 +85,11 @@ public:
       ;
   }
   ~virtual_engine() override {
+    for (const auto& one : helpers_)
+      one->end(false);
     while (coordinator_.try_run_once()) // what was woken after its last turn
       ;
+    helpers_.clear();
   }
 
   std::shared_ptr<driven> drive(actor& who, execution) override { return drive_on(system_, who); }
@@ -51,6 +106,13 @@ public:
         throw std::logic_error{"weir: this waits for ever: nothing is left that could happen"};
     }
     return true;
+  }
+
+  std::unique_ptr<helper> make_helper(runtime& whole) override {
+    auto made = std::make_shared<job_runner>();
+    helpers_.push_back(made);
+    whole.spawn(*made, execution::own_thread);
+    return std::make_unique<virtual_helper>(std::move(made), choices_.helper_delay);
   }
 
   double random() noexcept override { return choices_.random(); }
@@ -103,6 +165,7 @@ public:
 
 private:
   virtual_choices choices_;
+  std::vector<std::shared_ptr<job_runner>> helpers_; // to the end: CAF's actors refer to them
   caf::actor_system_config config_;
   caf::actor_system system_;
   caf::scheduler::test_coordinator& coordinator_;

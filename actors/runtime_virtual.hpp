@@ -18,6 +18,9 @@ struct virtual_choices {
   std::function<std::size_t(std::size_t count)> job = [](std::size_t) { return std::size_t{0}; };
   /// In [0, 1): for jitter.
   std::function<double()> random = [] { return 0.5; };
+  /// How long after its begin the function of a stage with an item_time_max runs: a time longer than that is a
+  /// stuck worker.
+  std::function<clock::duration()> helper_delay = [] { return clock::duration::zero(); };
 };
 
 /// A runtime on one thread, under CAF's test coordinator, with a time of its own that stands still: nothing

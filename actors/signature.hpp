@@ -168,6 +168,7 @@ struct stage_shape<S> {
   using output = typename S::output;
   static constexpr bool waits = false;
   static constexpr bool direct = false; // one item in, at most one out, no emitter
+  static constexpr bool moves_item = false;
 };
 
 template <plain_callable F>

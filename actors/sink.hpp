@@ -41,6 +41,11 @@ concept batch_sink = requires(S sink, const typename S::input& in, context& wher
 };
 
 template <class S>
+concept demanding_sink = requires(S sink, context& where) {
+  { sink.demand(where) } -> std::convertible_to<std::size_t>;
+};
+
+template <class S>
 struct sink_shape;
 template <class S>
   requires item_sink<S> || batch_sink<S>
@@ -57,10 +62,89 @@ template <class F>
 concept sink_like =
     item_sink<product_t<F>> || batch_sink<product_t<F>> || plain_callable<product_t<F>>;
 
+/// One call of a sink with an item, or a batch.
+template <class F>
+struct sink_call {
+  using product = product_t<F>;
+  using input = typename sink_shape<product>::input;
+
+  /// A sink of single items.
+  static decltype(auto) direct(product& sink, const input& item, context& where) {
+    if constexpr (item_sink<product>)
+      return sink.on_item(item, where);
+    else if constexpr (stage_shape<product>::parameters::wants_context)
+      return sink(item, where);
+    else
+      return sink(item);
+  }
+
+  /// A sink of batches. An outcome that names a row which isn't there is a failure.
+  static result<batch_outcome> of_batch(product& sink, const input& items, context& where) {
+    result<batch_outcome> answer = sink.on_batch(items, where);
+    if (answer)
+      if (auto wrong = wrong_row(items.items.size(), *answer))
+        return std::move(*wrong);
+    return answer;
+  }
+
+private:
+  static std::optional<failure> wrong_row(std::size_t size, const batch_outcome& outcome) {
+    const auto beyond = [size](std::size_t index) { return index >= size; };
+    auto wrong = std::ranges::find_if(outcome.filtered, beyond);
+    const auto rejected = std::ranges::find_if(outcome.rejected, beyond, &rejected_item::index);
+    if (wrong == outcome.filtered.end() && rejected == outcome.rejected.end())
+      return std::nullopt;
+    const auto named = wrong != outcome.filtered.end() ? *wrong : rejected->index;
+    return fatal("the sink named row " + std::to_string(named) + " of a batch of "
+                 + std::to_string(size));
+  }
+};
+
+/// The batch is taken apart: each item ends its own way. `trouble` is how the batch as a whole has failed so far.
+template <class Batch>
+void settle_members(const Batch& batch, origin where, batch_outcome& outcome,
+                    const item_trouble& trouble, worker& self) {
+  std::vector<origin> members;
+  if (where.is_group())
+    members = self.books().take_apart(where);
+  else
+    members.push_back(where);
+  std::vector<ending> how(members.size(), ending::acknowledged);
+  // A stage between may have changed the batch. Then its rows are no longer those of the members: a row that is
+  // rejected is parked without a position, and as many members end as dead letters.
+  const bool same = members.size() == batch.items.size();
+  std::vector<bool> seen(batch.items.size(), false);
+  std::size_t next_member = 0;
+  for (auto& one : outcome.rejected) {
+    if (seen[one.index])
+      continue;
+    seen[one.index] = true;
+    auto mine = trouble;
+    self.count_failure(one.why, mine);
+    const auto member = same ? one.index : next_member++;
+    const bool there = member < members.size();
+    self.park(there ? members[member] : origin{}, payload_of(batch.items[one.index]),
+              typeid(typename Batch::value_type), std::move(one.why), mine, same);
+    if (there)
+      how[member] = ending::dead_lettered; // settled by the dead-letter actor
+  }
+  if (same)
+    for (auto index : outcome.filtered)
+      if (how[index] == ending::acknowledged)
+        how[index] = ending::filtered;
+  for (const auto kind : {ending::acknowledged, ending::filtered}) {
+    batched_settlement settlement{self.books(), kind};
+    for (std::size_t k = 0; k < members.size(); ++k)
+      if (how[k] == kind)
+        settlement.add(members[k]);
+  }
+}
+
 template <class F>
 class sink_stepper final : public consuming_stepper<typename sink_shape<product_t<F>>::input> {
   using sink = product_t<F>;
   using In = typename sink_shape<sink>::input;
+  using calls = sink_call<F>;
   using consuming_stepper<In>::in_;
 
 public:
@@ -80,9 +164,7 @@ public:
                             : slice_result{.what = slice_result::state::waiting, .for_input = true};
     if (budget == 0)
       return {};
-    if constexpr (requires {
-                    { sink_->demand(self.where()) } -> std::convertible_to<std::size_t>;
-                  }) {
+    if constexpr (demanding_sink<sink>) {
       budget = std::min<std::size_t>(budget, sink_->demand(self.where()));
       if (budget == 0)
         return {.what = slice_result::state::waiting, .time = waiting_as::blocked};
@@ -101,7 +183,7 @@ public:
           if (in_hand)
             in_hand.take(origins[done]);
           if constexpr (cannot_refuse()) {
-            call(items[done], self);
+            calls::direct(*sink_, items[done], self.where());
           } else {
             failed = take(items[done], origins[done], stored, self);
             if (failed)
@@ -128,29 +210,20 @@ private:
     if constexpr (batch_sink<sink>)
       return false;
     else
-      return std::is_void_v<decltype(std::declval<sink_stepper&>().call(std::declval<In&>(),
-                                                                        std::declval<worker&>()))>;
+      return std::is_void_v<decltype(calls::direct(std::declval<sink&>(), std::declval<const In&>(),
+                                                   std::declval<context&>()))>;
   }
 
   std::optional<failure> take(In& item, origin where, batched_settlement& stored, worker& self) {
     if constexpr (batch_sink<sink>) {
       return take_batch(item, where, self);
     } else {
-      result<void> answer = call(item, self);
+      result<void> answer = calls::direct(*sink_, item, self.where());
       if (!answer)
         return std::move(answer.error());
       stored.add(where);
       return std::nullopt;
     }
-  }
-
-  decltype(auto) call(In& item, worker& self) {
-    if constexpr (item_sink<sink>)
-      return sink_->on_item(std::as_const(item), self.where());
-    else if constexpr (stage_shape<sink>::parameters::wants_context)
-      return (*sink_)(std::as_const(item), self.where());
-    else
-      return (*sink_)(std::as_const(item));
   }
 
   std::optional<failure> take_batch(In& batch, origin where, worker& self) {
@@ -159,7 +232,7 @@ private:
       self.batch_in_hand = where.group()->members();
     result<batch_outcome> answer{batch_outcome{}};
     try {
-      answer = sink_->on_batch(std::as_const(batch), self.where());
+      answer = calls::of_batch(*sink_, batch, self.where());
     } catch (...) {
       self.batch_in_hand = {};
       throw;
@@ -167,61 +240,8 @@ private:
     self.batch_in_hand = {};
     if (!answer)
       return std::move(answer.error());
-    if (auto wrong = wrong_row(batch, *answer))
-      return wrong;
-    settle_members(batch, where, *answer, self);
+    settle_members(batch, where, *answer, self.trouble_in_hand(), self);
     return std::nullopt;
-  }
-
-  static std::optional<failure> wrong_row(const In& batch, const batch_outcome& outcome) {
-    const auto size = batch.items.size();
-    const auto beyond = [size](std::size_t index) { return index >= size; };
-    auto wrong = std::ranges::find_if(outcome.filtered, beyond);
-    const auto rejected = std::ranges::find_if(outcome.rejected, beyond, &rejected_item::index);
-    if (wrong == outcome.filtered.end() && rejected == outcome.rejected.end())
-      return std::nullopt;
-    const auto named = wrong != outcome.filtered.end() ? *wrong : rejected->index;
-    return fatal("the sink named row " + std::to_string(named) + " of a batch of "
-                 + std::to_string(size));
-  }
-
-  /// The batch is taken apart: each item ends its own way.
-  void settle_members(In& batch, origin where, batch_outcome& outcome, worker& self) {
-    std::vector<origin> members;
-    if (where.is_group())
-      members = self.books().take_apart(where);
-    else
-      members.push_back(where);
-    std::vector<ending> how(members.size(), ending::acknowledged);
-    // A stage between may have changed the batch. Then its rows are no longer those of the members: a row that is
-    // rejected is parked without a position, and as many members end as dead letters.
-    const bool same = members.size() == batch.items.size();
-    const auto trouble = self.trouble_in_hand();
-    std::vector<bool> seen(batch.items.size(), false);
-    std::size_t next_member = 0;
-    for (auto& one : outcome.rejected) {
-      if (seen[one.index])
-        continue;
-      seen[one.index] = true;
-      auto mine = trouble;
-      self.count_failure(one.why, mine);
-      const auto member = same ? one.index : next_member++;
-      const bool there = member < members.size();
-      self.park(there ? members[member] : origin{}, payload_of(batch.items[one.index]),
-                typeid(typename In::value_type), std::move(one.why), mine, same);
-      if (there)
-        how[member] = ending::dead_lettered; // settled by the dead-letter actor
-    }
-    if (same)
-      for (auto index : outcome.filtered)
-        if (how[index] == ending::acknowledged)
-          how[index] = ending::filtered;
-    for (const auto kind : {ending::acknowledged, ending::filtered}) {
-      batched_settlement settlement{self.books(), kind};
-      for (std::size_t k = 0; k < members.size(); ++k)
-        if (how[k] == kind)
-          settlement.add(members[k]);
-    }
   }
 
   slice_result end_of_stream(worker& self) {

@@ -129,10 +129,12 @@ public:
   /// Does it take the stage's permits itself, one for each run?
   virtual bool takes_permits() const { return false; }
 
-  /// Gives up what goes on outside of turns. After that the worker is woken when something ended.
-  virtual void cancel() {}
+  /// Asks what goes on outside of turns to end. After that the worker is woken when something ended.
+  virtual void cancel(worker&) {}
   /// Does nothing go on outside of turns?
   virtual bool quiet() const { return true; }
+  /// After `cancel`: leaves to itself what has had its time to end. Returns when to look next.
+  virtual std::optional<time_point> give_up_late(worker&) { return std::nullopt; }
 
 protected:
   slice_result failed_with(failure why, std::size_t items) {

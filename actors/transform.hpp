@@ -4,6 +4,7 @@
 #include <weir/actors/outlet.hpp>
 #include <weir/actors/payload.hpp>
 #include <weir/actors/signature.hpp>
+#include <weir/actors/stage_call.hpp>
 #include <weir/actors/worker.hpp>
 
 #include <algorithm>
@@ -21,6 +22,32 @@ namespace weir {
 inline std::uint64_t item_id(const ring_base& where, std::size_t index) {
   return std::hash<const void*>{}(&where) ^ (std::uint64_t{index} << 1U);
 }
+
+/// How an item is kept if it becomes a dead letter: a batch of one as a row that a sink rejects.
+template <class In>
+struct kept_as {
+  static std::string payload(const In& item) {
+    if constexpr (is_batch)
+      if (item.items.size() == 1)
+        return payload_of(item.items.front());
+    return payload_of(item);
+  }
+  static const std::type_info& type(const In& item) {
+    if constexpr (is_batch)
+      if (item.items.size() == 1)
+        return typeid(typename In::value_type);
+    static_cast<void>(item);
+    return typeid(In);
+  }
+
+private:
+  template <class T>
+  static constexpr bool made_of(const batch<T>*) {
+    return true;
+  }
+  static constexpr bool made_of(const void*) { return false; }
+  static constexpr bool is_batch = made_of(static_cast<const In*>(nullptr));
+};
 
 /// What every stepper with a mailbox of `In` shares: the mailbox, and the item at its head while it fails.
 template <class In>
@@ -40,18 +67,9 @@ public:
   std::uint64_t in_hand_id() const override {
     return item_id(*in_.current(), in_.current()->read_index());
   }
-  std::string payload() const override {
-    const auto& item = *in_.current()->value(in_.current()->read_index());
-    if constexpr (is_batch)
-      if (item.items.size() == 1) // as a row that a sink rejects
-        return payload_of(item.items.front());
-    return payload_of(item);
-  }
+  std::string payload() const override { return kept_as<In>::payload(next_item_there()); }
   const std::type_info& payload_type() const override {
-    if constexpr (is_batch)
-      if (in_.current()->value(in_.current()->read_index())->items.size() == 1)
-        return typeid(typename In::value_type);
-    return typeid(In);
+    return kept_as<In>::type(next_item_there());
   }
   std::optional<next_item> next_in_line() override {
     auto* from = in_.next();
@@ -119,12 +137,7 @@ protected:
   inlet<In> in_;
 
 private:
-  template <class T>
-  static constexpr bool made_of(const batch<T>*) {
-    return true;
-  }
-  static constexpr bool made_of(const void*) { return false; }
-  static constexpr bool is_batch = made_of(static_cast<const In*>(nullptr));
+  const In& next_item_there() const { return *in_.current()->value(in_.current()->read_index()); }
 
   using key_function = std::function<std::string(const In&)>;
 
@@ -155,6 +168,7 @@ class transform_stepper final
   using In = typename shape::input;
   using Out = typename shape::output;
   using stage = product_t<F>;
+  using calls = stage_call<F, shape::moves_item>;
   using consuming_stepper<In>::in_;
 
 public:
@@ -195,21 +209,6 @@ public:
 private:
   static constexpr bool shape_is_direct() { return shape::direct; }
 
-  /// One call of the function, its item passed as it may be.
-  template <class... More>
-  decltype(auto) call(In& item, More&&... more) {
-    if constexpr (shape::moves_item)
-      return (*stage_)(std::move(item), std::forward<More>(more)...);
-    else
-      return (*stage_)(std::as_const(item), std::forward<More>(more)...);
-  }
-  decltype(auto) call_direct(In& item, worker& self) {
-    if constexpr (shape::parameters::wants_context)
-      return call(item, self.where());
-    else
-      return call(item);
-  }
-
   /// One item in, at most one out, straight from slot to slot.
   slice_result step_into(ring<In>& from, ring<Out>& to, std::size_t budget, worker& self) {
     using returns = typename shape::returns;
@@ -235,11 +234,13 @@ private:
         // No look at anything else in here, so that the loop stays what the function costs: slices are short.
         if (!in_hand)
           for (; done < count; ++done)
-            std::construct_at(destination + done, call_direct(source[done], self));
+            std::construct_at(destination + done,
+                              calls::direct(*stage_, source[done], self.where()));
         else
           for (; done < count; ++done) {
             in_hand.take(source_origin[done]);
-            std::construct_at(destination + done, call_direct(source[done], self));
+            std::construct_at(destination + done,
+                              calls::direct(*stage_, source[done], self.where()));
           }
       } catch (...) {
         failed = describe_current_exception();
@@ -252,8 +253,8 @@ private:
         for (; done < count && !self.aborted(); ++done) {
           if (in_hand)
             in_hand.take(source_origin[done]);
-          auto answer = call_direct(source[done], self);
-          if (auto* output = output_of(answer, failed); output != nullptr) {
+          auto answer = calls::direct(*stage_, source[done], self.where());
+          if (auto* output = calls::output_of(answer, failed); output != nullptr) {
             std::construct_at(destination + made, std::move(*output));
             destination_origin[made++] = source_origin[done];
           } else if (failed) {
@@ -276,22 +277,6 @@ private:
     return {.items = done};
   }
 
-  /// The output in an answer; null if there is none, with `failed` set if it is a failure.
-  template <class T>
-  static Out* output_of(T& answer, std::optional<failure>& failed) {
-    if constexpr (std::is_same_v<T, Out>) {
-      return &answer;
-    } else if constexpr (requires { answer.error(); }) {
-      if (!answer) {
-        failed = std::move(answer.error());
-        return nullptr;
-      }
-      return output_of(*answer, failed);
-    } else {
-      return answer ? &*answer : nullptr;
-    }
-  }
-
   /// The general way: what an item leads to is held until the item is done.
   slice_result step_through(ring<In>& from, std::size_t budget, worker& self) {
     const auto first = from.read_index();
@@ -310,7 +295,7 @@ private:
         if (in_hand)
           in_hand.take(where);
         try {
-          failed = run(item, self);
+          failed = calls::run(*stage_, item, outputs_, self.options().outputs_max, self.where());
           if (!failed)
             choose_lanes();
         } catch (...) {
@@ -415,63 +400,21 @@ private:
       out_.put(std::move(outputs[k]), where, lanes[k]);
   }
 
-  /// Runs one item; its outputs are in outputs_ then.
-  std::optional<failure> run(In& item, worker& self) {
-    emitter<Out> emit{outputs_, self.options().outputs_max};
-    if constexpr (stateful_stage<stage>) {
-      return failure_of([&]() -> decltype(auto) {
-        return stage_->on_item(std::as_const(item), emit, self.where());
-      });
-    } else if constexpr (shape::parameters::emits) {
-      if constexpr (shape::parameters::wants_context)
-        return failure_of([&]() -> decltype(auto) { return call(item, emit, self.where()); });
-      else
-        return failure_of([&]() -> decltype(auto) { return call(item, emit); });
-    } else if constexpr (shape::returns::many) {
-      std::optional<failure> failed;
-      auto answer = call_direct(item, self);
-      if constexpr (shape::returns::may_fail) {
-        if (!answer)
-          return std::move(answer.error());
-        for (auto& output : *answer)
-          emit(std::move(output));
-      } else {
-        for (auto& output : answer)
-          emit(std::move(output));
-      }
-      return failed;
-    } else {
-      std::optional<failure> failed;
-      auto answer = call_direct(item, self);
-      if (auto* output = output_of(answer, failed); output != nullptr)
-        emit(std::move(*output));
-      return failed;
-    }
-  }
-
-  template <class Call>
-  static std::optional<failure> failure_of(Call call) {
-    if constexpr (std::is_void_v<decltype(call())>) {
-      call();
-      return std::nullopt;
-    } else {
-      result<void> answer = call();
-      return answer ? std::nullopt : std::optional<failure>{std::move(answer.error())};
-    }
-  }
-
   std::optional<slice_result> timer(worker& self) {
-    if constexpr (requires(emitter<Out> & emit) { stage_->on_timer(emit, self.where()); })
-      return hook(self, [&](emitter<Out>& emit) { stage_->on_timer(emit, self.where()); });
+    if constexpr (has_timer<stage>)
+      return hook(self, [&](emitter<Out>& emit) -> decltype(auto) {
+        return stage_->on_timer(emit, self.where());
+      });
     else
       return std::nullopt;
   }
 
   slice_result end_of_stream(worker& self) {
-    if constexpr (requires(emitter<Out> & emit) { stage_->on_drain(emit, self.where()); })
+    if constexpr (has_drain<stage>)
       if (!drained_) {
-        if (auto failed =
-                hook(self, [&](emitter<Out>& emit) { stage_->on_drain(emit, self.where()); }))
+        if (auto failed = hook(self, [&](emitter<Out>& emit) -> decltype(auto) {
+              return stage_->on_drain(emit, self.where());
+            }))
           return std::move(*failed);
         drained_ = true;
       }
@@ -486,16 +429,25 @@ private:
 
   /// Calls what emits without an item: its outputs belong to no position.
   template <class Call>
-  std::optional<slice_result> hook(worker&, Call call) {
+  std::optional<slice_result> hook([[maybe_unused]] worker& self, Call call) {
     outputs_.clear();
+    std::optional<failure> failed;
     try {
       emitter<Out> emit{outputs_, SIZE_MAX};
-      call(emit);
-      choose_lanes();
-      if constexpr (recoverable_stage<stage>)
-        kept_ = stage_->checkpoint();
+      failed = failure_of([&]() -> decltype(auto) { return call(emit); });
+      if (!failed) {
+        choose_lanes();
+        if constexpr (recoverable_stage<stage>)
+          kept_ = stage_->checkpoint();
+      }
     } catch (...) {
-      return this->stage_failed(describe_current_exception(), 0);
+      failed = describe_current_exception();
+    }
+    if (failed) {
+      if constexpr (recoverable_stage<stage>) // what it changed has not happened
+        if (auto why = rebuilt(self))
+          failed = std::move(why);
+      return this->stage_failed(std::move(*failed), 0);
     }
     for (std::size_t k = 0; k < outputs_.size(); ++k)
       out_.put(std::move(outputs_[k]), origin{}, lanes_[k]);

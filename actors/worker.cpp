@@ -33,6 +33,13 @@ worker::worker(std::string name, pipeline_services& services, worker_observer& o
       options_{options},
       permits_{permits},
       stepper_{std::move(steps)},
+      place_{std::make_shared<const run_place>(run_place{.pipeline = services.pipeline,
+                                                         .stage = stage_,
+                                                         .worker = this->name(),
+                                                         .worker_index = index_in_stage,
+                                                         .stopping = services.stopping.get_token(),
+                                                         .node = &services.node,
+                                                         .worker_waker = this})},
       now_{services.node.now()} {}
 
 worker::~worker() {
@@ -74,6 +81,32 @@ std::string worker::last_failure() const {
   return last_failure_;
 }
 
+void worker::give_up(std::shared_ptr<const item_run> run) {
+  const std::lock_guard lock{last_failure_lock_};
+  std::erase_if(abandoned_, [](const auto& one) { return one.over(); });
+  abandoned_.push_back({services_.node.wall_clock(), std::move(run)});
+  ++given_up_;
+}
+
+std::uint64_t worker::given_up() const {
+  const std::lock_guard lock{last_failure_lock_};
+  return given_up_;
+}
+
+std::vector<std::chrono::system_clock::time_point> worker::abandoned_since() const {
+  std::vector<std::chrono::system_clock::time_point> since;
+  const std::lock_guard lock{last_failure_lock_};
+  for (const auto& one : abandoned_)
+    if (!one.over())
+      since.push_back(one.since);
+  return since;
+}
+
+bool worker::abandoned_run::over() const {
+  const auto still = run.lock();
+  return !still || still->has_ended();
+}
+
 void worker::account(waiting_as how) {
   const auto now = services_.node.now();
   const auto passed = static_cast<std::uint64_t>(
@@ -101,7 +134,7 @@ std::optional<activity> worker::carry_out_order() {
   case order_given::abort:
     aborting_ = true;
     order_.store(order_given::abort); // nothing overrides it
-    stepper_->cancel();
+    stepper_->cancel(*this);
     break;
   case order_given::stop:
     if (now_is()
@@ -125,10 +158,16 @@ std::optional<activity> worker::carry_out_order() {
     }
     account(waiting_as::busy);
     state_.store(state::running);
+    // What failed once may fail again: after a restart it takes one item first, and twice as many each time all
+    // goes well. So a stage that crashes again and again holds up those before it.
+    if (std::exchange(started_before_, true))
+      slice_ = slice_min;
     break;
   }
-  if (aborting_)
-    return stepper_->quiet() ? finish() : rest({}, waiting_as::busy);
+  if (aborting_) {
+    const auto look_again = stepper_->give_up_late(*this);
+    return stepper_->quiet() ? finish() : rest(look_again, waiting_as::busy);
+  }
   if (now_is() != state::running) {
     // A source that is told to end needs no restart for that.
     if (!stepper_->ends_on_drain() || !services_.stopping.stop_requested())
@@ -267,23 +306,29 @@ void worker::count_failure(const failure& why, item_trouble& trouble) {
 }
 
 worker::decision worker::decide(const failure& why, item_trouble& trouble, std::uint64_t item_id,
-                                time_point began) {
+                                time_point began, bool again) {
   count_failure(why, trouble);
   decision made{.what = answer_to(why.kind, trouble.attempts, options_.retry)};
+  if (!again && made.what == answer::retry)
+    made.what = answer::park;
+  if (!again && made.what == answer::restart)
+    made.what = answer::park_and_restart;
   // An item that uses up its attempts may not be at fault: nothing may succeed now. Runs that went on side by
   // side with the one that was blamed last don't say more than that one: they did not fail in a row.
   if (made.what != answer::retry && why.kind != failure_kind::poison && began >= blamed_at_) {
     made.charge = blame_.failed(item_id);
     blamed_at_ = now_;
     // An item that is never parked would be forgiven for ever.
-    if (made.charge == 0 && options_.retry.attempts == unlimited)
+    if (made.charge == 0 && again && options_.retry.attempts == unlimited)
       made.charge = 1;
   }
   if (made.what == answer::park && made.charge > 0)
     made.what = answer::park_and_restart;
   if (made.what == answer::retry) {
-    const auto delay = options_.retry.delays().delay(trouble.attempts, services_.node.random());
-    made.delay = std::max<std::chrono::nanoseconds>(delay, why.retry_after.value_or(0ms));
+    const auto delay = options_.retry.delay(trouble.attempts, services_.node.random());
+    made.delay = std::max<std::chrono::nanoseconds>(
+        delay, std::clamp<std::chrono::milliseconds>(why.retry_after.value_or(0ms), 0ms,
+                                                     backoff::longest));
   }
   return made;
 }
@@ -592,21 +637,6 @@ void hand::failed(origin where, std::uint32_t runs) noexcept {
   if (where.is_group())
     where = where.group()->members().size() == 1 ? where.group()->members().front() : origin{};
   slot_->failed(where.is_group() ? 0 : where.word(), where.empty() ? 0 : runs);
-}
-
-// --- context -----------------------------------------------------------------------------------------
-
-const std::string& context::pipeline() const { return who_.services().pipeline; }
-const std::string& context::stage() const { return who_.stage(); }
-std::uint32_t context::worker_index() const { return who_.index_in_stage(); }
-time_point context::now() const { return who_.now(); }
-runtime& context::node() const { return who_.services().node; }
-waker& context::source_waker() const { return who_; }
-void context::wake_at(time_point when) const { who_.wake_at(when); }
-std::stop_token context::stopping() const { return who_.services().stopping.get_token(); }
-std::uint64_t context::last_position() const { return who_.last_position; }
-std::vector<resume_point> context::resume_points() const {
-  return who_.books().resume_points(who_.batch_in_hand);
 }
 
 } // namespace weir

@@ -4,6 +4,7 @@
 #include <weir/actors/context.hpp>
 #include <weir/actors/hand.hpp>
 #include <weir/actors/histogram.hpp>
+#include <weir/actors/item_run.hpp>
 #include <weir/actors/runtime.hpp>
 #include <weir/actors/stage_options.hpp>
 #include <weir/actors/stepper.hpp>
@@ -156,14 +157,15 @@ public:
       wake();
   }
 
-  /// What to do about a run that failed, which began at `began`; counts it.
+  /// What to do about a run that failed, which began at `began`; counts it. Unless it may run `again`, the item is
+  /// parked in any case.
   struct decision {
     answer what;
     std::uint32_t charge = 0;          ///< of restart and park_and_restart
     std::chrono::nanoseconds delay{0}; ///< of retry
   };
   decision decide(const failure& why, item_trouble& trouble, std::uint64_t item_id,
-                  time_point began);
+                  time_point began, bool again = true);
   /// Counts a run that failed.
   void count_failure(const failure& why, item_trouble& trouble);
   // Of the flight recorder.
@@ -190,6 +192,10 @@ public:
   /// How a suspect has failed so far.
   static item_trouble trouble_of(const suspect& known);
 
+  /// A run of one of its items goes on without it. What of it is known is kept here.
+  void give_up(std::shared_ptr<const item_run> run);
+  const std::shared_ptr<const run_place>& place() const noexcept { return place_; }
+
   /// How the item in hand has failed so far.
   item_trouble trouble_in_hand() const { return trouble_.value_or(item_trouble{}); }
 
@@ -200,12 +206,21 @@ public:
   // --- anybody -------------------------------------------------------------------------------------
   state now_is() const noexcept { return state_.load(std::memory_order_acquire); }
   std::string last_failure() const;
+  /// Runs that it ever gave up, and since when those go on that have not ended yet.
+  std::uint64_t given_up() const;
+  std::vector<std::chrono::system_clock::time_point> abandoned_since() const;
 
   activity turn() override;
   void crashed(failure why) noexcept override;
 
 private:
   enum class order_given { none, start, stop, kill, abort };
+
+  struct abandoned_run {
+    std::chrono::system_clock::time_point since;
+    std::weak_ptr<const item_run> run;
+    bool over() const;
+  };
 
   void order_now(order_given what);
   std::optional<activity> carry_out_order();
@@ -238,6 +253,7 @@ private:
   const stage_options options_;
   token_bucket& permits_;
   const std::unique_ptr<stepper> stepper_;
+  const std::shared_ptr<const run_place> place_;
   parked_keys* keys_ = nullptr;
 
   // Any thread.
@@ -245,8 +261,10 @@ private:
   std::atomic<state> state_{state::down};
   std::atomic<std::uint32_t> letters_on_their_way_{0};
   worker_counters counters_;
-  mutable std::mutex last_failure_lock_;
-  std::string last_failure_; // guarded by last_failure_lock_
+  mutable std::mutex last_failure_lock_; // guards what follows
+  std::string last_failure_;
+  std::vector<abandoned_run> abandoned_;
+  std::uint64_t given_up_ = 0;
 
   // The worker's turns.
   context context_{*this};
@@ -254,6 +272,7 @@ private:
   waiting_as resting_as_ = waiting_as::idle;
   bool aborting_ = false;
   bool input_ended_ = false;            // of a stage with park_key: but for replays
+  bool started_before_ = false;
   std::size_t slice_ = 32;              // items; follows the time they take
   std::optional<item_trouble> trouble_; // of the item in hand
   std::uint64_t trouble_id_ = 0;

@@ -74,7 +74,8 @@ progress::options progress_options(const std::string& wanted) {
   return {.terminal = shown, .columns = terminal_columns(), .shown = terminal_charset()};
 }
 
-pipeline_report report_of(const running_pipeline& one, std::chrono::duration<double> elapsed) {
+pipeline_report report_of(const running_pipeline& one, std::chrono::duration<double> elapsed,
+                          std::chrono::system_clock::time_point now) {
   const auto snapshot = one.snapshot();
   pipeline_report report{
       .pipeline = snapshot.pipeline, .elapsed_seconds = elapsed.count(), .ledger = snapshot.ledger};
@@ -92,6 +93,9 @@ pipeline_report report_of(const running_pipeline& one, std::chrono::duration<dou
                              .mailbox_capacity = stage.mailbox_capacity});
   for (auto& cause : one.dead_letter_causes())
     report.dead_letter_causes.push_back({cause.stage, cause.cause, cause.count});
+  for (const auto& run : snapshot.abandoned)
+    report.abandoned.push_back(
+        {run.stage, run.worker, std::chrono::duration<double>{now - run.since}.count()});
   return report;
 }
 
@@ -221,6 +225,13 @@ int node::state::run(std::vector<pipeline> pipelines) {
   }
   running.clear();
   recorder.reset();
+  if (std::ranges::any_of(report.pipelines,
+                          [](const auto& one) { return !one.abandoned.empty(); })) {
+    // Nor can these be joined, and what is destroyed when a process exits they may still use.
+    std::cout.flush();
+    std::fflush(nullptr);
+    std::_Exit(code);
+  }
   return code;
 }
 
@@ -443,13 +454,19 @@ void node::state::finish() {
   const std::chrono::duration<double> elapsed = runtime.now() - began;
   report = {};
   for (const auto& one : running)
-    report.pipelines.push_back(report_of(*one, elapsed));
+    report.pipelines.push_back(report_of(*one, elapsed, runtime.wall_clock()));
   if (recorder) {
     report.deaths.emplace();
     for (const auto& one : recorder->last_life().deaths)
       report.deaths->push_back(one);
   }
   report.outcome = outcome();
+  for (const auto& one : report.pipelines)
+    for (const auto& run : one.abandoned)
+      log.write(log::level::warning, "a run that was given up still goes on",
+                {{"pipeline", one.pipeline},
+                 {"worker", run.worker},
+                 {"seconds", std::to_string(static_cast<std::uint64_t>(run.seconds))}});
   const auto& [code, sentence] = report.outcome;
   log.write(code == exit_codes::ok ? log::level::info : log::level::error, sentence,
             {{"exit_code", std::to_string(code)}});

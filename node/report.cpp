@@ -52,11 +52,16 @@ json to_json_value(const pipeline_report& pipeline) {
   auto causes = json::array();
   for (const auto& one : pipeline.dead_letter_causes)
     causes.push_back({{"stage", one.stage}, {"cause", one.cause}, {"count", one.count}});
+  auto abandoned = json::array();
+  for (const auto& one : pipeline.abandoned)
+    abandoned.push_back(
+        {{"stage", one.stage}, {"worker", one.worker}, {"seconds", rounded(one.seconds, 1e3)}});
   return {{"pipeline", pipeline.pipeline},
           {"elapsed_seconds", rounded(pipeline.elapsed_seconds, 1e6)},
           {"ledger", to_json_value(pipeline.ledger)},
           {"stages", std::move(stages)},
-          {"dead_letter_causes", std::move(causes)}};
+          {"dead_letter_causes", std::move(causes)},
+          {"abandoned", std::move(abandoned)}};
 }
 
 std::string share_text(double share) {
@@ -172,6 +177,17 @@ std::string causes_text(const std::vector<dead_letter_cause>& causes, charset sh
   return made;
 }
 
+std::string abandoned_text(const std::vector<abandoned_run>& abandoned, charset shown) {
+  constexpr std::size_t lines_max = 10;
+  std::string made = "  stuck, given up, and running until the process ends\n";
+  for (std::size_t i = 0; i < std::min(abandoned.size(), lines_max); ++i)
+    made += "    " + fitted(abandoned[i].worker, report_columns / 2, shown) + ", given up "
+            + human_seconds(abandoned[i].seconds, shown) + " ago\n";
+  if (abandoned.size() > lines_max)
+    made += "    and " + human_count(abandoned.size() - lines_max) + " more\n";
+  return made;
+}
+
 failure system_failure(const char* what) {
   return fatal(std::string{what} + ": " + std::strerror(errno));
 }
@@ -239,6 +255,8 @@ std::string to_text(const run_report& report, charset shown) {
       made += stages_text(one.stages, shown) + "\n";
     if (!one.dead_letter_causes.empty())
       made += causes_text(one.dead_letter_causes, shown) + "\n";
+    if (!one.abandoned.empty())
+      made += abandoned_text(one.abandoned, shown) + "\n";
   }
   if (report.deaths)
     for (const auto& one : *report.deaths)

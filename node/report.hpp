@@ -40,12 +40,20 @@ struct dead_letter_cause {
   std::uint64_t count = 0;
 };
 
+/// A stuck run that was given up and still went on at the end.
+struct abandoned_run {
+  std::string stage = {};
+  std::string worker = {};
+  double seconds = 0; ///< since it was given up
+};
+
 struct pipeline_report {
   std::string pipeline = {};
   double elapsed_seconds = 0;
   ledger_totals ledger = {};
   std::vector<stage_report> stages = {};                  ///< upstream first
   std::vector<dead_letter_cause> dead_letter_causes = {}; ///< most frequent first
+  std::vector<abandoned_run> abandoned = {};
 };
 
 struct run_outcome {
@@ -61,8 +69,8 @@ struct run_report {
 };
 
 /// One pipeline: {"pipeline", "elapsed_seconds", "ledger", "stages", "dead_letter_causes",
-/// "outcome"}, any other number of them: {"pipelines": [the same without "outcome"], "outcome"}. Where there is a
-/// flight recorder, "deaths": [{"at", "pid", "cause", "in_hand"}] comes before "outcome".
+/// "abandoned", "outcome"}, any other number of them: {"pipelines": [the same without "outcome"], "outcome"}. Where
+/// there is a flight recorder, "deaths": [{"at", "pid", "cause", "in_hand"}] comes before "outcome".
 /// Ends in a new line.
 std::string to_json(const run_report& report);
 

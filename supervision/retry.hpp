@@ -19,6 +19,9 @@ struct backoff {
   double factor = 2.0;
   double jitter = 0.2;
 
+  /// No delay is longer, whatever delay_max says.
+  static constexpr std::chrono::hours longest{24 * 365};
+
   /// `n` counts from 1; `random` is in [0, 1). Safe for every n.
   std::chrono::nanoseconds delay(std::uint32_t n, double random) const;
 };
@@ -27,12 +30,17 @@ struct backoff {
 struct retry_policy {
   /// Runs of one item before it is parked as a dead letter, the first included.
   std::uint32_t attempts = 3;
+  /// How many of the retries after a transient failure come at once: most such failures are over by then. Those
+  /// after them follow the back-off. A time that the other side asked for (Retry-After) is kept in any case.
+  std::uint32_t immediate = 1;
   std::chrono::milliseconds delay_min{50};
   std::chrono::milliseconds delay_max{5000};
   double factor = 2.0;
   double jitter = 0.2;
 
   backoff delays() const { return {delay_min, delay_max, factor, jitter}; }
+  /// Before the next run, after so many that failed; `random` is in [0, 1).
+  std::chrono::nanoseconds delay(std::uint32_t failed_runs, double random) const;
 };
 
 enum class answer {

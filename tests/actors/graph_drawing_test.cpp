@@ -54,6 +54,7 @@ TEST(GraphDrawing, IsDescribedAsJson) {
         "workers": 2,
         "mailbox_capacity": 64,
         "retry": {
+          "immediate": 1,
           "delay_min_ms": 5,
           "delay_max_ms": 1000,
           "attempts": "unlimited"

@@ -169,6 +169,8 @@ TEST(Graph, WithANegativeDurationIsRefused) {
               one.options.timeout = -1ms;
             }),
             sentences{"stage 'stage': timeout must not be negative, but is -1 ms"});
+  EXPECT_EQ(of_options([](auto& o) { o.item_time_max = -1ms; }),
+            sentences{"stage 'stage': item_time_max must not be negative, but is -1 ms"});
   EXPECT_EQ(of_options([](auto& o) { o.rate = {.permits = 1, .per = 0ms}; }),
             sentences{"stage 'stage': rate.per must be longer than 0"});
   EXPECT_EQ(of_options([](auto& o) { o.rate = {.permits = 1, .per = -1ms}; }),
@@ -201,8 +203,15 @@ TEST(Graph, WithTooFewOrTooManyWorkersIsRefused) {
 }
 
 TEST(Graph, WithAnOptionForAnotherKindOfStageIsRefused) {
-  EXPECT_EQ(of_options([](auto& o) { o.in_flight_max = 2; }),
-            sentences{"stage 'stage': in_flight_max is for awaitable stages; others take workers"});
+  EXPECT_EQ(
+      of_options([](auto& o) { o.in_flight_max = 2; }),
+      sentences{"stage 'stage': in_flight_max is for functions and for sinks of single items: "
+                "this takes one at a time"});
+  EXPECT_EQ(of_stage([](auto& one) {
+              one.side_by_side = true;
+              one.options.in_flight_max = 2;
+            }),
+            sentences{});
   EXPECT_EQ(
       of_options([](auto& o) { o.timeout = 1s; }),
       sentences{"stage 'stage': timeout is for awaitable stages: another can't be interrupted"});
@@ -216,6 +225,22 @@ TEST(Graph, WithAnOptionForAnotherKindOfStageIsRefused) {
               one.options.mailbox_capacity = 10;
             }),
             sentences{"stage 'stage': in_flight_max 11 is larger than mailbox_capacity 10"});
+  EXPECT_EQ(problems([](graph& g) {
+              g.has_dead_letters = true;
+              g.stages[0].options.item_time_max = 1s;
+            }),
+            sentences{"stage 'source': item_time_max is for stages with a function and for sinks"});
+}
+
+TEST(Graph, WithAStageThatMayBeStuckAndNoDeadLettersIsRefused) {
+  const auto limited = [](graph& g) { g.stages[1].options.item_time_max = 1s; };
+  EXPECT_EQ(problems(limited), sentences{"stage 'stage': its items may be stuck (item_time_max), "
+                                         "but the pipeline has no dead_letters_to"});
+  EXPECT_EQ(problems([&](graph& g) {
+              limited(g);
+              g.has_dead_letters = true;
+            }),
+            sentences{});
 }
 
 TEST(Graph, WithAStageThatMayFailAndNoDeadLettersIsRefused) {

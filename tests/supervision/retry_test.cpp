@@ -70,6 +70,23 @@ TEST(Retry, WaitsAsItsPolicySays) {
   EXPECT_EQ(delays.delay(4, 0.5), 40ms);
 }
 
+TEST(Retry, ComesAtOnceAsOftenAsItsPolicySays) {
+  const auto delays = [](std::uint32_t immediate) {
+    const weir::retry_policy policy{
+        .immediate = immediate, .delay_min = 3ms, .delay_max = 40ms, .factor = 3, .jitter = 0};
+    std::vector<std::chrono::nanoseconds> all;
+    for (std::uint32_t failed_runs = 1; failed_runs <= 5; ++failed_runs)
+      all.push_back(policy.delay(failed_runs, 0.5));
+    return all;
+  };
+  using expected = std::vector<std::chrono::nanoseconds>;
+  EXPECT_EQ(weir::retry_policy{}.immediate, 1U);
+  EXPECT_EQ(delays(1), (expected{0ms, 3ms, 9ms, 27ms, 40ms}));
+  EXPECT_EQ(delays(0), (expected{3ms, 9ms, 27ms, 40ms, 40ms}));
+  EXPECT_EQ(delays(3), (expected{0ms, 0ms, 0ms, 3ms, 9ms}));
+  EXPECT_EQ(delays(weir::unlimited), (expected{0ms, 0ms, 0ms, 0ms, 0ms}));
+}
+
 constexpr backoff even{.delay_min = 50ms, .delay_max = 5000ms, .factor = 2, .jitter = 0};
 
 TEST(Backoff, DoublesUpToTheLongestDelay) {
@@ -121,6 +138,14 @@ TEST(Backoff, IsShiftedByItsJitterAndNoMore) {
       ASSERT_LE(delay, middle * 1.2001);
       ASSERT_LE(delay, 10s) << "not even the jitter goes beyond the longest delay";
     }
+}
+
+TEST(Backoff, IsAtMostAYearWhateverIsAskedFor) {
+  const backoff endless{.delay_min = std::chrono::milliseconds::max(),
+                        .delay_max = std::chrono::milliseconds::max(),
+                        .jitter = 1};
+  for (const double random : {0.5, 0.999})
+    EXPECT_EQ(endless.delay(1, random), backoff::longest);
 }
 
 TEST(Backoff, IsNeverNegative) {

@@ -1,0 +1,265 @@
+#pragma once
+
+#include <weir/actors/payload.hpp>
+#include <weir/actors/runner.hpp>
+#include <weir/actors/runtime.hpp>
+#include <weir/actors/sink.hpp>
+#include <weir/actors/stage_call.hpp>
+#include <weir/actors/worker.hpp>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace weir {
+
+/// How a run calls a stage's function.
+template <class F>
+struct stage_work {
+  using product = product_t<F>;
+  using shape = stage_shape<product>;
+  using input = typename shape::input;
+  using output = typename shape::output;
+  /// What can be copied is, so that the item is there if the run is stuck.
+  static constexpr bool takes_item = shape::moves_item && !std::is_copy_constructible_v<input>;
+  static constexpr bool settles = false;
+
+  static std::optional<failure> run(product& stage, input& item, std::vector<output>& outputs,
+                                    const stage_options& options, context& where) {
+    return stage_call<F, takes_item>::run(stage, item, outputs, options.outputs_max, where);
+  }
+};
+
+/// What the run of a single item in a sink leads to.
+struct no_output {};
+
+/// How a run calls a sink.
+template <class F>
+struct sink_work {
+  using product = product_t<F>;
+  using input = typename sink_shape<product>::input;
+  static constexpr bool of_batches = batch_sink<product>;
+  using output = std::conditional_t<of_batches, batch_outcome, no_output>;
+  static constexpr bool takes_item = false;
+  static constexpr bool settles = true;
+
+  static std::optional<failure> run(product& sink, input& item, std::vector<output>& outputs,
+                                    const stage_options&, context& where) {
+    if constexpr (of_batches) {
+      auto answer = sink_call<F>::of_batch(sink, item, where);
+      if (!answer)
+        return std::move(answer.error());
+      outputs.push_back(std::move(*answer));
+      return std::nullopt;
+    } else {
+      return failure_of(
+          [&]() -> decltype(auto) { return sink_call<F>::direct(sink, item, where); });
+    }
+  }
+};
+
+/// Runs of a function that does not wait for anything: in the worker's turn; or, if its time is limited, on
+/// threads beside it, each with a function of its own.
+template <class F, class Work>
+class function_runner final : public runner<typename Work::input, typename Work::output> {
+  using product = typename Work::product;
+  using In = typename Work::input;
+  using Out = typename Work::output;
+  using run = typed_run<In, Out>;
+
+public:
+  function_runner(F prototype, const stage_options& options)
+      : prototype_{std::move(prototype)}, options_{options} {}
+
+  result<void> rebuild(context& where) override {
+    idle_.clear();
+    ++generation_;
+    std::uint32_t functions = limited() ? options_.in_flight_max : 1;
+    for (; functions > 0; --functions) {
+      place fresh{.generation = generation_};
+      if (auto built = fill(fresh, where); !built)
+        return built;
+      idle_.push_back(std::move(fresh));
+    }
+    return {};
+  }
+
+  std::shared_ptr<run> make(In item, worker& self) override {
+    return std::make_shared<run>(std::move(item), self);
+  }
+
+  void begin(const std::shared_ptr<run>& one, origin from, worker& self) override {
+    if constexpr (Work::takes_item)
+      one->payload = payload_of(one->item);
+    if (!limited()) {
+      carry_out(*one, *idle_.back().function, options_, self.where());
+      one->ends_in_turn();
+      return;
+    }
+    auto mine = take_place();
+    if constexpr (Work::settles)
+      one->resume_points = self.books().resume_points(from.is_group() && !from.group()->shared()
+                                                          ? from.group()->members()
+                                                          : std::span<const origin>{});
+    try {
+      if (!mine.function)
+        throw std::runtime_error{"its state could not be taken back"};
+      if (!mine.thread)
+        mine.thread = self.services().node.make_helper();
+      mine.thread->run([one, function = mine.function, options = options_]() mutable {
+        context where{*one};
+        carry_out(*one, *function, options, where);
+        function.reset();
+        one->ends();
+      });
+    } catch (...) { // no thread to be had, say
+      one->failed = describe_current_exception();
+      one->ends();
+    }
+    busy_.emplace(one.get(), std::move(mine));
+  }
+
+  void ended(run& one, context& where) override {
+    if (!limited())
+      return;
+    auto mine = std::move(busy_.extract(&one).mapped());
+    if (mine.generation != generation_)
+      return;
+    if constexpr (recoverable_stage<product>)
+      settle_state(one, mine, where);
+    idle_.push_back(std::move(mine));
+  }
+
+  void let_go(run& one) override {
+    if (auto mine = busy_.extract(&one); mine.mapped().thread)
+      mine.mapped().thread->give_up();
+  }
+
+  bool outside() const override { return limited(); }
+
+  std::size_t demand(context& where) override {
+    if constexpr (demanding_sink<product>)
+      if (!idle_.empty())
+        return idle_.back().function->demand(where);
+    return unlimited;
+  }
+
+  std::optional<failure> timer(std::vector<Out>& outputs, context& where) override {
+    if constexpr (has_timer<product>)
+      return without_item(outputs, where, [&](product& stage, emitter<Out>& emit) {
+        return failure_of([&]() -> decltype(auto) { return stage.on_timer(emit, where); });
+      });
+    else
+      return std::nullopt;
+  }
+  std::optional<failure> drain(std::vector<Out>& outputs, context& where) override {
+    if constexpr (Work::settles) {
+      std::optional<failure> failed;
+      if constexpr (requires(product sink) { sink.on_drain(where); })
+        for (auto& one : idle_)
+          if (!failed)
+            failed = failure_of([&]() -> decltype(auto) { return one.function->on_drain(where); });
+      return failed;
+    } else if constexpr (has_drain<product>) {
+      return without_item(outputs, where, [&](product& stage, emitter<Out>& emit) {
+        return failure_of([&]() -> decltype(auto) { return stage.on_drain(emit, where); });
+      });
+    } else {
+      return std::nullopt;
+    }
+  }
+
+private:
+  bool limited() const { return options_.item_time_max.count() > 0; }
+
+  /// A function, and the thread it runs on once it has run.
+  struct place {
+    std::uint64_t generation;
+    std::shared_ptr<product> function = {}; // empty if its state could not be taken back
+    std::shared_ptr<helper> thread = {};
+  };
+
+  static void carry_out(run& one, product& function, const stage_options& options,
+                        context& where) noexcept {
+    try {
+      one.failed = Work::run(function, one.item, one.outputs, options, where);
+    } catch (...) {
+      one.failed = describe_current_exception();
+    }
+  }
+
+  place take_place() {
+    if (idle_.empty()) // runs of an older generation hold more than there are now
+      return {.generation = generation_};
+    auto mine = std::move(idle_.back());
+    idle_.pop_back();
+    return mine;
+  }
+
+  result<void> fill(place& one, context& where) {
+    one.function.reset();
+    auto fresh = std::make_shared<product>(Make::make(prototype_));
+    if constexpr (recoverable_stage<product>)
+      if (kept_)
+        fresh->restore(*kept_);
+    if (auto begun = started(*fresh, where); !begun)
+      return begun;
+    one.function = std::move(fresh);
+    return {};
+  }
+
+  using Make = weir::product<F>;
+
+  /// The state is kept after each item that succeeded; that of one that failed is taken back.
+  void settle_state(run& one, place& mine, context& where) {
+    try {
+      if (!one.failed)
+        kept_ = mine.function->checkpoint();
+    } catch (...) {
+      one.failed = describe_current_exception();
+    }
+    if (!one.failed)
+      return;
+    try {
+      (void)fill(mine, where); // a place without a function fails the next run, and so the worker
+    } catch (...) {
+      mine.function.reset();
+    }
+  }
+
+  template <class Call>
+  std::optional<failure> without_item(std::vector<Out>& outputs, context& where, Call call) {
+    auto& mine = idle_.back();
+    if (!mine.function)
+      return fatal("its state could not be taken back");
+    emitter<Out> emit{outputs, SIZE_MAX};
+    auto failed = call(*mine.function, emit);
+    if constexpr (recoverable_stage<product>) {
+      if (!failed)
+        kept_ = mine.function->checkpoint();
+      else
+        (void)fill(mine, where);
+    }
+    return failed;
+  }
+
+  template <class S>
+  struct state_of {
+    using type = int;
+  };
+  template <recoverable_stage S>
+  struct state_of<S> {
+    using type = decltype(std::declval<const S&>().checkpoint());
+  };
+
+  F prototype_;
+  const stage_options options_;
+  std::uint64_t generation_ = 0;
+  std::vector<place> idle_;
+  std::map<const run*, place> busy_;
+  std::optional<typename state_of<product>::type> kept_; // of a recoverable stage
+};
+
+} // namespace weir

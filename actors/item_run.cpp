@@ -1,0 +1,100 @@
+#include <weir/actors/item_run.hpp>
+#include <weir/actors/worker.hpp>
+
+#include <utility>
+
+namespace weir {
+
+item_run::item_run(worker& who)
+    : place_{who.place()}, began_{who.now()}, who_{&who}, sign_of_life_{began_} {}
+
+bool item_run::progress() noexcept {
+  const std::lock_guard lock{lock_};
+  if (who_ == nullptr || hurried_)
+    return false;
+  sign_of_life_ = place_->node->now();
+  return true;
+}
+
+void item_run::waits() noexcept {
+  const std::lock_guard lock{lock_};
+  ++waiting_;
+}
+
+void item_run::goes_on() noexcept {
+  const std::lock_guard lock{lock_};
+  if (--waiting_ > 0 || who_ == nullptr || hurried_)
+    return;
+  sign_of_life_ = place_->node->now();
+  who_->wake(); // nobody looked at the clock while it waited
+}
+
+void item_run::wake_at(time_point when) noexcept {
+  const std::lock_guard lock{lock_};
+  if (!wake_at_ || when < *wake_at_)
+    wake_at_ = when;
+}
+
+void item_run::ends() noexcept {
+  const std::lock_guard lock{lock_};
+  ended_.store(true, std::memory_order_release);
+  if (who_ != nullptr)
+    who_->wake();
+}
+
+std::optional<time_point> item_run::silent_since() const noexcept {
+  const std::lock_guard lock{lock_};
+  if (waiting_ > 0 && !hurried_)
+    return std::nullopt;
+  return sign_of_life_;
+}
+
+void item_run::hurry(time_point now) noexcept {
+  {
+    const std::lock_guard lock{lock_};
+    if (std::exchange(hurried_, true))
+      return;
+    sign_of_life_ = now;
+  }
+  stop();
+}
+
+bool item_run::give_up() noexcept {
+  {
+    const std::lock_guard lock{lock_};
+    if (ended_.load(std::memory_order_relaxed))
+      return false;
+    who_ = nullptr;
+  }
+  stop();
+  return true;
+}
+
+std::stop_token item_run::stopping() {
+  const std::lock_guard lock{lock_};
+  if (!stop_) {
+    stop_.emplace();
+    stops_with_pipeline_.emplace(place_->stopping, request_stop{*stop_});
+    if (who_ == nullptr || hurried_)
+      stop_->request_stop();
+  }
+  return stop_->get_token();
+}
+
+/// Not under the lock: whoever waits for it is called.
+void item_run::stop() noexcept {
+  std::optional<std::stop_source> asked_for;
+  {
+    const std::lock_guard lock{lock_};
+    asked_for = stop_;
+  }
+  if (asked_for)
+    asked_for->request_stop();
+}
+
+std::optional<time_point> item_run::wanted_turn() const noexcept {
+  const std::lock_guard lock{lock_};
+  return wake_at_;
+}
+
+} // namespace weir

@@ -1,0 +1,142 @@
+#include "virtual_probes.hpp"
+
+#include <weir/actors/awaitable.hpp>
+#include <weir/actors/sleep.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+/// Stages that wait, in virtual time.
+namespace {
+
+using namespace probes;
+using boost::asio::awaitable;
+using weir::result;
+using state = weir::running_pipeline::state;
+
+class AwaitableStage : public testing::Test {
+protected:
+  static constexpr std::size_t count = 20;
+
+  template <class Stage>
+  weir::pipeline with(Stage stage, weir::stage_options options) {
+    weir::pipeline p{"waiting", restarting()};
+    p.from("numbers", numbers(count))
+        .via("stage", std::move(stage), options)
+        .to("sink", out_.sink());
+    p.dead_letters_to(letters_);
+    return p;
+  }
+
+  collected<int> begun_;
+  collected<int> out_;
+  weir::dead_letters::memory letters_;
+};
+
+TEST_F(AwaitableStage, WorksOnNoMoreItemsThanItMay) {
+  still r{with(
+      [begun = begun_](int n) -> awaitable<result<int>> {
+        begun.add(n);
+        co_await weir::sleep_for(1s);
+        co_return n;
+      },
+      {.in_flight_max = 4})};
+  EXPECT_EQ(begun_.items(), up_to(4));
+  EXPECT_EQ(out_.size(), 0U);
+  r.pass(1s);
+  EXPECT_EQ(out_.items(), up_to(4));
+  EXPECT_EQ(begun_.items(), up_to(8));
+  r.finishes();
+  EXPECT_EQ(out_.items(), up_to(count));
+}
+
+TEST_F(AwaitableStage, KeepsTheOrderUnlessItIsRelaxed) {
+  for (const auto order : {weir::order::kept, weir::order::relaxed}) {
+    out_ = {};
+    still r{with(
+        [](int n) -> awaitable<result<int>> {
+          co_await weir::sleep_for((n % 4 == 0 ? 4 : 1) * 1s);
+          co_return n;
+        },
+        {.in_flight_max = 4, .order = order})};
+    r.pass(1s);
+    EXPECT_EQ(out_.items(),
+              order == weir::order::kept ? std::vector<int>{} : (std::vector{1, 2, 3}));
+    r.finishes();
+    auto all = out_.items();
+    std::ranges::sort(all);
+    EXPECT_EQ(all, up_to(count));
+    EXPECT_EQ(std::ranges::is_sorted(out_.items()), order == weir::order::kept);
+  }
+}
+
+TEST_F(AwaitableStage, IsCancelledAfterItsTimeAndTriedAgain) {
+  auto runs = std::make_shared<int>(0);
+  still r{with(
+      [runs](int n) -> awaitable<result<int>> {
+        if (n == 3 && ++*runs < 3)
+          co_await weir::sleep_for(1h);
+        co_return n;
+      },
+      {.retry = at_once(), .in_flight_max = 2, .timeout = 2s})};
+  r.pass(2s);
+  EXPECT_EQ(out_.items(), up_to(3));
+  EXPECT_EQ(r.stage("stage").last_failure, "timed out after 2000 ms");
+  r.pass(2s);
+  r.finishes();
+  EXPECT_EQ(out_.items(), up_to(count));
+  EXPECT_EQ(*runs, 3);
+}
+
+TEST_F(AwaitableStage, AnItemThatWaitsForItsRetryDoesNotHoldUpTheOthers) {
+  auto runs = std::make_shared<int>(0);
+  still r{with(
+      [runs](int n) -> awaitable<result<int>> {
+        if (n == 3 && ++*runs < 3)
+          co_return weir::transient("not yet");
+        co_return n;
+      },
+      {.retry = {.delay_min = 1h, .delay_max = 1h, .jitter = 0},
+       .in_flight_max = 2,
+       .order = weir::order::relaxed})};
+  EXPECT_EQ(*runs, 2) << "the first retry is at once";
+  EXPECT_EQ(out_.items(), up_to(count, [](int n) { return n != 3; }));
+  r.finishes();
+  EXPECT_EQ(out_.size(), count);
+}
+
+TEST_F(AwaitableStage, ThatThrowsGetsAFreshFunctionWhileItsOtherRunsGoOn) {
+  auto runs = std::make_shared<int>(0);
+  still r{with(
+      [runs](int n) -> awaitable<result<int>> {
+        if (n == 3 && ++*runs == 1)
+          throw std::runtime_error{"ouch"};
+        co_await weir::sleep_for(1s);
+        co_return n;
+      },
+      {.retry = at_once(), .in_flight_max = 4})};
+  r.finishes();
+  EXPECT_EQ(out_.items(), up_to(count));
+  EXPECT_EQ(r.stage("stage").restarts, 1U);
+}
+
+TEST_F(AwaitableStage, IsCancelledByAnAbort) {
+  still r{with(
+      [](int n) -> awaitable<result<int>> {
+        co_await weir::sleep_for(1h);
+        co_return n;
+      },
+      {.in_flight_max = 4})};
+  const auto before = r.node().now();
+  r->abort();
+  EXPECT_EQ(r.ended(), state::failed);
+  EXPECT_EQ(r.node().now(), before);
+  EXPECT_EQ(out_.size(), 0U);
+}
+
+} // namespace
