@@ -104,12 +104,11 @@ public:
                                                           ? from.group()->members()
                                                           : std::span<const origin>{});
     try {
-      if (!mine.function)
-        throw std::runtime_error{"its state could not be taken back"};
       if (!mine.thread)
         mine.thread = self.services().node.make_helper();
       mine.thread->run([one, function = mine.function, options = options_]() mutable {
         context where{*one};
+        where.progress(); // from here on the function has the item
         carry_out(*one, *function, options, where);
         function.reset();
         one->ends();
@@ -121,15 +120,17 @@ public:
     busy_.emplace(one.get(), std::move(mine));
   }
 
-  void ended(run& one, context& where) override {
+  std::optional<failure> ended(run& one, context& where) override {
     if (!limited())
-      return;
+      return std::nullopt;
     auto mine = std::move(busy_.extract(&one).mapped());
     if (mine.generation != generation_)
-      return;
+      return std::nullopt;
+    std::optional<failure> wrong;
     if constexpr (recoverable_stage<product>)
-      settle_state(one, mine, where);
+      wrong = settle_state(!one.failed, mine, where);
     idle_.push_back(std::move(mine));
+    return wrong;
   }
 
   void let_go(run& one) override {
@@ -159,8 +160,10 @@ public:
       std::optional<failure> failed;
       if constexpr (requires(product sink) { sink.on_drain(where); })
         for (auto& one : idle_)
-          if (!failed)
+          if (!failed && !std::exchange(one.drained, true)) {
             failed = failure_of([&]() -> decltype(auto) { return one.function->on_drain(where); });
+            one.drained = !failed;
+          }
       return failed;
     } else if constexpr (has_drain<product>) {
       return without_item(outputs, where, [&](product& stage, emitter<Out>& emit) {
@@ -177,8 +180,9 @@ private:
   /// A function, and the thread it runs on once it has run.
   struct place {
     std::uint64_t generation;
-    std::shared_ptr<product> function = {}; // empty if its state could not be taken back
+    std::shared_ptr<product> function = {};
     std::shared_ptr<helper> thread = {};
+    bool drained = false;
   };
 
   static void carry_out(run& one, product& function, const stage_options& options,
@@ -199,7 +203,6 @@ private:
   }
 
   result<void> fill(place& one, context& where) {
-    one.function.reset();
     auto fresh = std::make_shared<product>(Make::make(prototype_));
     if constexpr (recoverable_stage<product>)
       if (kept_)
@@ -213,35 +216,26 @@ private:
   using Make = weir::product<F>;
 
   /// The state is kept after each item that succeeded; that of one that failed is taken back.
-  void settle_state(run& one, place& mine, context& where) {
+  std::optional<failure> settle_state(bool succeeded, place& mine, context& where) {
     try {
-      if (!one.failed)
+      if (succeeded)
         kept_ = mine.function->checkpoint();
+      else if (auto built = fill(mine, where); !built)
+        return std::move(built.error());
+      return std::nullopt;
     } catch (...) {
-      one.failed = describe_current_exception();
-    }
-    if (!one.failed)
-      return;
-    try {
-      (void)fill(mine, where); // a place without a function fails the next run, and so the worker
-    } catch (...) {
-      mine.function.reset();
+      return describe_current_exception();
     }
   }
 
   template <class Call>
   std::optional<failure> without_item(std::vector<Out>& outputs, context& where, Call call) {
     auto& mine = idle_.back();
-    if (!mine.function)
-      return fatal("its state could not be taken back");
     emitter<Out> emit{outputs, SIZE_MAX};
     auto failed = call(*mine.function, emit);
-    if constexpr (recoverable_stage<product>) {
-      if (!failed)
-        kept_ = mine.function->checkpoint();
-      else
-        (void)fill(mine, where);
-    }
+    if constexpr (recoverable_stage<product>)
+      if (auto wrong = settle_state(!failed, mine, where))
+        failed = std::move(wrong);
     return failed;
   }
 

@@ -45,8 +45,8 @@ public:
   virtual std::shared_ptr<run> make(In item, worker& self) = 0;
   /// Begins a run, which may have ended when this returns.
   virtual void begin(const std::shared_ptr<run>& one, origin from, worker& self) = 0;
-  /// The worker has seen that it ended. May make a failure of it.
-  virtual void ended(run&, context&) {}
+  /// The worker has seen that it ended. Returns what is wrong with the stage itself, which is no item's fault.
+  virtual std::optional<failure> ended(run&, context&) { return std::nullopt; }
   /// Asks a run to end.
   virtual void cancel(const std::shared_ptr<run>&) {}
   /// The run was given up.

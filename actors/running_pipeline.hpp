@@ -38,7 +38,7 @@ struct stage_snapshot {
   std::string last_failure;       ///< empty if there was none
   std::uint64_t keys_parked = 0;  ///< of a stage with park_key: keys that wait
   std::uint64_t keys_letters = 0; ///< and their dead letters
-  std::string waits_for; ///< what the stage needs to go on, where that is somebody's decision
+  std::string waits_for;      ///< what the stage needs to go on, where that is somebody's decision
   std::uint64_t given_up = 0; ///< runs without progress that were left to themselves
 };
 

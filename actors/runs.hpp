@@ -203,6 +203,7 @@ private:
     std::optional<time_point> later;
     bool took = false;
     down_.reset();
+    stage_failed_.reset();
     exit_.flush();
     {
       slice now{self, done, {self.books(), Exit::ends_as}};
@@ -210,12 +211,12 @@ private:
         if (one.now == state::running && one.run->has_ended())
           reap(one, now);
       leave(now);
-      if (!down_)
+      if (!ends())
         later = look_at_clock(now);
-      if (!down_ && exit_.ready())
+      if (!ends() && exit_.ready())
         if (auto why = without_item(&item_runner::timer, self))
           return failed_with(std::move(*why), done.items);
-      if (!down_ && !held_back_) {
+      if (!ends() && !held_back_) {
         const auto demand = how_->demand(self.where());
         refused_ = demand == 0;
         took = take_new(std::min(budget, demand), now);
@@ -227,6 +228,11 @@ private:
       auto failed = failed_with(std::move(down_->why), done.items);
       failed.timed = done.timed;
       failed.charge = down_->charge;
+      return failed;
+    }
+    if (stage_failed_) { // with no item in hand: the worker ends
+      auto failed = failed_with(std::move(*stage_failed_), done.items);
+      failed.timed = done.timed;
       return failed;
     }
     if (done.items > 0 || took || (later && *later <= self.now()))
@@ -246,7 +252,7 @@ private:
     auto& self = now.self;
     bool took = false;
     for (std::size_t tried = 0; tried < in_.size() && budget > 0;) {
-      if (down_ || !exit_.ready() || self.aborted() || in_flight() >= places(self))
+      if (ends() || !exit_.ready() || self.aborted() || in_flight() >= places(self))
         break;
       auto& from = in_[current_];
       if (from.from->available(from.taken + 1) <= from.taken) {
@@ -331,7 +337,7 @@ private:
         next = when;
     };
     for (auto& one : runs_) {
-      if (one.now == state::waiting_to_run_again && one.until <= self.now() && !down_) {
+      if (one.now == state::waiting_to_run_again && one.until <= self.now() && !ends()) {
         if (self.permits().take(1, self.now()) == 0) {
           not_before(self.permits().next(self.now()));
           continue;
@@ -431,9 +437,18 @@ private:
         run.failed = describe_current_exception();
       }
     }
-    how_->ended(run, self.where());
+    auto wrong = how_->ended(run, self.where());
     if (const auto turn = run.wanted_turn())
       self.wake_at(*turn);
+    if (wrong && !run.failed) { // the item has not happened
+      wrong->kind = failure_kind::fatal;
+      run.outputs.clear();
+      one.now = state::waiting_to_run_again;
+      one.until = self.now();
+      ++waiting_;
+      stage_failed_ = std::move(wrong);
+      return;
+    }
     if (!run.failed) {
       one.now = state::succeeded;
       self.give_place(std::exchange(one.recorded, {}));
@@ -445,6 +460,8 @@ private:
         leave(one, now);
       return;
     }
+    if (wrong)
+      stage_failed_ = std::move(wrong);
     auto why = std::move(*run.failed);
     run.failed.reset();
     run.outputs.clear();
@@ -553,6 +570,9 @@ private:
     return {.what = slice_result::state::finished};
   }
 
+  /// Does the worker end with this step?
+  bool ends() const { return down_ || stage_failed_; }
+
   std::size_t in_flight() const { return running_ + waiting_; }
   std::size_t places(worker& self) const {
     return std::min<std::size_t>(self.options().in_flight_max, window_);
@@ -568,9 +588,11 @@ private:
   std::uint32_t window_ = unlimited;
   bool built_before_ = false;
   bool drained_ = false;
-  bool refused_ = false;              // the function has no demand
-  bool held_back_ = false;            // for the sake of a suspect
-  std::optional<end_of_worker> down_; // in a step
+  bool refused_ = false;   // the function has no demand
+  bool held_back_ = false; // for the sake of a suspect
+  // In a step.
+  std::optional<end_of_worker> down_;
+  std::optional<failure> stage_failed_;
 };
 
 } // namespace weir

@@ -271,7 +271,7 @@ private:
   time_point now_{};
   waiting_as resting_as_ = waiting_as::idle;
   bool aborting_ = false;
-  bool input_ended_ = false;            // of a stage with park_key: but for replays
+  bool input_ended_ = false; // of a stage with park_key: but for replays
   bool started_before_ = false;
   std::size_t slice_ = 32;              // items; follows the time they take
   std::optional<item_trouble> trouble_; // of the item in hand

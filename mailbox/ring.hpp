@@ -47,7 +47,8 @@ public:
   // --- the producer's side -------------------------------------------------------------------------
 
   /// Items that may be written and published now. Looks at the consumer's cursor only when the last look
-  /// doesn't show `wanted`.
+  /// doesn't show `wanted`. Whoever waits for credit must go on with a single item of it: `producer_may_go_on`
+  /// promises no more, and who waits for more would go round in circles.
   std::size_t credit(std::size_t wanted) noexcept {
     const auto published = published_.load(std::memory_order_relaxed);
     auto free = capacity_ - (published - released_seen_);

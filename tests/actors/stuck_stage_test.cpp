@@ -331,6 +331,37 @@ TEST_F(StuckStage, WithStateGoesOnFromTheStateItKept) {
   EXPECT_EQ(*lives, 3) << "the first, one for the stuck item, one to take back what poison left";
 }
 
+struct forgetful_sum : item_sum {
+  std::shared_ptr<int> not_kept;
+
+  int checkpoint() const {
+    if (sum >= 10 && (*not_kept)++ == 0)
+      throw std::runtime_error{"no memory"};
+    return sum;
+  }
+};
+
+TEST_F(StuckStage, WithAStateThatCantBeKeptIsStartedAnewAndRunsTheItemAgain) {
+  auto lives = std::make_shared<std::atomic<int>>(0);
+  auto not_kept = std::make_shared<int>(0);
+  still r{with(weir::factory{[=] {
+    forgetful_sum one;
+    one.lives = lives;
+    one.not_kept = not_kept;
+    return one;
+  }})};
+  r.finishes();
+  std::vector<int> sums;
+  int sum = 0;
+  for (auto n : up_to(count))
+    if (n != 7)
+      sums.push_back(sum += n);
+  sums.push_back(-sum);
+  EXPECT_EQ(out_.items(), sums);
+  EXPECT_EQ(parked(), std::vector<std::string>{"7"}) << "it was no item's fault";
+  EXPECT_EQ(r.stage("stage").restarts, 1U);
+}
+
 struct parcel {
   std::unique_ptr<int> content;
 };
