@@ -222,6 +222,18 @@ TEST_F(SupervisorStop, WithAKillIsOverAtOnceForTheWholeTree) {
   EXPECT_EQ(inner.count_children().abandoned, 1U) << "y can't be killed";
 }
 
+TEST_F(SupervisorStop, ThatTakesTooLongForSomebodyCanBeTurnedIntoAKill) {
+  are_killable("ab");
+  auto& two = tree({5s, shutdown::infinite()});
+  are_deaf("ab");
+  two.stop();
+  EXPECT_EQ(house_.after(1s), "-b");
+  two.kill();
+  EXPECT_EQ(house_.history(), "!b !a");
+  EXPECT_TRUE(ended());
+  EXPECT_EQ(two.ended()->reason, weir::exit_reason::normal) << "it was told to stop first";
+}
+
 TEST_F(SupervisorStop, OfWhatThrowsWhenItIsToldIsWaitedForLikeOthers) {
   auto& one = tree({});
   weir::child_spec rude{.id = "rude", .shutdown = 1s};

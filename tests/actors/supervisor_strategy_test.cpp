@@ -81,6 +81,20 @@ TEST_F(SupervisorStrategy, RestForOneRestartsThoseBehindTheDeadOneAndLeavesTheOt
   EXPECT_TRUE(tree.ended());
 }
 
+// As in OTP: a child that was terminated still belongs to its group, a temporary one that is stopped is gone.
+TEST_F(SupervisorStrategy, AGroupIsRestartedWithThoseThatAreDownAndWithoutTemporaryOnes) {
+  auto children = house_.children("abc");
+  children[1].restart = restart::temporary;
+  supervisor tree{
+      house_.node, "tree", {.supervision = at_once(weir::one_for_all), .children = children}};
+  house_.starts(tree);
+  house_.now(tree.terminate_child("a"));
+  EXPECT_EQ(house_.history(), "-a");
+  house_.crashes("c");
+  EXPECT_EQ(house_.history(), "~c -b +a +c");
+  EXPECT_EQ(tree.count_children().specs, 2U);
+}
+
 // SUP-34
 TEST_F(SupervisorStrategy, ARestartThatKeepsFailingEscalatesAndTheSiblingsGoToo) {
   supervisor tree{
