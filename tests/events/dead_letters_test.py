@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Dead letters of the built `events`, looked at and worked on with its command, and replayed by the next run.
+Exit code 1 if something does not hold.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import tables
+from programs import ROOT, Events, Programs, Violation, check
+
+LINES = [b'{"id":"a","data":1}', b'{"id":"b","data":', b'{"id":2,"data":3}', b'\xff\xfe', b'{"data":5}']
+
+
+class Command:
+    """`events dead-letters` on one file."""
+
+    def __init__(self, program, path):
+        self.program = program
+        self.environment = os.environ | {"EVENTS_DEAD_LETTERS": str(path), "USER": "tester"}
+
+    def run(self, *arguments, given=b""):
+        """Answers the exit code, standard output and standard error."""
+        done = subprocess.run([self.program, "dead-letters", *map(str, arguments)], input=given,
+                              env=self.environment, capture_output=True, check=False, timeout=60)
+        return done.returncode, done.stdout, done.stderr.decode()
+
+    def __call__(self, *arguments, given=b""):
+        """Standard output; it must go well."""
+        code, output, error = self.run(*arguments, given=given)
+        check(code == 0, f"{arguments} ended with {code}: {error}")
+        return output.decode()
+
+    def letters(self, *filters):
+        return [json.loads(line) for line in self("list", "-o", "json", *filters).splitlines()]
+
+
+def run_once(programs, folder, source):
+    with Events(programs.events, folder, source) as run:
+        return run, run.finish()
+
+
+def look(command):
+    letters = command.letters()
+    check([one["position"] for one in letters] == [2, 3, 4, 5], f"other letters: {letters}")
+    check(letters[2]["payload_base64"] == "//4=" and "payload" not in letters[2], f"{letters[2]}")
+    check(letters[0]["payload"] == LINES[1].decode(), f"{letters[0]}")
+    causes = json.loads(command("histogram", "-o", "json"))
+    check(sum(one["count"] for one in causes) == 4, f"other causes: {causes}")
+    check('{"data":5}' in command("show", letters[3]["id"]), "show does not show the payload")
+    exported = [json.loads(line) for line in command("export").splitlines()]
+    check(exported == letters, "export writes other letters than list shows")
+    return [one["id"] for one in letters]
+
+
+def mend_and_replay(command, programs, folder, source, ids):
+    command("edit", ids[0], "--payload", "-", given=b'{"id":"b","data":2}')
+    asked = json.loads(command("replay", "--id", ids[0], "--id", ids[1], "--dry-run", "-o", "json"))
+    check(asked["requested"] == 2 and not command.letters("--state", "requested"), f"dry run: {asked}")
+    for newly, under_way in [(2, 0), (0, 2)]:
+        asked = json.loads(command("replay", "--id", ids[0], "--id", ids[1], "-o", "json"))
+        check((asked["requested"], asked["under_way"]) == (newly, under_way), f"replay: {asked}")
+    run, report = run_once(programs, folder, source)
+    check(report["ledger"]["replayed"] == 2, f"not two were replayed: {report['ledger']}")
+    tables.check_ids(run.store, ["a", "b"])
+    letters = {one["id"]: one for one in command.letters()}
+    check(sorted(letters) == sorted(ids[1:]), f"other letters are left: {letters}")
+    failed = letters[ids[1]]
+    check((failed["replay_count"], failed["attempts"], failed["state"]) == (1, 2, "parked"), f"{failed}")
+
+
+def purge(command, ids):
+    check(command.run("purge")[0] == 2, "purge without a filter")
+    check(command("purge", "--cause", "broken JSON") == "1 letter removed\n", "purge by cause")
+    check(command("purge", "--all") == "2 letters removed\n", "purge of all")
+    check(command("list") == "no dead letters\n", "letters after the purge")
+    lines = [json.loads(line) for line in command("audit", "-o", "json").splitlines()]
+    done = [line["what"] for line in lines if line["who"].startswith("tester (uid ")]
+    check(done == ["export", "edit", "replay", "replay", "purge", "purge"], f"audit: {lines}")
+    check({"replayed", "failed again"} <= {line["what"] for line in lines}, f"audit: {lines}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", default=ROOT / "build" / "dev", help="the build folder")
+    programs = Programs(parser.parse_args().build)
+    programs.require(programs.events)
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        source = folder / "in.jsonl"
+        source.write_bytes(b"\n".join(LINES) + b"\n")
+        try:
+            run, report = run_once(programs, folder, source)
+            check(report["ledger"]["dead_lettered"] == 4, f"not four letters: {report['ledger']}")
+            command = Command(programs.events, run.dead_letters)
+            ids = look(command)
+            mend_and_replay(command, programs, folder, source, ids)
+            purge(command, ids)
+        except Violation as violation:
+            sys.exit(f"VIOLATION: {violation}")
+    print("dead letters: as it should be")
+
+
+if __name__ == "__main__":
+    main()
