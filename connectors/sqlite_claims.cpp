@@ -61,7 +61,7 @@ result<bool> claims::is_held(std::uint64_t number) {
   if (file_ < 0 && !std::filesystem::exists(path_, error) && !error)
     return false;
   if (auto opened = open(false); !opened)
-    return std::move(opened.error());
+    return true; // another user's, say: who can't be asked is not taken for dead
   auto lock = byte_lock(number);
   if (::fcntl(file_, F_OFD_GETLK, &lock) != 0)
     return described(path_, errno);

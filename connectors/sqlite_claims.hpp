@@ -22,7 +22,7 @@ public:
 
   /// True: the number is this object's for as long as it lives. False: somebody else holds it.
   result<bool> hold(std::uint64_t number);
-  /// Does anybody hold it, this object included?
+  /// Does anybody hold it, this object included? Yes, where that can't be found out.
   result<bool> is_held(std::uint64_t number);
 
   /// 0: none.
