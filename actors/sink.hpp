@@ -179,6 +179,10 @@ public:
     {
       batched_settlement stored{self.books(), ending::acknowledged};
       try {
+        if constexpr (cannot_refuse())
+          if (!in_hand) // what it costs where nothing is recorded is the call
+            for (; done < count && !self.aborted(); ++done)
+              call(items[done], self);
         for (; done < count && !self.aborted(); ++done) {
           if (in_hand)
             in_hand.take(origins[done]);

@@ -29,9 +29,9 @@ public:
 
   /// Puts an item at the next position.
   void put(T item) {
-    if (left_ == 0 && !wrapped())
-      throw std::logic_error{"weir: a source put more items than there was room for"};
-    if (outlet_ != nullptr) {
+    if (left_ == 0 && !wrapped()) [[unlikely]]
+      too_many();
+    if (outlet_ != nullptr) [[unlikely]] {
       put_anywhere(std::move(item));
       return;
     }
@@ -87,6 +87,10 @@ private:
     begin_ = run_ = room;
   }
 
+  // Not inlined, so that `put` is.
+  [[noreturn, gnu::noinline]] static void too_many() {
+    throw std::logic_error{"weir: a source put more items than there was room for"};
+  }
   /// Goes on at the beginning of the ring's slots; false if there is no room there either.
   bool wrapped() {
     slot_ = start_;
@@ -94,7 +98,7 @@ private:
     left_ = std::exchange(later_, 0);
     return left_ > 0;
   }
-  void put_anywhere(T item) {
+  [[gnu::noinline]] void put_anywhere(T item) {
     const auto lane = outlet_->lane_of(item);
     outlet_->put(std::move(item), origin::from_word(next_), lane);
     ++next_;
