@@ -121,21 +121,20 @@ result<void> supervisor::begin(std::optional<child_link> parent) {
     members_[key].id = spec.id;
     decides_.add(key, std::move(spec));
   };
-  if (options_.supervision.strategy != strategy::dynamic) {
-    for (std::size_t k = 0; k < options_.children.size(); ++k) {
-      const auto& spec = options_.children[k];
-      const child_key key = k + 1;
-      if (const auto found = known.find(key); found != known.end() && found->second.start)
-        enter(key, std::move(found->second));
-      else if (!again || spec.restart == restart::temporary) // else it was deleted
-        enter(key, spec);
-      known.erase(key);
-    }
-    next_key_ = std::max<child_key>(next_key_, options_.children.size() + 1);
-  }
+  const auto given =
+      options_.supervision.strategy == strategy::dynamic ? 0 : options_.children.size();
+  next_key_ = std::max<child_key>(next_key_, given + 1);
   for (auto& [key, spec] : known)
-    if (spec.restart != restart::temporary)
-      enter(key, std::move(spec));
+    if (key > given && spec.restart != restart::temporary)
+      enter(key, std::move(spec)); // it was added
+  for (std::size_t k = 0; k < given; ++k) {
+    const auto& spec = options_.children[k];
+    const child_key key = k + 1;
+    if (const auto found = known.find(key); found != known.end() && found->second.start)
+      enter(key, std::move(found->second));
+    else if ((!again || spec.restart == restart::temporary) && !ids_.contains(spec.id))
+      enter(key, spec); // else it was deleted, or another one has taken its id
+  }
   now_ = state::starting;
   ending_.reset();
   parent_ = std::move(parent);

@@ -121,6 +121,33 @@ TEST_F(SupervisorTree, ASupervisorThatIsStoppedByHandIsRestartedIfItIsPermanent)
   EXPECT_THAT(house_.outcome(twice)->error().message(), HasSubstr("it runs already"));
 }
 
+// What a supervisor is started with again: what it was made with, and what has changed since.
+TEST_F(SupervisorTree, ASupervisorThatIsRestartedKnowsWhatWasAddedAndWhatWasDeleted) {
+  auto children = house_.children("ijkl");
+  children[0].restart = restart::temporary;
+  children[1].restart = restart::temporary;
+  supervisor tree{house_.node, "tree", {.children = children}};
+  house_.starts(tree);
+  house_.now(tree.terminate_child("k"));
+  tree.delete_child("k");
+  house_.now(tree.terminate_child("l"));
+  house_.ends("i");
+  house_.ends("j");
+  house_.history();
+  ASSERT_EQ(house_.now(tree.start_child(house_.child("j"))).what, kind::done);
+  ASSERT_EQ(house_.now(tree.start_child(house_.child("m"))).what, kind::done);
+  ASSERT_EQ(
+      house_.now(tree.start_child(house_.child({.id = "n", .restart = restart::temporary}))).what,
+      kind::done);
+  tree.stop();
+  house_.history();
+  auto again = tree.start();
+  EXPECT_EQ(house_.history(), "+i +l +j +m") << "a is temporary, but it is one of those that the "
+                                                "tree is made of; b is another one now; c was "
+                                                "deleted; n was temporary";
+  EXPECT_TRUE(house_.outcome(again)->has_value());
+}
+
 TEST_F(SupervisorTree, AGroupOfSupervisorsIsRestartedInOrder) {
   supervisor left{house_.node, "left", {.children = {house_.child("l")}}};
   supervisor right{house_.node, "right", {.children = {house_.child("r")}}};
