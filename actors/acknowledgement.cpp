@@ -27,9 +27,18 @@ std::uint32_t acknowledgement::add_lane(std::string name, std::uint64_t resume_a
 }
 
 std::uint32_t acknowledgement::add_replay_lane(replay_observer& observer) {
-  replay_lane_ = add_lane("replay", 0);
+  replay_lane_ = add_lane(replay_lane_name, 0);
   replay_observer_ = &observer;
   return replay_lane_;
+}
+
+origin acknowledgement::admit_replayed(std::uint64_t position) {
+  {
+    const std::lock_guard lock{replayed_lock_};
+    replayed_in_flight_.emplace(position, replayed_item{});
+    replayed_.fetch_add(1, std::memory_order_relaxed);
+  }
+  return {replay_lane_, position};
 }
 
 origin acknowledgement::first_of(origin where) {
@@ -74,10 +83,14 @@ std::vector<origin> acknowledgement::take_apart(origin where) {
 void acknowledgement::share(origin where, std::uint32_t more) {
   if (where.empty() || more == 0)
     return;
-  if (where.is_group())
+  if (where.is_group()) {
     where.group()->share(more);
-  else
+  } else if (is_replayed(where)) {
+    const std::lock_guard lock{replayed_lock_};
+    replayed_in_flight_[where.position()].more += more;
+  } else {
     lanes_[where.lane()]->share(where.position(), more);
+  }
 }
 
 void acknowledgement::settle_run(std::uint32_t lane_index, std::uint64_t base, std::uint64_t mask,
@@ -97,16 +110,25 @@ void acknowledgement::settle_run(std::uint32_t lane_index, std::uint64_t base, s
 /// One by one, as each has a letter that waits for its ending.
 void acknowledgement::settle_replayed(std::uint64_t base, std::uint64_t mask, ending how) noexcept {
   for (auto rest = mask; rest != 0; rest &= rest - 1) {
-    lane::settled_counts counts{};
-    if (!lanes_[replay_lane_]->settle(base, rest & (0 - rest), how, counts))
-      settled_twice_.store(true, std::memory_order_relaxed);
-    const auto ended = std::ranges::find(counts, std::uint64_t{1});
-    if (ended == counts.end())
-      continue; // other shares are on their way
-    const auto which = static_cast<std::size_t>(ended - counts.begin());
-    ended_[which].fetch_add(1, std::memory_order_relaxed);
-    replay_observer_->replayed_item_ended(base + static_cast<std::uint64_t>(std::countr_zero(rest)),
-                                          static_cast<ending>(which));
+    auto gravest = how;
+    const auto position = base + static_cast<std::uint64_t>(std::countr_zero(rest));
+    {
+      const std::lock_guard lock{replayed_lock_};
+      const auto found = replayed_in_flight_.find(position);
+      if (found == replayed_in_flight_.end()) {
+        settled_twice_.store(true, std::memory_order_relaxed);
+        continue;
+      }
+      auto& item = found->second;
+      gravest = item.gravest = std::max(item.gravest, how);
+      if (item.more > 0) { // others of its shares are on their way
+        --item.more;
+        continue;
+      }
+      replayed_in_flight_.erase(found);
+      ended_[static_cast<std::size_t>(gravest)].fetch_add(1, std::memory_order_relaxed);
+    }
+    replay_observer_->replayed_item_ended(position, gravest);
   }
 }
 
@@ -165,6 +187,8 @@ ledger_totals acknowledgement::totals() const noexcept {
   totals.replayed = replayed_.load(std::memory_order_relaxed);
   for (const auto& one : lanes_)
     totals.in_flight += one->in_flight();
+  const std::lock_guard lock{replayed_lock_};
+  totals.in_flight += replayed_in_flight_.size();
   return totals;
 }
 

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -58,9 +59,10 @@ public:
 
   /// Before the pipeline starts. The lane's index is its number in origins.
   std::uint32_t add_lane(std::string name, std::uint64_t resume_after);
-  /// The same for the one lane of items that are put in again from the dead letters. It is nothing that a source
-  /// could commit: no resume point has it.
+  /// The same for the one lane of items that are put in again from the dead letters. Its positions are in no order:
+  /// they are the letters' ids, so that they mean the same in each life. No resume point has it.
   std::uint32_t add_replay_lane(replay_observer& observer);
+  static constexpr const char* replay_lane_name = "replay";
   bool is_replayed(origin where) const noexcept {
     return replay_lane_ != no_lane && !where.empty() && !where.is_group()
            && where.lane() == replay_lane_;
@@ -78,9 +80,8 @@ public:
   void admitted(std::uint64_t count) noexcept {
     admitted_.fetch_add(count, std::memory_order_relaxed);
   }
-  void replayed(std::uint64_t count) noexcept {
-    replayed_.fetch_add(count, std::memory_order_relaxed);
-  }
+  /// An item is put in again, and gets this origin. Requires that none of this position is in flight.
+  origin admit_replayed(std::uint64_t position);
 
   /// The one origin of a batch whose items have these.
   origin group(std::vector<origin> members);
@@ -113,6 +114,12 @@ private:
   void settle_group(origin_group& group, ending how) noexcept;
   void forget(origin_group& group) noexcept;
 
+  /// A replayed item in flight.
+  struct replayed_item {
+    std::uint32_t more = 0; // shares, beside the one that every item has
+    ending gravest = ending::filtered;
+  };
+
   static constexpr std::uint32_t no_lane = ~std::uint32_t{0};
 
   std::vector<std::unique_ptr<lane>> lanes_;
@@ -122,6 +129,8 @@ private:
   std::atomic<std::uint64_t> replayed_{0};
   std::array<std::atomic<std::uint64_t>, 4> ended_{};
   std::atomic<bool> settled_twice_{false};
+  mutable std::mutex replayed_lock_;
+  std::unordered_map<std::uint64_t, replayed_item> replayed_in_flight_; // guarded by replayed_lock_
   std::mutex groups_lock_;
   std::unordered_set<origin_group*> groups_; // guarded by groups_lock_
 };

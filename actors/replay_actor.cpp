@@ -1,4 +1,5 @@
 #include <weir/actors/replay_actor.hpp>
+#include <weir/supervision/flight_recorder.hpp>
 #include <weir/supervision/retry.hpp>
 
 #include <algorithm>
@@ -41,7 +42,8 @@ std::string to_string(const replay_outcome& outcome) {
 
 replay_actor::replay_actor(runtime& node, acknowledgement& books, std::string pipeline,
                            std::shared_ptr<dead_letter_store> store, dead_letter_shelf& shelf,
-                           replay_settings settings, std::function<void()> finished)
+                           replay_settings settings, flight_recorder* recorder,
+                           std::function<void()> finished)
     : actor{"replay"},
       node_{node},
       books_{books},
@@ -50,7 +52,10 @@ replay_actor::replay_actor(runtime& node, acknowledgement& books, std::string pi
       shelf_{shelf},
       settings_{settings},
       finished_{std::move(finished)},
-      lane_{books.add_replay_lane(*this)} {}
+      recorder_{recorder},
+      recorded_lane_{flight_key(pipeline_, acknowledgement::replay_lane_name)} {
+  books.add_replay_lane(*this);
+}
 
 void replay_actor::set_stages(std::vector<stage> stages, std::size_t sources) {
   stages_ = std::move(stages);
@@ -171,6 +176,8 @@ void replay_actor::replayed_item_ended(std::uint64_t position, ending how) noexc
     ended_.push_back({std::move(found->second), how});
     in_flight_.erase(found);
   }
+  if (recorder_ != nullptr)
+    recorder_->suspects().gone(recorded_lane_, position);
   wake();
 }
 
@@ -521,9 +528,6 @@ replay_actor::answer replay_actor::put_in(const dead_letter& letter) {
       return answer::stays;
     }
   }
-  auto& lane = books_.lane_at(lane_);
-  if (lane.room() == 0 && lane.call_when_settled(*this))
-    return answer::no_credit;
   if (to->closed) {
     to_give_back_.push_back(letter.id);
     work_->run->change([](auto& outcome) { ++outcome.given_back; });
@@ -531,20 +535,19 @@ replay_actor::answer replay_actor::put_in(const dead_letter& letter) {
   }
   const auto index = static_cast<std::size_t>(to - stages_.begin());
   const auto admit = [&] {
-    const auto position = lane.last_admitted() + 1;
     {
       const std::lock_guard lock{lock_};
-      in_flight_.emplace(position, replayed_letter{.id = letter.id,
-                                                   .stage = index,
-                                                   .source = letter.source,
-                                                   .position = letter.position,
-                                                   .part = letter.part,
-                                                   .replay_count = letter.replay_count,
-                                                   .key = letter.key});
+      in_flight_.emplace(letter.id, replayed_letter{.id = letter.id,
+                                                    .stage = index,
+                                                    .source = letter.source,
+                                                    .position = letter.position,
+                                                    .part = letter.part,
+                                                    .replay_count = letter.replay_count,
+                                                    .key = letter.key});
     }
-    lane.admit(position, 1);
-    books_.replayed(1);
-    return origin{lane_, position};
+    if (recorder_ != nullptr)
+      recorder_->suspects().comes_again(recorded_lane_, letter.id);
+    return books_.admit_replayed(letter.id);
   };
   for (;;) {
     auto answered = to->inlet->put(letter, admit);

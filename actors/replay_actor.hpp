@@ -23,11 +23,13 @@
 
 namespace weir {
 
+class flight_recorder;
+
 /// The replay actor of a pipeline: takes dead letters from the store and puts them in again before the stage that
 /// failed them, through rings of their own, so by the same credit as everything else. On a thread of its own,
 /// as stores block.
 ///
-/// Each letter that is put in has a position in a lane of its own, by which its ending comes back here: gone
+/// Each letter that is put in has its id as its position in a lane of its own, by which its ending comes back here: gone
 /// through, the letter is removed from the store; failed again, the dead-letter actor has put it back, under its
 /// identity, and it stays. Letters of one key go one after the other, and stop at the first that fails.
 ///
@@ -51,7 +53,7 @@ public:
   /// `finished` is called in the last turn.
   replay_actor(runtime& node, acknowledgement& books, std::string pipeline,
                std::shared_ptr<dead_letter_store> store, dead_letter_shelf& shelf,
-               replay_settings settings, std::function<void()> finished);
+               replay_settings settings, flight_recorder* recorder, std::function<void()> finished);
 
   /// Before it is spawned.
   void set_stages(std::vector<stage> stages, std::size_t sources);
@@ -148,12 +150,13 @@ private:
   dead_letter_shelf& shelf_;
   const replay_settings settings_;
   const std::function<void()> finished_;
-  const std::uint32_t lane_;
+  flight_recorder* const recorder_; // null: nothing is recorded
+  const std::uint64_t recorded_lane_;
   std::vector<stage> stages_;
 
   mutable std::mutex lock_; // guards what follows
   std::deque<std::shared_ptr<replay_run>> asked_for_;
-  std::unordered_map<std::uint64_t, replayed_letter> in_flight_; // by position in the lane
+  std::unordered_map<std::uint64_t, replayed_letter> in_flight_; // by id
   std::vector<ended_letter> ended_;
   std::size_t sources_left_ = 0;
   bool look_now_ = true;

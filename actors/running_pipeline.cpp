@@ -201,8 +201,7 @@ void running_pipeline::record() {
     }
     if (each > 0)
       for (std::uint32_t lane = 0; lane < lanes.size(); ++lane)
-        if (!services_.books.is_replayed(
-                {lane, 0})) // its positions mean other letters in each life
+        if (!services_.books.is_replayed({lane, 0})) // its suspects come as they are replayed
           recorder.suspects().watch(flight_key(name(), stages[k].name), services_.lane_keys[lane],
                                     services_.books.lane_at(lane).last_admitted());
   }
@@ -215,7 +214,8 @@ void running_pipeline::wire_replay(std::vector<std::vector<ports>>& all) {
   if (shelf == nullptr)
     return;
   replays_ = std::make_unique<replay_actor>(node_, services_.books, graph.name, plan_->dead_letters,
-                                            *shelf, plan_->replay, [this] { watcher_.ended(); });
+                                            *shelf, plan_->replay, services_.recorder,
+                                            [this] { watcher_.ended(); });
   services_.replays = replays_.get();
   std::vector<replay_actor::stage> stages;
   for (std::size_t k = 0; k < graph.stages.size(); ++k) {

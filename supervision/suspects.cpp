@@ -27,6 +27,26 @@ void suspects::watch(std::uint64_t stage, std::uint64_t lane, std::uint64_t resu
   remaining_.store(watched_.size(), std::memory_order_relaxed);
 }
 
+void suspects::comes_again(std::uint64_t lane, std::uint64_t position) {
+  const std::lock_guard guard{lock_};
+  for (auto one : kept_)
+    if (one.lane == lane && one.first <= position && position <= one.last) {
+      one.first = one.last = position;
+      watched_.push_back(one);
+    }
+  remaining_.store(watched_.size(), std::memory_order_relaxed);
+}
+
+void suspects::gone(std::uint64_t lane, std::uint64_t position) {
+  const std::lock_guard guard{lock_};
+  const auto it = [=](const suspect& one) {
+    return one.lane == lane && one.first == position && one.last == position;
+  };
+  std::erase_if(kept_, it); // if it comes once more, it is not for what was known before
+  std::erase_if(watched_, it);
+  remaining_.store(watched_.size(), std::memory_order_relaxed);
+}
+
 std::optional<suspect> suspects::at(std::uint64_t stage, std::uint64_t lane,
                                     std::uint64_t position) const {
   const std::lock_guard guard{lock_};

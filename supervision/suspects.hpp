@@ -63,6 +63,10 @@ public:
   /// At any stage that died with it in hand.
   bool any_at(std::uint64_t lane, std::uint64_t position) const;
 
+  /// The same for one position of a lane without order, from now until it is `gone`.
+  void comes_again(std::uint64_t lane, std::uint64_t position);
+  void gone(std::uint64_t lane, std::uint64_t position);
+
   /// Everything of the lane up to `position` is settled: acquitted, or parked.
   void settled(std::uint64_t lane, std::uint64_t position);
 

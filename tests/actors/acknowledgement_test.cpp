@@ -245,4 +245,60 @@ TEST(AcknowledgementOfALaterLife, GoesOnWhereTheEarlierWasSettled) {
   EXPECT_TRUE(books.totals().balanced()) << "what the earlier life settled is not in this ledger";
 }
 
+/// What is told about replayed items.
+struct told final : weir::replay_observer {
+  void replayed_item_ended(std::uint64_t position, ending how) noexcept override {
+    all += std::to_string(position)
+           + (how == ending::acknowledged    ? " acknowledged "
+              : how == ending::dead_lettered ? " dead "
+                                             : " otherwise ");
+  }
+  std::string all;
+};
+
+TEST_F(Acknowledgement, TellsHowTheWayOfEachReplayedItemEnded) {
+  told observer;
+  books_.add_replay_lane(observer);
+  // In no order, far apart and side by side.
+  const auto far = books_.admit_replayed(std::uint64_t{1} << 40U);
+  const std::vector near{books_.admit_replayed(7), books_.admit_replayed(6)};
+  EXPECT_EQ(books_.totals().replayed, 3U);
+  EXPECT_EQ(books_.totals().in_flight, 3U);
+  {
+    weir::batched_settlement stored{books_, ending::acknowledged};
+    stored.add(near);
+  }
+  EXPECT_EQ(observer.all, "6 acknowledged 7 acknowledged ");
+  books_.settle(far, ending::dead_lettered);
+  EXPECT_EQ(observer.all, "6 acknowledged 7 acknowledged 1099511627776 dead ");
+  EXPECT_TRUE(books_.totals().balanced());
+  EXPECT_EQ(books_.totals().in_flight, 0U);
+  EXPECT_EQ(books_.resume_points(near).size(), 2U) << "no source reads that lane";
+  books_.admit_replayed(7); // once more, later
+  books_.settle(near[0], ending::acknowledged);
+  EXPECT_FALSE(books_.settled_twice());
+  books_.settle(near[0], ending::acknowledged);
+  EXPECT_TRUE(books_.settled_twice());
+}
+
+TEST_F(Acknowledgement, CountsAReplayedItemWhenTheLastOfItsCopiesEnds) {
+  told observer;
+  books_.add_replay_lane(observer);
+  const auto item = books_.admit_replayed(3);
+  books_.share(item, 2);
+  books_.settle(item, ending::acknowledged);
+  books_.settle(item, ending::dead_lettered);
+  EXPECT_EQ(observer.all, "");
+  EXPECT_EQ(books_.totals().in_flight, 1U);
+  books_.settle(item, ending::filtered);
+  EXPECT_EQ(observer.all, "3 dead ") << "the gravest of them";
+  EXPECT_TRUE(books_.totals().balanced());
+  // In a batch with others.
+  const auto source = admit_one();
+  const auto batch = books_.group({source, books_.admit_replayed(4)});
+  books_.settle(batch, ending::acknowledged);
+  EXPECT_EQ(observer.all, "3 dead 4 acknowledged ");
+  EXPECT_TRUE(books_.totals().balanced());
+}
+
 } // namespace

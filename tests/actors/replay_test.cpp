@@ -1,8 +1,13 @@
 #include "replay_probes.hpp"
 
+#include "../supervision/recorder_file.hpp"
+
 #include <weir/actors/runtime_virtual.hpp>
 
+#include <csignal>
+
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 namespace {
 
@@ -402,6 +407,45 @@ TEST_F(Replay, AThrowingItemThatIsReplayedEndsTheWorkerAndIsBack) {
   *throws = false;
   EXPECT_EQ(outcome(r->replay()).succeeded, 1U);
   EXPECT_THAT(done.items(), ElementsAre(0, 2, 1));
+}
+
+TEST_F(Replay, WhatKilledTheProcessOftenEnoughWhileItWasReplayedIsBackWithoutBeingRun) {
+  {
+    second.set({1, 2});
+    running r{pipeline()};
+    source.push({1, 2});
+    dead(r, 2);
+  }
+  second.mend();
+  const recorder_file file;
+  for (int life = 0; life < 3; ++life) {
+    const auto recorder = file.open();
+    const weir::flight_recorder::stage_hands stages[] = {{"second", 1}};
+    const std::string lanes[] = {"numbers", "replay"};
+    const auto slots = recorder->add("orders", stages, lanes);
+    ASSERT_TRUE(slots);
+    (*slots)[0].take(weir::origin{1, 2}.word()); // the letter with the id 2
+    weir::flight_recorder::examine(file.path, ::getpid(), SIGSEGV);
+  }
+  const auto recorder = file.open();
+  weir::virtual_runtime node;
+  weir::running_pipeline r{pipeline(), node, {}, recorder.get()};
+  ASSERT_TRUE(r.start());
+  const auto replay = r.replay();
+  ASSERT_TRUE(replay);
+  node.run_until_idle();
+  EXPECT_EQ(to_string((*replay)->outcome()), "2 requested: 1 succeeded, 1 failed again");
+  EXPECT_THAT(done.items(), ElementsAre(1));
+  EXPECT_EQ(second.runs(2), 1);
+  ASSERT_EQ(letters.letters().size(), 1U);
+  EXPECT_EQ(letters.letters().front().why.message(),
+            "killed by SIGSEGV (signal 11) while in hand, 3 times");
+  EXPECT_EQ(letters.letters().front().replay_count, 1U);
+  EXPECT_FALSE(recorder->suspects().remain()) << "and nothing goes slowly for its sake";
+  const auto once_more = r.replay(); // somebody has found out why
+  node.run_until_idle();
+  EXPECT_EQ((*once_more)->outcome().succeeded, 1U);
+  EXPECT_THAT(done.items(), ElementsAre(1, 2));
 }
 
 TEST_F(Replay, OneItemThatLeadsToSeveralIsOverWhenAllOfThemAre) {
