@@ -129,6 +129,20 @@ TEST(FlightRecorder, TakesOneOutOfARange) {
   EXPECT_EQ(now.at("first", "a", 9)->alone, 0U);
 }
 
+TEST(FlightRecorder, AddsARangeAroundWhatIsKnown) {
+  const recorder_file file;
+  file.die([](auto hands) { hands[0].take(origin{0, 7}.word()); });
+  file.die([](auto hands) {
+    const std::vector<origin> batch{{0, 5}, {0, 6}, {0, 7}, {0, 8}, {0, 9}};
+    hands[0].take(batch);
+  });
+  const next_life now{file};
+  std::vector<std::uint32_t> deaths;
+  for (std::uint64_t k = 4; k <= 10; ++k)
+    deaths.push_back(now.deaths("first", "a", k));
+  EXPECT_EQ(deaths, (std::vector<std::uint32_t>{0, 1, 1, 2, 1, 1, 0}));
+}
+
 TEST(FlightRecorder, KeepsABatchInAnyOrderAsRanges) {
   const recorder_file file;
   std::vector<std::uint64_t> positions(30);
@@ -295,6 +309,23 @@ TEST(FlightRecorder, BeginsAnewBehindAnotherVersion) {
   ASSERT_EQ(recorder->last_life().remarks.size(), 1U);
   EXPECT_EQ(recorder->last_life().remarks[0],
             "the flight recorder is begun anew: it has version 2, this is version 1");
+}
+
+TEST(FlightRecorder, BeginsAnewBehindADamagedHeader) {
+  const recorder_file file;
+  file.die([](auto hands) { hands[0].take(origin{0, 4}.word()); });
+  file.die([](auto) {}); // now 4 is in the table of suspects
+  auto bytes = file.bytes();
+  const auto key = weir::flight_key("p", "first");
+  const auto at = bytes.find(std::string{reinterpret_cast<const char*>(&key), sizeof key});
+  ASSERT_NE(at, std::string::npos);
+  bytes[at + 16] = 5; // its first position
+  bytes[at + 24] = 5; // and its last
+  file.write(bytes);
+  const auto recorder = file.open();
+  ASSERT_EQ(recorder->last_life().remarks.size(), 1U);
+  EXPECT_EQ(recorder->last_life().remarks[0],
+            "the flight recorder is begun anew: its header is damaged");
 }
 
 TEST(FlightRecorder, BeginsAnewInAFileThatWasNeverWritten) {
