@@ -182,7 +182,7 @@ public:
         if constexpr (cannot_refuse())
           if (!in_hand) // what it costs where nothing is recorded is the call
             for (; done < count && !self.aborted(); ++done)
-              call(items[done], self);
+              calls::direct(*sink_, items[done], self.where());
         for (; done < count && !self.aborted(); ++done) {
           if (in_hand)
             in_hand.take(origins[done]);
