@@ -393,11 +393,10 @@ void supervisor_state::gone(place child) {
   stops_at_latest_.erase({one.at_latest, child->first});
   deadlines_.erase({one.at_latest, child->first});
   move(one, child_now::down);
-  if (one.spec.restart == restart::temporary)
-    children_.erase(child);
-  else if (one.after == then::restart)
+  const bool temporary = one.spec.restart == restart::temporary;
+  if (one.after == then::restart && !temporary)
     wait_for_start(child, started_for::restart, one.due);
-  else if (!is_kept(one.spec) && !ending_)
+  else if (temporary || (!is_kept(one.spec) && !ending_))
     children_.erase(child);
 }
 
