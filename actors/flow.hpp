@@ -115,7 +115,7 @@ private:
       stage.parked_max = parked_max_;
       parts.park_key = park_key_;
     }
-    if (stage.may_fail)
+    if (stage.may_fail || stage.options.item_time_max.count() > 0)
       parts.replay = make_replay_parts<T>();
     const auto index = plan_->graph.stages.size();
     plan_->graph.stages.push_back(std::move(stage));
