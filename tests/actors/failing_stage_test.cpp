@@ -172,15 +172,15 @@ struct scripted {
   using input = int;
   using output = int;
   std::function<result<void>(int)> starts = [](int) { return result<void>{}; };
-  std::function<void(int)> drains = [](int) {};
+  std::function<result<void>(int)> drains = [](int) { return result<void>{}; };
   std::shared_ptr<std::atomic<int>> start_calls = std::make_shared<std::atomic<int>>(0);
   std::shared_ptr<std::atomic<int>> drain_calls = std::make_shared<std::atomic<int>>(0);
 
   result<void> on_start(context&) { return starts(++*start_calls); }
   void on_item(const int& n, emitter<int>& out, context&) { out(n); }
-  void on_drain(emitter<int>& out, context&) {
+  result<void> on_drain(emitter<int>& out, context&) {
     out(-1);
-    drains(++*drain_calls);
+    return drains(++*drain_calls);
   }
 };
 
@@ -212,36 +212,54 @@ TEST_F(FailingStage, ThatCantStartIsGivenUp) {
 }
 
 TEST_F(FailingStage, ThatFailsToDrainIsDrainedAgain) {
-  auto r = start(scripted{.drains = [](int call) {
-    if (call < 3)
+  auto r = start(scripted{.drains = [](int call) -> result<void> {
+    if (call == 1)
       throw std::runtime_error{"can't flush"};
+    if (call == 2)
+      return weir::fatal("can't flush");
+    if (call == 3)
+      return weir::transient("can't flush just now");
+    return {};
   }});
   r.finishes();
   EXPECT_EQ(out_.items(), all_and_the_last(2000)) << "what a failed drain emitted is rolled back";
   EXPECT_EQ(r.stage("stage").restarts, 2U);
+  EXPECT_EQ(r.stage("stage").failed, 3U);
 }
 
 TEST_F(FailingStage, ThatNeverDrainsIsGivenUp) {
-  auto r = start(scripted{.drains = [](int) { throw std::runtime_error{"can't flush"}; }});
+  auto r = start(scripted{.drains = [](int call) -> result<void> {
+    if (call % 2 == 0)
+      throw std::runtime_error{"can't flush"};
+    return weir::fatal("can't flush");
+  }});
   EXPECT_EQ(r.ended(), state::failed);
   EXPECT_THAT(r->why().message(), testing::EndsWith("stage 'stage' ← can't flush"));
   EXPECT_EQ(r.ledger().acknowledged, out_.size());
 }
 
-/// Its timer throws twice.
+/// Its timer fails three times, each time in another way.
 struct ticking {
   using input = int;
   using output = int;
   std::shared_ptr<std::atomic<int>> calls = std::make_shared<std::atomic<int>>(0);
   void on_start(context& where) { where.wake_at(where.now()); }
   void on_item(const int& n, emitter<int>& out, context&) { out(n); }
-  void on_timer(emitter<int>&, context&) {
-    if (++*calls < 3)
+  result<void> on_timer(emitter<int>&, context&) {
+    switch (++*calls) {
+    case 1:
       throw 7;
+    case 2:
+      return weir::fatal("a clock that stands still");
+    case 3:
+      return weir::transient("not just now");
+    default:
+      return {};
+    }
   }
 };
 
-TEST_F(FailingStage, WhoseTimerThrowsIsRestarted) {
+TEST_F(FailingStage, WhoseTimerFailsIsRestarted) {
   auto r = start(ticking{});
   r.finishes();
   EXPECT_EQ(out_.items(), up_to(2000));

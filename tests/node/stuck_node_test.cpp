@@ -1,0 +1,59 @@
+#include <weir/actors/pipeline.hpp>
+#include <weir/node/node.hpp>
+#include <weir/supervision/dead_letter_memory.hpp>
+
+#include <condition_variable>
+#include <mutex>
+
+#include <gtest/gtest.h>
+
+/// How a process ends that has left a stuck thread behind. Each test is a process of its own.
+namespace {
+
+using namespace std::chrono_literals;
+
+struct numbers {
+  using output = int;
+  int next = 0;
+
+  weir::source_state poll(weir::intake<int>& in, weir::context&) {
+    for (; in.room() > 0 && next < 100; ++next)
+      in.put(next);
+    return next == 100 ? weir::source_state::done : weir::source_state::more;
+  }
+};
+
+int stuck_on_seven(int n) {
+  if (n == 7) {
+    std::mutex lock;
+    std::condition_variable never;
+    std::unique_lock held{lock};
+    never.wait(held, [] { return false; });
+  }
+  return n;
+}
+
+void run_a_node() {
+  weir::pipeline stuck{"stuck"};
+  stuck.from("numbers", numbers{})
+      .via("stage", stuck_on_seven, {.item_time_max = 20ms})
+      .to("sink", [](const int&) noexcept {});
+  stuck.dead_letters_to(weir::dead_letters::memory{});
+  weir::node_settings settings;
+  settings.threads = 1;
+  settings.progress = "never";
+  weir::node{settings}.run(std::move(stuck));
+}
+
+class StuckNode : public testing::Test {
+protected:
+  void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+};
+
+TEST_F(StuckNode, EndsWithoutTheThreadAndSaysSo) {
+  EXPECT_EXIT(run_a_node(), testing::ExitedWithCode(0),
+              "worker failed.*no progress for 20 ms(.|\n)*"
+              "a run that was given up still goes on.*worker=stage(.|\n)*finished and balanced");
+}
+
+} // namespace
