@@ -150,6 +150,37 @@ TEST_F(ParkKey, AReplayOfAKeyStopsAtTheFirstThatFailsAgain) {
   EXPECT_THAT(kept(), ElementsAre());
 }
 
+TEST_F(ParkKey, AReplayOfAKeyStopsAlsoWhereALaterStageFails) {
+  auto later = std::make_shared<std::set<std::string>>();
+  weir::pipeline p{"orders", restarting()};
+  p.from("numbers", source)
+      .park_key(&order::customer)
+      .via("book",
+           [books = books_](const order& one) -> weir::result<order> {
+             if (books->broken.contains(one.text()))
+               return weir::poison("closed");
+             return one;
+           })
+      .to("bill", [later, done = done](const order& one) -> weir::result<void> {
+        if (later->contains(one.text()))
+          return weir::poison("no address");
+        done.add(one.text());
+        return {};
+      });
+  p.dead_letters_to(letters);
+  start(std::move(p));
+  books_->broken = {"ann 1"};
+  *later = {"ann 1"};
+  feed({{"ann", 1}, {"ann", 2}});
+  books_->broken = {};
+  const auto came = replay();
+  EXPECT_EQ(came.failed_again, 1U);
+  EXPECT_EQ(came.held_back, 1U);
+  EXPECT_THAT(done.items(), ElementsAre());
+  EXPECT_THAT(kept(), UnorderedElementsAre("ann 1: no address",
+                                           "ann 2: parked behind numbers:1 of the same key"));
+}
+
 TEST_F(ParkKey, NoLetterOvertakesAnEarlierOneOfItsKey) {
   books_->broken = {"ann 1"};
   start(pipeline());
