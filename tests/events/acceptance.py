@@ -5,6 +5,7 @@
   damaged  damaged lines are in the dead letters, with line and cause; everything else is stored
   crash    SIGTERM and kill -9 at random moments lose nothing and repeat nothing
   stall    a locked store stops the source: memory stays, the CPU is idle, and it goes on afterwards
+  deadline SIGTERM while the store is locked: out by the deadline, not with 0, and nothing is lost
 """
 
 import argparse
@@ -19,6 +20,7 @@ import tempfile
 
 import crash
 import damage
+import deadline
 import stall
 import tables
 from programs import ROOT, Api, Events, Programs, Violation, check
@@ -130,6 +132,12 @@ def stalled(arguments, programs, folder):
     print(f"seen: {arguments.seconds} s without a store, and all {arguments.lines} rows afterwards")
 
 
+def out_by_the_deadline(arguments, programs, folder):
+    _, lines = find_input(arguments, folder)
+    deadline.run(programs, folder, lines, arguments.lines, arguments.seconds)
+    print(f"seen: out {arguments.seconds} s after SIGTERM, and all {arguments.lines} rows in the next run, none twice")
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     common = argparse.ArgumentParser(add_help=False)
@@ -159,6 +167,11 @@ def parse_arguments():
     scenario.add_argument("--seconds", type=int, default=60)
     scenario.add_argument("--lines", type=int, default=1_000_000)
     scenario.set_defaults(run=stalled)
+
+    scenario = scenarios.add_parser("deadline", parents=[common])
+    scenario.add_argument("--seconds", type=int, default=2, help="the deadline")
+    scenario.add_argument("--lines", type=int, default=200_000)
+    scenario.set_defaults(run=out_by_the_deadline)
     return parser.parse_args()
 
 

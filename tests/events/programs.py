@@ -100,7 +100,7 @@ class Api:
 class Events:
     """One run of `events`. All of its files are in `folder`; a second run there goes on from the first."""
 
-    def __init__(self, program, folder, source, *, enrich="none", rate=500):
+    def __init__(self, program, folder, source, *, enrich="none", rate=500, more=()):
         folder = pathlib.Path(folder)
         self.store = folder / "store.db"
         self.dead_letters = folder / "dead.db"
@@ -109,7 +109,7 @@ class Events:
         self.report_file.unlink(missing_ok=True)
         command = [program, "--input", source, "--enrich", enrich, "--rate", rate,
                    "--store", f"sqlite:{self.store}", "--dead-letters", self.dead_letters,
-                   "--report", self.report_file]
+                   "--report", self.report_file, *more]
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
