@@ -399,6 +399,10 @@ public:
     chosen.retry = {.attempts = one_of(2U, 5U), .delay_min = 0ms, .delay_max = one_of(0ms, 2ms)};
     if (one_in(3))
       chosen.execution = weir::execution::own_thread;
+    if (one_in(4))
+      chosen.in_flight_max = 3;
+    if (one_in(6))
+      chosen.item_time_max = 1h;
     if (one_in(5))
       chosen.rate = {.permits = 100'000, .per = 1s, .burst = one_of(1U, 50U)};
     return chosen;

@@ -4,7 +4,9 @@
 
 #include <weir/actors/awaitable.hpp>
 #include <weir/actors/batcher.hpp>
+#include <weir/actors/function_runner.hpp>
 #include <weir/actors/router.hpp>
+#include <weir/actors/runs.hpp>
 #include <weir/actors/sink.hpp>
 #include <weir/actors/source.hpp>
 #include <weir/actors/transform.hpp>
@@ -71,6 +73,15 @@ std::vector<int> twice(const std::vector<int>& items) {
   all.insert(all.end(), items.begin(), items.end());
   return all;
 }
+/// A function that may have several items in hand.
+template <class F>
+auto in_hand(F f, weir::stage_options options) {
+  using exit = weir::flow_exit<int, typename weir::stage_shape<F>::output>;
+  return [f, options](const ports& where) {
+    return std::make_unique<weir::runs_stepper<int, exit>>(
+        where, std::make_unique<weir::function_runner<F, weir::stage_work<F>>>(f, options));
+  };
+}
 boost::asio::awaitable<int> later(const int& n) {
   co_await boost::asio::post(co_await boost::asio::this_coro::executor, boost::asio::use_awaitable);
   co_return n;
@@ -126,6 +137,15 @@ const std::vector<kind>& kinds() {
        .make = waiting(later),
        .waits = true,
        .options = {.in_flight_max = 3, .order = weir::order::relaxed}},
+      {.name = "in_hand",
+       .make = in_hand(copies_of, {.in_flight_max = 3}),
+       .expected = copies_of_all,
+       .options = {.in_flight_max = 3}},
+      {.name = "in_hand_of_threads",
+       .make = in_hand(copies_of, {.in_flight_max = 2, .item_time_max = 1h}),
+       .waits = true,
+       .expected = copies_of_all,
+       .options = {.in_flight_max = 2, .item_time_max = 1h}},
       {.name = "awaitable_merge",
        .make = waiting(later),
        .inputs = 3,
@@ -198,6 +218,8 @@ TEST_P(ReactiveStreams, NoStageSendsMoreThanItsCreditOrAnythingAfterItsEndWhatev
         default:
           one.turn_if_woken();
         }
+        if (GetParam().waits && steps % 64 == 0)
+          one.wait_until_quiet(); // or the other thread is never given the time
         sees.look();
       }
       ASSERT_TRUE(one.finished()) << "a wake-up was lost";
