@@ -204,8 +204,8 @@ def told_to_stop(send, what):
 
 
 def told_twice(program, folder):
-    with Run(program, folder, "--heart", "--pause", "2000", "--in-flight", "4") as run:
-        wait_until(lambda: "started" in run.log(), "the start")
+    with Run(program, folder, "--heart", "--pause", "500", "--in-flight", "4") as run:
+        wait_until(lambda: run.rows() > 0, "rows")  # so that more is on its way
         run.process.send_signal(signal.SIGTERM)
         wait_until(lambda: "draining" in run.log(), "the drain")
         run.process.send_signal(signal.SIGTERM)
