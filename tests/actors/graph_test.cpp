@@ -156,6 +156,19 @@ TEST(Graph, WithABatchLargerThanItsMailboxIsRefused) {
   EXPECT_EQ(of_batch([](auto& b) { b.size_max = 1024; }), sentences{});
 }
 
+TEST(Graph, WithABatchLargerThanASourcesItemsInFlightIsRefused) { // it would never fill
+  const auto of_size = [](std::uint32_t size) {
+    return of_stage([size](auto& one) {
+      one.kind = stage_kind::batch;
+      one.batch.size_max = size;
+      one.options.mailbox_capacity = 200'000;
+    });
+  };
+  EXPECT_EQ(of_size(131'008), sentences{});
+  EXPECT_EQ(of_size(131'009), sentences{"stage 'stage': size_max 131009 is more than the 131008 "
+                                        "items that a source may have in flight"});
+}
+
 TEST(Graph, WithANegativeDurationIsRefused) {
   EXPECT_EQ(of_batch([](auto& b) { b.delay_max = -1ms; }),
             sentences{"stage 'stage': delay_max must not be negative, but is -1 ms"});
