@@ -44,6 +44,8 @@ constexpr std::array<kind, faults_count> kinds{{
     {"letters_fail", 0.5},
     {"letters_throw", 0.3},
     {"letters_answer_lost", 0.5},
+    {"letters_busy", 0.5},
+    {"replay_asked", 0.03},
     {"worker_killed", 0.03},
     {"restart_storm", 0.003},
     {"node_crashes", 0.005},

@@ -42,6 +42,8 @@ enum class fault : std::uint8_t {
   letters_fail,
   letters_throw,
   letters_answer_lost,
+  letters_busy,
+  replay_asked,
   worker_killed,
   restart_storm,
   node_crashes,

@@ -38,7 +38,8 @@ public:
 
   enum class end { finished, failed, crashed, stuck };
 
-  end run();
+  /// With `replay`, all dead letters are put in again.
+  end run(bool replay);
 
 private:
   weir::pipeline build();
@@ -113,6 +114,7 @@ weir::pipeline life::build() {
   p.dead_letters_to(std::make_shared<letter_store>(in_));
   // What was parked is in flight until it is stored; a worker parks a slice at most before it hands over.
   in_flight_max_ += weir::dead_letter_actor::capacity + 64;
+  in_flight_max_ += 16 * 3 * 2 * (of_.segments.size() + 1) * 6; // replayed items, or batches of them
   return p;
 }
 
@@ -211,6 +213,8 @@ void life::disturb() {
     pipeline_.abort();
   if (faults.fires(fault::clock_jumps))
     node_.jump(std::chrono::milliseconds{schedule_.below(5000)});
+  if (faults.fires(fault::replay_asked))
+    (void)pipeline_.replay({}, {.replays_max = 3, .forced = schedule_.chance(0.2)});
   if (faults.fires(fault::wall_clock_jumps))
     node_.shift_wall_clock(std::chrono::seconds{schedule_.below(7200)} - 1h);
 }
@@ -258,12 +262,15 @@ std::optional<life::end> life::ended() {
   return end::finished;
 }
 
-life::end life::run() {
+life::end life::run(bool replay) {
   node_.jump(in_.time - node_.now()); // time went on since the last life
   if (auto started = pipeline_.start(); !started) {
     in_.violated("can't start: " + started.error().message());
     return end::stuck;
   }
+  if (replay)
+    if (auto asked = pipeline_.replay({}, {.forced = true}); !asked)
+      in_.violated("the letters can't be replayed: " + asked.error().message());
   std::uint64_t healed_steps = 0;
   for (;;) {
     if (!healed()) {
@@ -310,6 +317,7 @@ outcome run(std::uint64_t seed, const reduction& without, std::vector<std::strin
     faults.heal();
   in.note("seed " + std::to_string(seed) + ": " + drawn.describe());
 
+  bool replay = false;
   while (in.violation().empty()) {
     in.begin_life();
     in.note("life " + std::to_string(in.life()));
@@ -319,7 +327,7 @@ outcome run(std::uint64_t seed, const reduction& without, std::vector<std::strin
     life::end how{};
     try {
       life one{drawn, in, schedule, without.simple_schedule, so_far};
-      how = one.run();
+      how = one.run(replay);
       in.time = weir::clock::now() + 10ms;
       in.note(how == life::end::crashed ? "the node crashes" : "the node ends");
       if (how != life::end::finished)
@@ -328,8 +336,18 @@ outcome run(std::uint64_t seed, const reduction& without, std::vector<std::strin
       in.violated(std::string{"the framework threw: "} + wrong.what());
     }
     in.end_life(how == life::end::finished);
-    if (how == life::end::finished && in.complete())
-      break;
+    if (how == life::end::finished && in.complete()) {
+      if (was_healed && replay && !in.all_rows())
+        in.violated("replay: with nothing going wrong, a dead letter did not become rows");
+      if (was_healed && replay && !in.letters.letters().empty())
+        in.violated("replay: with nothing going wrong, there are dead letters left");
+      if (replay || in.letters.letters().empty())
+        break;
+      // The dead letters' second life: whatever they had is over.
+      faults.heal();
+      replay = true;
+      continue;
+    }
     if (was_healed && in.violation().empty()) {
       if (how != life::end::finished)
         in.violated("liveness: a life without faults failed");

@@ -314,9 +314,10 @@ struct batch_sink : store_port {
   }
 };
 
-class letter_store final : public weir::dead_letter_store {
+/// The dead letters of one life, in a store that outlives it.
+class letter_store final : public weir::dead_letter_shelf {
 public:
-  explicit letter_store(world& where) : in_{where} {}
+  explicit letter_store(world& where) : in_{where}, kept_{where.letters} {}
 
   weir::result<void> put(std::span<const weir::dead_letter> letters) override {
     if (in_.fenced() || in_.faults.fires(fault::letters_full))
@@ -325,6 +326,8 @@ public:
       return weir::fatal("disk error");
     if (in_.faults.fires(fault::letters_throw))
       throw std::runtime_error{"thrown by the store"};
+    if (auto done = kept_.put(letters); !done)
+      return done;
     for (const auto& one : letters)
       in_.parked(one);
     if (in_.faults.fires(fault::node_crashes_after_a_letter)) {
@@ -336,8 +339,75 @@ public:
     return {};
   }
 
+  weir::result<std::vector<weir::dead_letter>>
+  select(const weir::dead_letter_filter& filter, std::size_t max,
+         const weir::dead_letter_cursor& after) override {
+    if (auto why = trouble())
+      return *why;
+    return kept_.select(filter, max, after);
+  }
+  weir::result<std::vector<weir::dead_letter_count>>
+  histogram(const weir::dead_letter_filter& filter) override {
+    return kept_.histogram(filter);
+  }
+  weir::result<void> edit(std::uint64_t id, std::string payload, const weir::done_by& by) override {
+    return kept_.edit(id, std::move(payload), by);
+  }
+  weir::result<weir::replay_request> request_replay(const weir::dead_letter_filter& filter,
+                                                    const weir::replay_terms& terms,
+                                                    const weir::done_by& by) override {
+    if (auto why = trouble())
+      return *why;
+    return kept_.request_replay(filter, terms, by);
+  }
+  weir::result<std::vector<weir::dead_letter>>
+  claim_requested(const weir::dead_letter_filter& filter, std::size_t max) override {
+    if (auto why = trouble())
+      return *why;
+    return kept_.claim_requested(filter, max);
+  }
+  weir::result<void> release(std::span<const std::uint64_t> ids) override {
+    if (auto why = trouble())
+      return *why;
+    return kept_.release(ids);
+  }
+  weir::result<void> withdraw(std::span<const std::uint64_t> ids, const std::string& why,
+                              const weir::done_by& by) override {
+    if (auto wrong = trouble())
+      return *wrong;
+    return kept_.withdraw(ids, why, by);
+  }
+  weir::result<void> replayed(std::span<const std::uint64_t> ids,
+                              const weir::done_by& by) override {
+    if (auto why = trouble())
+      return *why;
+    const auto before = kept_.letters();
+    auto done = kept_.replayed(ids, by);
+    if (done)
+      in_.letters_removed(before, kept_.letters());
+    if (done && in_.faults.fires(fault::letters_answer_lost))
+      return weir::transient("the answer was lost");
+    return done;
+  }
+  weir::result<std::uint64_t> purge(const weir::dead_letter_filter& filter,
+                                    const weir::done_by& by) override {
+    return kept_.purge(filter, by);
+  }
+  weir::result<void> note(const weir::dead_letter_audit& line) override { return kept_.note(line); }
+  weir::result<std::vector<weir::dead_letter_audit>> audit(std::uint64_t after,
+                                                           std::size_t max) override {
+    return kept_.audit(after, max);
+  }
+
 private:
+  std::optional<weir::failure> trouble() {
+    if (in_.fenced() || in_.faults.fires(fault::letters_busy))
+      return weir::transient("the store is busy");
+    return std::nullopt;
+  }
+
   world& in_;
+  weir::dead_letters::memory kept_;
 };
 
 } // namespace simulation

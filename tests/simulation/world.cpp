@@ -65,8 +65,15 @@ void world::begin_life() {
 }
 
 void world::end_life(bool clean) {
-  if (!clean)
-    last_unclean_ = life_;
+  if (clean)
+    return;
+  last_unclean_ = life_;
+  // The source reads their items once more: then there may be a row, and the letter is there still.
+  fenced_ = false;
+  for (const auto& one : letters.letters()) {
+    const auto held = held_by(one);
+    repeatable_.insert(held.begin(), held.end());
+  }
 }
 
 void world::cover(const thing& one) {
@@ -88,8 +95,8 @@ std::uint64_t world::covered_up_to(std::size_t source) const {
 
 void world::arrived(const thing& one) {
   fingerprint = mixed(fingerprint, one.path + one.id);
-  if (repeatable_.contains(one))
-    return; // it comes again, between others
+  if (repeatable_.contains(one) || were_parked_.contains(one))
+    return; // it comes again, or late, between others
   auto& last = last_of_key_[{key_of(one), (one.branch << 1U) + (one.id >> 24U)}];
   if (drawn.keeps_order && one.id < last)
     violated("order: " + text_of(one) + " came after item " + std::to_string(last)
@@ -114,6 +121,10 @@ void world::stored(std::span<const thing> rows, std::span<const weir::resume_poi
       note("    stored " + weir_payload(one));
   }
   for (const auto& one : positions) {
+    if (!one.lane.starts_with("source-")) {
+      violated("a position of '" + one.lane + "', which is no source, is to be stored");
+      continue;
+    }
     const auto source = static_cast<std::size_t>(one.lane.back() - '0');
     if (tracing())
       note("    position of " + one.lane + " is " + std::to_string(one.position));
@@ -129,18 +140,8 @@ void world::may_repeat(std::span<const thing> rows) {
   repeatable_.insert(rows.begin(), rows.end());
 }
 
-void world::parked(const weir::dead_letter& letter) {
-  if (fenced_)
-    return;
-  if (tracing())
-    note("    dead letter of " + letter.stage + ": " + letter.payload + " " + letter.why.message());
-  if (letter.why.chain.empty() || letter.attempts == 0 || letter.payload.empty())
-    violated("a dead letter without cause, attempts or payload, from " + letter.stage);
+std::vector<thing> world::held_by(const weir::dead_letter& letter) {
   const auto where = place_of(drawn, letter.stage);
-  if (!where) {
-    violated("a dead letter of an unknown stage: " + letter.stage);
-    return;
-  }
   std::vector<thing> items;
   if (letter.payload_type.find("batch") != std::string::npos) {
     if (auto read = weir::from_payload<weir::batch<thing>>(letter.payload))
@@ -148,24 +149,72 @@ void world::parked(const weir::dead_letter& letter) {
   } else if (auto read = weir::from_payload<thing>(letter.payload)) {
     items.push_back(*read);
   }
-  if (items.empty())
-    violated("a dead letter that can't be read: '" + letter.payload + "'");
+  if (!where || items.empty()) {
+    violated("a dead letter of '" + letter.stage + "' that can't be read: '" + letter.payload
+             + "'");
+    return {};
+  }
   // What was in a batch and is taken apart is known by the position of the batch's first item.
   bool batched = false;
   for (std::size_t k = 0; k < std::min(where->segment, drawn.segments.size()); ++k)
     batched = batched || drawn.segments[k].kind == segment_kind::batch;
-  const auto position = items.empty() ? 0 : drawn.position_of(items.front().id);
-  const bool of_a_source = !items.empty() && items.front().id >> 24U != no_source;
+  const bool of_a_source = items.front().id >> 24U != no_source;
+  const auto position = drawn.position_of(items.front().id);
   if (of_a_source && (batched ? letter.position == 0 : letter.position != position))
     violated("a dead letter of position " + std::to_string(letter.position) + " holds "
              + text_of(items.front()));
+  std::vector<thing> all;
   for (const auto& item : items)
-    for (const auto& one : outcomes(drawn, item, *where)) {
-      const auto mine = rows_.find(one);
-      if (mine != rows_.end() && mine->second.life > last_unclean_ && !repeatable_.contains(one))
-        violated("parked though it was stored: " + text_of(one));
-      cover(one);
-    }
+    for (const auto& one : outcomes(drawn, item, *where))
+      all.push_back(one);
+  return all;
+}
+
+void world::parked(const weir::dead_letter& letter) {
+  if (fenced_)
+    return;
+  if (tracing())
+    note("    dead letter of " + letter.stage + ": " + letter.payload + " " + letter.why.message());
+  if (letter.why.chain.empty() || letter.attempts == 0 || letter.payload.empty())
+    violated("a dead letter without cause, attempts or payload, from " + letter.stage);
+  for (const auto& one : held_by(letter)) {
+    const auto mine = rows_.find(one);
+    if (mine != rows_.end() && mine->second.life > last_unclean_ && !repeatable_.contains(one))
+      violated("parked though it was stored: " + text_of(one));
+    were_parked_.insert(one);
+    cover(one);
+  }
+}
+
+void world::letters_removed(const std::vector<weir::dead_letter>& before,
+                            const std::vector<weir::dead_letter>& after) {
+  if (fenced_)
+    return;
+  std::set<std::uint64_t> kept;
+  std::set<thing> held;
+  for (const auto& one : after) {
+    kept.insert(one.id);
+    for (const auto& item : held_by(one))
+      held.insert(item);
+  }
+  for (const auto& one : before) {
+    if (kept.contains(one.id))
+      continue;
+    if (tracing())
+      note("    replayed, and no letter any more: " + one.stage + ": " + one.payload);
+    for (const auto& item : held_by(one))
+      if (!rows_.contains(item) && !held.contains(item))
+        violated("lost by a replay: " + text_of(item) + " is neither a row nor in another letter");
+  }
+}
+
+bool world::all_rows() const {
+  for (std::size_t source = 0; source < drawn.sources; ++source)
+    for (std::uint32_t number = 1; number <= drawn.items; ++number)
+      for (const auto& one : outcomes(drawn, {.id = id_of(source, number)}, {}))
+        if (!rows_.contains(one))
+          return false;
+  return true;
 }
 
 void world::rate_used(std::size_t segment, std::uint64_t now_ns) {

@@ -5,7 +5,7 @@
 #include "thing.hpp"
 
 #include <weir/actors/context.hpp>
-#include <weir/supervision/dead_letter.hpp>
+#include <weir/supervision/dead_letter_memory.hpp>
 
 #include <cstdint>
 #include <map>
@@ -25,6 +25,8 @@ public:
 
   const scenario& drawn;
   fault_table& faults;
+
+  weir::dead_letters::memory letters{100'000};
 
   // --- a life of the node ----------------------------------------------------------------------------
 
@@ -55,6 +57,9 @@ public:
   /// Whether they were stored, their sender doesn't know: they may come again.
   void may_repeat(std::span<const thing> rows);
   void parked(const weir::dead_letter& letter);
+  /// Letters were replayed and are gone: what they held must be elsewhere.
+  void letters_removed(const std::vector<weir::dead_letter>& before,
+                       const std::vector<weir::dead_letter>& after);
 
   /// A stage's function begins to run an item; `running` items of it run at a time now.
   void rate_used(std::size_t segment, std::uint64_t now_ns);
@@ -66,6 +71,8 @@ public:
   const std::string& violation() const { return violation_; }
   /// Is every item accounted for?
   bool complete() const { return missing_ == 0; }
+  /// Is every item a row, or was the last word of a life that is over?
+  bool all_rows() const;
   /// The first thing that must come out and didn't, as a text.
   std::string what_is_missing() const;
 
@@ -84,6 +91,8 @@ private:
   void expect(std::uint32_t id, std::vector<thing> all_of_it);
   void cover(const thing& one);
   std::uint64_t covered_up_to(std::size_t source) const;
+  /// All that the letter stands for; says so if it can't be read.
+  std::vector<thing> held_by(const weir::dead_letter& letter);
 
   std::vector<std::string>* const trace_;
   std::uint32_t life_ = 0;
@@ -94,6 +103,7 @@ private:
   std::map<thing, row> rows_;
   std::set<thing> repeatable_;
   std::set<std::uint32_t> said_;                       // ids of last words
+  std::set<thing> were_parked_;  // perhaps replayed since: they come out of order
   std::map<std::uint32_t, std::set<thing>> uncovered_; // by item: what must still come out of it
   std::size_t missing_ = 0;
   std::map<std::pair<std::size_t, std::uint32_t>, std::uint32_t> last_of_key_; // by key and branch
