@@ -115,8 +115,7 @@ private:
       stage.parked_max = parked_max_;
       parts.park_key = park_key_;
     }
-    if (stage.may_fail || stage.options.item_time_max.count() > 0)
-      parts.replay = make_replay_parts<T>();
+    parts.replay = make_replay_parts<T>();
     const auto index = plan_->graph.stages.size();
     plan_->graph.stages.push_back(std::move(stage));
     plan_->stages.push_back(std::move(parts));
@@ -279,6 +278,12 @@ auto flow<T>::partition_by(Key key, partition_options options) && {
     key_ = std::make_shared<const typename outlet<T>::key_function>(
         [key](const T& item) { return std::hash<value>{}(std::invoke(key, item)); });
     lanes_ = options.lanes;
+    // An item without a key fails in the stage that it leaves.
+    if constexpr (!std::is_nothrow_invocable_v<Key&, const T&>)
+      for (const auto& one : ends_)
+        if (auto& stage = plan_->graph.stages[one.stage];
+            stage.kind != stage_kind::source && stage.kind != stage_kind::batch)
+          stage.may_fail = true;
     return std::move(*this);
   }
 }

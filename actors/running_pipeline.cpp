@@ -227,7 +227,7 @@ void running_pipeline::wire_replay(std::vector<std::vector<ports>>& all) {
     const auto& parts = plan_->stages[k].replay;
     for (auto& one : all[k])
       one.park_key = plan_->stages[k].park_key;
-    if (!parts.ring)
+    if (!parts.ring || !graph.stages[k].may_fail)
       continue;
     replay_ports where;
     for (std::size_t e = 0; e < graph.edges.size(); ++e)
@@ -311,15 +311,19 @@ void running_pipeline::abort_workers() {
 void running_pipeline::abort() {
   if (!started_)
     return;
+  bool over = false;
   {
     const std::lock_guard lock{lock_};
-    if (workers_finished_)
-      return;
-    if (!why_)
+    over = workers_finished_;
+    if (!over && !why_)
       why_ = fatal("aborted");
   }
-  supervisor_->abort();
-  abort_workers();
+  if (!over) {
+    supervisor_->abort();
+    abort_workers();
+  } else if (replays_) {
+    replays_->abort(); // which may still have something to tell a store that doesn't answer
+  }
 }
 
 void running_pipeline::kill(std::size_t worker) { workers_[worker]->kill(); }

@@ -33,6 +33,8 @@ constexpr std::array<kind, faults_count> kinds{{
     {"wait_throws", 0.2},
     {"wait_is_slow", 0.5},
     {"wait_hangs", 0.2},
+    {"wait_ignores_its_end", 0.1},
+    {"worker_stuck", 0.1},
     {"sink_busy", 0.4},
     {"sink_throws", 0.2},
     {"sink_rejects_a_row", 0.2},

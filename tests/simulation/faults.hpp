@@ -31,6 +31,8 @@ enum class fault : std::uint8_t {
   wait_throws,
   wait_is_slow,
   wait_hangs,
+  wait_ignores_its_end,
+  worker_stuck,
   sink_busy,
   sink_throws,
   sink_rejects_a_row,

@@ -50,6 +50,19 @@ segment drawn_segment(seeded& chance) {
     if (chance.chance(0.3))
       one.options.order = weir::order::relaxed;
   }
+  const bool takes_limits = one.kind == segment_kind::map || one.kind == segment_kind::filter
+                            || one.kind == segment_kind::emit || one.kind == segment_kind::count;
+  if (takes_limits && chance.chance(0.3)) {
+    if (one.kind == segment_kind::map || one.kind == segment_kind::filter) {
+      one.options.in_flight_max = between(chance, 1, 4);
+      if (chance.chance(0.3))
+        one.options.order = weir::order::relaxed;
+    }
+    if (chance.chance(0.5))
+      one.options.item_time_max = milliseconds{chance.between(10, 200)};
+  }
+  if (waits && chance.chance(0.3))
+    one.options.item_time_max = milliseconds{chance.between(10, 200)};
   if (!alone && chance.chance(0.2))
     one.options.rate = {
         .permits = between(chance, 10, 200), .per = 1s, .burst = between(chance, 1, 5)};
@@ -92,7 +105,7 @@ scenario scenario::drawn(std::uint64_t seed, const reduction& without) {
       continue;
     if (one.options.workers > 1 && one.kind != segment_kind::partition)
       made.keeps_order = false;
-    if (one.kind == segment_kind::wait && one.options.order == weir::order::relaxed)
+    if (one.options.order == weir::order::relaxed)
       made.keeps_order = false;
     made.segments.push_back(one);
   }
@@ -107,7 +120,9 @@ std::string scenario::describe() const {
     text += kind_names[static_cast<std::size_t>(one.kind)];
     if (one.options.workers > 1)
       text += "*" + std::to_string(one.options.workers);
-    if (one.kind == segment_kind::wait)
+    if (one.options.item_time_max.count() > 0)
+      text += "(at most " + std::to_string(one.options.item_time_max.count()) + " ms)";
+    if (one.options.in_flight_max > 1 || one.kind == segment_kind::wait)
       text += "(in flight " + std::to_string(one.options.in_flight_max)
               + (one.options.order == weir::order::relaxed ? ", relaxed)" : ")");
     if (one.kind == segment_kind::batch)

@@ -32,7 +32,8 @@ public:
         so_far_{so_far},
         node_{{.slice_items = [this](std::size_t most) { return slice(most); }},
               {.job = [this](std::size_t count) { return pick(count); },
-               .random = [this] { return schedule_.share(); }}},
+               .random = [this] { return schedule_.share(); },
+               .helper_delay = [this] { return stuck_for(); }}},
         pipeline_{
             build(), node_, {.worker_failed = [this](const weir::failure& why) { failed(why); }}} {}
 
@@ -51,6 +52,10 @@ private:
     if (simple_ || most == 1)
       return most;
     return schedule_.chance(0.3) ? most : schedule_.between(1, std::min<std::size_t>(most, 8));
+  }
+  weir::clock::duration stuck_for() {
+    return in_.faults.fires(fault::worker_stuck) ? std::chrono::milliseconds{schedule_.between(5, 5000)}
+                                                 : std::chrono::milliseconds{0};
   }
   void failed(const weir::failure& why) {
     ++failures_;

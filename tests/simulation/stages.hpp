@@ -6,6 +6,9 @@
 #include <weir/actors/pipeline.hpp>
 #include <weir/actors/sleep.hpp>
 
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
+
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -181,6 +184,11 @@ struct wait_stage {
     // The permit was taken when the run was begun: a clock that jumps in between says nothing about the rate.
     if (in->faults.fired(fault::clock_jumps) == 0)
       in->rate_used(segment, now_ns());
+    if (in->faults.fires(fault::wait_ignores_its_end)) { // and is given up: it counts no more
+      co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
+      co_await weir::sleep_for(std::chrono::seconds{10});
+      co_return mapped(one, segment, 0);
+    }
     const counted mine{(*running)[segment]};
     in->in_flight(segment, mine.number);
     if (in->faults.fires(fault::wait_hangs))
@@ -334,8 +342,12 @@ public:
       in_.crash_asked = true;
       in_.fence();
     }
-    if (in_.faults.fires(fault::letters_answer_lost))
+    if (in_.faults.fires(fault::letters_answer_lost)) {
+      // It is put once more; if it is replayed in between, it is a letter again although it went through.
+      for (const auto& one : letters)
+        in_.may_repeat(in_.held_by(one));
       return weir::transient("the answer was lost");
+    }
     return {};
   }
 

@@ -57,6 +57,8 @@ public:
   /// Whether they were stored, their sender doesn't know: they may come again.
   void may_repeat(std::span<const thing> rows);
   void parked(const weir::dead_letter& letter);
+  /// All that the letter stands for; says so if it can't be read.
+  std::vector<thing> held_by(const weir::dead_letter& letter);
   /// Letters were replayed and are gone: what they held must be elsewhere.
   void letters_removed(const std::vector<weir::dead_letter>& before,
                        const std::vector<weir::dead_letter>& after);
@@ -91,8 +93,6 @@ private:
   void expect(std::uint32_t id, std::vector<thing> all_of_it);
   void cover(const thing& one);
   std::uint64_t covered_up_to(std::size_t source) const;
-  /// All that the letter stands for; says so if it can't be read.
-  std::vector<thing> held_by(const weir::dead_letter& letter);
 
   std::vector<std::string>* const trace_;
   std::uint32_t life_ = 0;
