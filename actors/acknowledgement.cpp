@@ -43,8 +43,11 @@ origin acknowledgement::admit_replayed(std::uint64_t position) {
 
 origin acknowledgement::first_of(origin where) {
   while (where.is_group()) { // a batch, or a batch of batches
+    // What stages say of their own accord belongs to no position: it names nothing.
     const auto members = where.group()->members();
-    where = members.empty() ? origin{} : members.front();
+    const auto named =
+        std::ranges::find_if(members, [](origin one) { return one.is_group() || !one.empty(); });
+    where = named == members.end() ? origin{} : *named;
   }
   return where;
 }
