@@ -239,7 +239,8 @@ activity replay_actor::turn() {
   if (close_if_over())
     return activity::parked();
   // While a replay goes on, nothing is looked for.
-  const auto until = std::min(next.value_or(time_point::max()), work_ ? time_point::max() : look_at_);
+  const auto until =
+      std::min(next.value_or(time_point::max()), work_ ? time_point::max() : look_at_);
   return until == time_point::max() ? activity::parked() : activity::parked(until);
 }
 

@@ -122,11 +122,18 @@ void settle_members(const Batch& batch, origin where, batch_outcome& outcome,
     auto mine = trouble;
     self.count_failure(one.why, mine);
     const auto member = same ? one.index : next_member++;
-    const bool there = member < members.size();
-    self.park(there ? members[member] : origin{}, payload_of(batch.items[one.index]),
-              typeid(typename Batch::value_type), std::move(one.why), mine, same);
-    if (there)
+    origin mine_to_settle;
+    if (member < members.size()) {
       how[member] = ending::dead_lettered; // settled by the dead-letter actor
+      mine_to_settle = members[member];
+    } else if (
+        !members
+             .empty()) { // more rows than members: the last one is settled with all of their letters
+      self.books().share(members.back(), 1);
+      mine_to_settle = members.back();
+    }
+    self.park(mine_to_settle, payload_of(batch.items[one.index]),
+              typeid(typename Batch::value_type), std::move(one.why), mine, same);
   }
   if (same)
     for (auto index : outcome.filtered)

@@ -54,8 +54,9 @@ private:
     return schedule_.chance(0.3) ? most : schedule_.between(1, std::min<std::size_t>(most, 8));
   }
   weir::clock::duration stuck_for() {
-    return in_.faults.fires(fault::worker_stuck) ? std::chrono::milliseconds{schedule_.between(5, 5000)}
-                                                 : std::chrono::milliseconds{0};
+    return in_.faults.fires(fault::worker_stuck)
+               ? std::chrono::milliseconds{schedule_.between(5, 5000)}
+               : std::chrono::milliseconds{0};
   }
   void failed(const weir::failure& why) {
     ++failures_;
@@ -119,7 +120,8 @@ weir::pipeline life::build() {
   p.dead_letters_to(std::make_shared<letter_store>(in_));
   // What was parked is in flight until it is stored; a worker parks a slice at most before it hands over.
   in_flight_max_ += weir::dead_letter_actor::capacity + 64;
-  in_flight_max_ += 16 * 3 * 2 * (of_.segments.size() + 1) * 6; // replayed items, or batches of them
+  in_flight_max_ +=
+      16 * 3 * 2 * (of_.segments.size() + 1) * 6; // replayed items, or batches of them
   return p;
 }
 

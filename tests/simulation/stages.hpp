@@ -185,7 +185,8 @@ struct wait_stage {
     if (in->faults.fired(fault::clock_jumps) == 0)
       in->rate_used(segment, now_ns());
     if (in->faults.fires(fault::wait_ignores_its_end)) { // and is given up: it counts no more
-      co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
+      co_await boost::asio::this_coro::reset_cancellation_state(
+          boost::asio::disable_cancellation());
       co_await weir::sleep_for(std::chrono::seconds{10});
       co_return mapped(one, segment, 0);
     }

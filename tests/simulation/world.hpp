@@ -102,7 +102,7 @@ private:
   std::vector<std::uint64_t> positions_;
   std::map<thing, row> rows_;
   std::set<thing> repeatable_;
-  std::set<std::uint32_t> said_;                       // ids of last words
+  std::set<std::uint32_t> said_; // ids of last words
   std::set<thing> were_parked_;  // perhaps replayed since: they come out of order
   std::map<std::uint32_t, std::set<thing>> uncovered_; // by item: what must still come out of it
   std::size_t missing_ = 0;
