@@ -227,7 +227,7 @@ void running_pipeline::wire_replay(std::vector<std::vector<ports>>& all) {
     const auto& parts = plan_->stages[k].replay;
     for (auto& one : all[k])
       one.park_key = plan_->stages[k].park_key;
-    if (!parts.ring || !graph.stages[k].may_fail)
+    if (!parts.ring || !graph.stages[k].may_park())
       continue;
     replay_ports where;
     for (std::size_t e = 0; e < graph.edges.size(); ++e)
