@@ -81,9 +81,12 @@ public:
       state_->is_there = true;
     if (state_->is_there && inside > 1)
       state_->company = true;
-    std::this_thread::yield();
-    if (state_->is_there && state_->inside > 1)
-      state_->company = true;
+    // The one stays so long that others would come, if they could.
+    for (int k = 0; k < (item == alone_ ? 5000 : 1); ++k) {
+      std::this_thread::yield();
+      if (state_->is_there && state_->inside > 1)
+        state_->company = true;
+    }
     if (item == alone_)
       state_->is_there = false;
     --state_->inside;
