@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-seeds=30000
+seeds=20000
 if [ "${1:-}" = --seeds ]; then
   seeds=$2
   shift 2
@@ -18,7 +18,8 @@ git ls-files -z | while IFS= read -r -d '' file; do
   cmp -s "$file" "$copy/tree/$file" || cp "$file" "$copy/tree/$file"
 done
 (cd "$copy/tree" && cmake --preset dev -DWEIR_EXAMPLES=OFF -DWEIR_BENCH=OFF \
-  -DWEIR_WARNINGS_AS_ERRORS=OFF) >/dev/null
+  -DWEIR_WARNINGS_AS_ERRORS=OFF -DCMAKE_CXX_FLAGS_DEBUG='-O0 -D_GLIBCXX_ASSERTIONS' \
+  -DWEIR_SIMULATE_OPTIONS=-O0) >/dev/null
 build() { cmake --build "$copy/tree/build/dev" --parallel "$(nproc)" --target simulate >"$copy/build.log" 2>&1; }
 simulate="$copy/tree/build/dev/tests/simulation/simulate"
 
