@@ -7,7 +7,7 @@ set -euo pipefail
 packages=(
   build-essential g++ cmake ninja-build ccache git python3 gzip ca-certificates
   libcaf-dev nlohmann-json3-dev libspdlog-dev libcli11-dev zlib1g-dev libsqlite3-dev sqlite3
-  libgtest-dev libgmock-dev libbenchmark-dev spin clang-format clang-tidy
+  libgtest-dev libgmock-dev libbenchmark-dev patch spin clang-format clang-tidy
 )
 case "${1:-}" in
   '') ;;
