@@ -262,7 +262,8 @@ TEST_F(Replay, ADrainLeavesWhatHasNotBegunAskedFor) {
   r.finishes();
   const auto came = outcome(replay);
   EXPECT_GE(came.succeeded, 1U);
-  EXPECT_GE(came.given_back, 1U);
+  // Of those whose turn had not come, only the claimed ones are given back: there may be none.
+  EXPECT_LT(came.succeeded, static_cast<std::uint64_t>(count));
   EXPECT_EQ(came.succeeded, done.size());
   EXPECT_EQ(letters.letters().size(), count - came.succeeded);
   for (const auto& one : letters.letters())
