@@ -239,21 +239,12 @@ private:
     return failed;
   }
 
-  template <class S>
-  struct state_of {
-    using type = int;
-  };
-  template <recoverable_stage S>
-  struct state_of<S> {
-    using type = decltype(std::declval<const S&>().checkpoint());
-  };
-
   F prototype_;
   const stage_options options_;
   std::uint64_t generation_ = 0;
   std::vector<place> idle_;
   std::map<const run*, place> busy_;
-  std::optional<typename state_of<product>::type> kept_; // of a recoverable stage
+  std::optional<kept_state<product>> kept_; // of a recoverable stage
 };
 
 } // namespace weir

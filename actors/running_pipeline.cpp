@@ -362,14 +362,16 @@ running_pipeline::wait_for_end(std::optional<time_point> deadline) {
       return why_ ? state::failed : state::finished;
   }
   // What was parked last may still be on its way into a store that does not work.
-  if (dead_letters_ && deadline && !node_.join_until(*dead_letters_, *deadline))
+  const auto ends_in_time = [&](actor& who) {
+    if (deadline)
+      return node_.join_until(who, *deadline);
+    node_.join(who);
+    return true;
+  };
+  if (dead_letters_ && !ends_in_time(*dead_letters_))
     return std::nullopt;
-  if (dead_letters_)
-    node_.join(*dead_letters_);
-  if (replays_ && deadline && !node_.join_until(*replays_, *deadline))
+  if (replays_ && !ends_in_time(*replays_))
     return std::nullopt;
-  if (replays_)
-    node_.join(*replays_);
   for (const auto& one : workers_)
     node_.join(*one);
   node_.join(*supervisor_);

@@ -95,6 +95,18 @@ concept recoverable_stage = stateful_stage<S> && requires(S stage, const S& same
   stage.restore(same.checkpoint());
 };
 
+/// What a recoverable stage keeps; of another one nothing, as an int.
+template <class S>
+struct kept_state_of {
+  using type = int;
+};
+template <recoverable_stage S>
+struct kept_state_of<S> {
+  using type = decltype(std::declval<const S&>().checkpoint());
+};
+template <class S>
+using kept_state = typename kept_state_of<S>::type;
+
 /// What is made anew for each worker and each restart: what `make` returns.
 template <class Make>
 struct factory {

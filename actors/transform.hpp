@@ -455,15 +455,6 @@ private:
     return std::nullopt;
   }
 
-  template <class S>
-  struct state_of {
-    using type = int;
-  };
-  template <recoverable_stage S>
-  struct state_of<S> {
-    using type = decltype(std::declval<const S&>().checkpoint());
-  };
-
   F prototype_;
   std::optional<stage> stage_;
   outlet<Out> out_;
@@ -472,7 +463,7 @@ private:
   bool drained_ = false;
 
   // Of a recoverable stage.
-  std::optional<typename state_of<stage>::type> kept_;
+  std::optional<kept_state<stage>> kept_;
   struct held_item {
     origin where;
     std::vector<Out> outputs;

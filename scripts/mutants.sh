@@ -13,9 +13,8 @@ fi
 scripts/setup.sh >&2
 copy=build/mutants
 mkdir -p "$copy/tree"
-git ls-files -z | tar --null -T - -c | tar -x --keep-newer-files -C "$copy/tree" 2>/dev/null || true
 git ls-files -z | while IFS= read -r -d '' file; do
-  cmp -s "$file" "$copy/tree/$file" || cp "$file" "$copy/tree/$file"
+  cmp -s "$file" "$copy/tree/$file" || cp --parents "$file" "$copy/tree"
 done
 (cd "$copy/tree" && cmake --preset dev -DWEIR_EXAMPLES=OFF -DWEIR_BENCH=OFF \
   -DWEIR_WARNINGS_AS_ERRORS=OFF -DCMAKE_CXX_FLAGS_DEBUG='-O0 -D_GLIBCXX_ASSERTIONS' \

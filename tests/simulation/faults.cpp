@@ -61,9 +61,7 @@ constexpr std::array<kind, faults_count> kinds{{
 
 } // namespace
 
-std::string_view name_of(fault which) {
-  return which == fault::count_ ? "none" : kinds[static_cast<std::size_t>(which)].name;
-}
+std::string_view name_of(fault which) { return kinds[static_cast<std::size_t>(which)].name; }
 
 std::optional<fault> fault_named(std::string_view name) {
   const auto* const found = std::ranges::find(kinds, name, &kind::name);

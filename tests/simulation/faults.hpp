@@ -77,8 +77,6 @@ public:
     if (!on_ || one.probability <= 0 || !one.chance.chance(one.probability))
       return false;
     ++fired_[static_cast<std::size_t>(which)];
-    ++all_;
-    last_ = which;
     return true;
   }
 
@@ -87,9 +85,6 @@ public:
   bool healed() const { return !on_; }
 
   std::uint64_t fired(fault which) const { return fired_[static_cast<std::size_t>(which)]; }
-  std::uint64_t all() const { return all_; }
-  /// The one that fired last.
-  fault last() const { return last_; }
 
 private:
   struct point {
@@ -98,8 +93,6 @@ private:
   };
   std::array<point, faults_count> points_;
   std::array<std::uint64_t, faults_count> fired_{};
-  std::uint64_t all_ = 0;
-  fault last_ = fault::count_;
   bool on_ = true;
 };
 

@@ -32,7 +32,6 @@ struct arguments {
   std::uint64_t from = 1;
   double minutes = 0;               // 0: as many seeds as were asked for
   std::optional<std::uint64_t> one; // replay
-  bool trace = true;
   bool shrink = true;
   std::size_t failures_max = 3; // of each process, then it stops
   std::size_t jobs = std::max(1U, std::thread::hardware_concurrency());
@@ -87,7 +86,7 @@ void report(std::uint64_t seed, const std::string& violation, bool shrink) {
             << "\n  replay: " << command_for(seed, {}) << std::endl;
   if (!shrink)
     return;
-  const auto smaller = simulation::shrink(seed, {});
+  const auto smaller = simulation::shrink(seed);
   std::cout << "  smaller: " << command_for(seed, smaller) << "\n    "
             << simulation::run(seed, smaller).violation << std::endl;
 }
@@ -124,9 +123,8 @@ void work(const arguments& given, std::uint64_t first, std::uint64_t step,
 int run_one(const arguments& given) {
   std::vector<std::string> trace;
   const auto done = simulation::run(*given.one, given.without, &trace);
-  if (given.trace)
-    for (const auto& line : trace)
-      std::cout << line << '\n';
+  for (const auto& line : trace)
+    std::cout << line << '\n';
   std::cout << (done.violation.empty() ? "no invariant was violated" : "VIOLATED " + done.violation)
             << "\nfingerprint " << done.fingerprint << std::endl;
   std::uint64_t faults = 0;

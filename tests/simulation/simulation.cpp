@@ -78,7 +78,6 @@ private:
   std::uint64_t in_flight_max_ = 0;
   std::uint64_t failures_ = 0;
   std::uint32_t storm_ = 0; // steps it still lasts
-  bool drained_ = false;
   weir::virtual_runtime node_;
   weir::running_pipeline pipeline_;
 };
@@ -212,10 +211,8 @@ void life::disturb() {
     storm_ = 30;
   if (faults.fires(fault::node_crashes))
     in_.crash_asked = true;
-  if (faults.fires(fault::node_drains)) {
-    drained_ = true;
+  if (faults.fires(fault::node_drains))
     pipeline_.drain();
-  }
   if (faults.fires(fault::node_aborts))
     pipeline_.abort();
   if (faults.fires(fault::clock_jumps))
@@ -372,12 +369,12 @@ outcome run(std::uint64_t seed, const reduction& without, std::vector<std::strin
   return so_far;
 }
 
-reduction shrink(std::uint64_t seed, const reduction& from) {
-  auto best = from;
+reduction shrink(std::uint64_t seed) {
+  reduction best;
   const auto kind = [](const std::string& violation) {
     return violation.substr(0, violation.find(':'));
   };
-  const auto wanted = kind(run(seed, from).violation);
+  const auto wanted = kind(run(seed).violation);
   const auto fails = [&](const reduction& tried) {
     const auto violation = run(seed, tried).violation;
     return !violation.empty() && kind(violation) == wanted;

@@ -24,8 +24,7 @@ struct outcome {
 outcome run(std::uint64_t seed, const reduction& without = {},
             std::vector<std::string>* trace = nullptr);
 
-/// A smaller case of a seed that fails: fewer items, segments and faults, as long as it fails. `look` is told
-/// of every try.
-reduction shrink(std::uint64_t seed, const reduction& from);
+/// A smaller case of a seed that fails: fewer items, segments and faults, as long as it fails in the same way.
+reduction shrink(std::uint64_t seed);
 
 } // namespace simulation

@@ -236,7 +236,6 @@ struct left_predicate {
 /// What both sinks share: they are slow, they store, their answers get lost.
 struct store_port {
   world* in;
-  std::uint32_t life = 0;
   bool fast = false; // it was slow, and is fast until it took something
 
   std::size_t demand(weir::context& where) {

@@ -108,14 +108,11 @@ void world::stored(std::span<const thing> rows, std::span<const weir::resume_poi
   if (fenced_)
     return;
   for (const auto& one : rows) {
-    const auto [mine, is_new] = rows_.try_emplace(one, row{life_, 1});
-    if (!is_new) {
-      ++mine->second.times;
-      if (mine->second.life > last_unclean_ && !repeatable_.contains(one))
-        violated("stored twice: " + text_of(one) + ", in life " + std::to_string(mine->second.life)
-                 + " and again in life " + std::to_string(life_));
-      mine->second.life = life_;
-    }
+    const auto [mine, is_new] = rows_.try_emplace(one, life_);
+    if (!is_new && mine->second > last_unclean_ && !repeatable_.contains(one))
+      violated("stored twice: " + text_of(one) + ", in life " + std::to_string(mine->second)
+               + " and again in life " + std::to_string(life_));
+    mine->second = life_;
     cover(one);
     if (tracing())
       note("    stored " + weir_payload(one));
@@ -182,7 +179,7 @@ void world::parked(const weir::dead_letter& letter) {
     violated("a dead letter without cause, attempts or payload, from " + letter.stage);
   for (const auto& one : held_by(letter)) {
     const auto mine = rows_.find(one);
-    if (mine != rows_.end() && mine->second.life > last_unclean_ && !repeatable_.contains(one))
+    if (mine != rows_.end() && mine->second > last_unclean_ && !repeatable_.contains(one))
       violated("parked though it was stored: " + text_of(one));
     were_parked_.insert(one);
     cover(one);

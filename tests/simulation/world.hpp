@@ -85,11 +85,6 @@ public:
   std::uint64_t fingerprint = 0;
 
 private:
-  struct row {
-    std::uint32_t life;
-    std::uint32_t times;
-  };
-
   void expect(std::uint32_t id, std::vector<thing> all_of_it);
   void cover(const thing& one);
   std::uint64_t covered_up_to(std::size_t source) const;
@@ -100,7 +95,7 @@ private:
   bool fenced_ = false;
 
   std::vector<std::uint64_t> positions_;
-  std::map<thing, row> rows_;
+  std::map<thing, std::uint32_t> rows_; // with the life that stored them last
   std::set<thing> repeatable_;
   std::set<std::uint32_t> said_; // ids of last words
   std::set<thing> were_parked_;  // perhaps replayed since: they come out of order
