@@ -203,7 +203,7 @@ private:
   }
 
   result<void> fill(place& one, context& where) {
-    auto fresh = std::make_shared<product>(Make::make(prototype_));
+    auto fresh = std::make_shared<product>(weir::product<F>::make(prototype_));
     if constexpr (recoverable_stage<product>)
       if (kept_)
         fresh->restore(*kept_);
@@ -212,8 +212,6 @@ private:
     one.function = std::move(fresh);
     return {};
   }
-
-  using Make = weir::product<F>;
 
   /// The state is kept after each item that succeeded; that of one that failed is taken back.
   std::optional<failure> settle_state(bool succeeded, place& mine, context& where) {

@@ -178,6 +178,7 @@ void running_pipeline::record() {
   auto& recorder = *services_.recorder;
   const auto& stages = plan_->graph.stages;
   std::vector<std::string> lanes;
+  lanes.reserve(services_.books.lanes_count());
   for (std::uint32_t k = 0; k < services_.books.lanes_count(); ++k) {
     lanes.push_back(services_.books.lane_at(k).name());
     services_.lane_keys.push_back(flight_key(name(), lanes.back()));
@@ -188,6 +189,7 @@ void running_pipeline::record() {
     return one.waits || one.options.outside_of_slices() ? one.options.in_flight_max : 1;
   };
   std::vector<flight_recorder::stage_hands> hands;
+  hands.reserve(stages.size());
   for (const auto& one : stages)
     hands.push_back({one.name, slots_of(one) * one.options.workers});
   auto slots = recorder.add(name(), hands, lanes);

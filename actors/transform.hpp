@@ -351,7 +351,7 @@ private:
   /// only then reports the failure.
   slice_result give_up(failure why, std::size_t done, worker& self) {
     let_go();
-    given_up_.emplace(std::move(why), done);
+    given_up_ = given_up{std::move(why), done};
     if (auto not_rebuilt = rebuilt(self)) {
       auto down = this->stage_failed(std::move(*not_rebuilt), 0);
       down.given_up = done;

@@ -281,7 +281,7 @@ std::string parse(int argc, char** argv, arguments& into) {
     if (++k == argc)
       return std::string{option} + " needs a value";
     const std::string_view value = argv[k];
-    const auto wrong = std::string{option} + ": '" + std::string{value} + "' is not a number";
+    auto wrong = std::string{option} + ": '" + std::string{value} + "' is not a number";
     if (option == "--seeds" && !number(value, into.seeds))
       return wrong;
     if (option == "--from" && !number(value, into.from))
