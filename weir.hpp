@@ -24,8 +24,8 @@
 /// Every queue is bounded, and its free space is its producer's credit: a slow stage slows the source, and
 /// nothing piles up. What fails is answered by value (weir::transient, weir::poison, weir::fatal) or thrown; a
 /// worker that threw is replaced and its item run again; an item that keeps failing becomes a dead letter.
-/// Awaitable stages need <weir/actors/awaitable.hpp>; connectors are in <weir/connectors/…>; supervision trees of
-/// your own are made with <weir/actors/supervisor.hpp>.
+/// Awaitable stages need <weir/actors/awaitable.hpp>, options of your own <weir/node/configuration.hpp>; connectors
+/// are in <weir/connectors/…>; supervision trees of your own are made with <weir/actors/supervisor.hpp>.
 #include <weir/actors/pipeline.hpp>
 #include <weir/node/node.hpp>
 #include <weir/supervision/dead_letter_memory.hpp>

@@ -2,19 +2,35 @@
 
 #include <algorithm>
 #include <bit>
+#include <mutex>
 #include <stdexcept>
+#include <unordered_map>
+#include <unordered_set>
 
 namespace weir {
 
+struct acknowledgement::rare {
+  struct replayed_item {
+    std::uint32_t more = 0; // shares, beside the one that every item has
+    ending gravest = ending::filtered;
+  };
+  std::mutex replayed_lock;
+  std::unordered_map<std::uint64_t, replayed_item> replayed; // in flight; guarded by replayed_lock
+  std::mutex groups_lock;
+  std::unordered_set<origin_group*> groups; // guarded by groups_lock
+};
+
+acknowledgement::acknowledgement() : rare_{std::make_unique<rare>()} {}
+
 acknowledgement::~acknowledgement() {
-  for (auto* left : groups_) // batches that an abort left on their way
+  for (auto* left : rare_->groups) // batches that an abort left on their way
     delete left;
 }
 
 origin acknowledgement::group(std::vector<origin> members) {
   auto* made = new origin_group{std::move(members)};
-  const std::lock_guard lock{groups_lock_};
-  groups_.insert(made);
+  const std::lock_guard lock{rare_->groups_lock};
+  rare_->groups.insert(made);
   return origin{made};
 }
 
@@ -34,8 +50,8 @@ std::uint32_t acknowledgement::add_replay_lane(replay_observer& observer) {
 
 origin acknowledgement::admit_replayed(std::uint64_t position) {
   {
-    const std::lock_guard lock{replayed_lock_};
-    replayed_in_flight_.emplace(position, replayed_item{});
+    const std::lock_guard lock{rare_->replayed_lock};
+    rare_->replayed.try_emplace(position);
     replayed_.fetch_add(1, std::memory_order_relaxed);
   }
   return {replay_lane_, position};
@@ -61,8 +77,8 @@ resume_point acknowledgement::position_of(origin where) const {
 
 void acknowledgement::forget(origin_group& group) noexcept {
   {
-    const std::lock_guard lock{groups_lock_};
-    groups_.erase(&group);
+    const std::lock_guard lock{rare_->groups_lock};
+    rare_->groups.erase(&group);
   }
   delete &group;
 }
@@ -89,8 +105,8 @@ void acknowledgement::share(origin where, std::uint32_t more) {
   if (where.is_group()) {
     where.group()->share(more);
   } else if (is_replayed(where)) {
-    const std::lock_guard lock{replayed_lock_};
-    replayed_in_flight_[where.position()].more += more;
+    const std::lock_guard lock{rare_->replayed_lock};
+    rare_->replayed[where.position()].more += more;
   } else {
     lanes_[where.lane()]->share(where.position(), more);
   }
@@ -116,9 +132,9 @@ void acknowledgement::settle_replayed(std::uint64_t base, std::uint64_t mask, en
     auto gravest = how;
     const auto position = base + static_cast<std::uint64_t>(std::countr_zero(rest));
     {
-      const std::lock_guard lock{replayed_lock_};
-      const auto found = replayed_in_flight_.find(position);
-      if (found == replayed_in_flight_.end()) {
+      const std::lock_guard lock{rare_->replayed_lock};
+      const auto found = rare_->replayed.find(position);
+      if (found == rare_->replayed.end()) {
         settled_twice_.store(true, std::memory_order_relaxed);
         continue;
       }
@@ -128,7 +144,7 @@ void acknowledgement::settle_replayed(std::uint64_t base, std::uint64_t mask, en
         --item.more;
         continue;
       }
-      replayed_in_flight_.erase(found);
+      rare_->replayed.erase(found);
       ended_[static_cast<std::size_t>(gravest)].fetch_add(1, std::memory_order_relaxed);
     }
     replay_observer_->replayed_item_ended(position, gravest);
@@ -190,8 +206,8 @@ ledger_totals acknowledgement::totals() const noexcept {
   totals.replayed = replayed_.load(std::memory_order_relaxed);
   for (const auto& one : lanes_)
     totals.in_flight += one->in_flight();
-  const std::lock_guard lock{replayed_lock_};
-  totals.in_flight += replayed_in_flight_.size();
+  const std::lock_guard lock{rare_->replayed_lock};
+  totals.in_flight += rare_->replayed.size();
   return totals;
 }
 

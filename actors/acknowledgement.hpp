@@ -4,13 +4,11 @@
 #include <weir/supervision/ledger.hpp>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
-#include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 /// The books of one running pipeline: its lanes, and its ledger.
@@ -52,7 +50,7 @@ protected:
 /// Any thread, except where said.
 class acknowledgement {
 public:
-  acknowledgement() = default;
+  acknowledgement();
   acknowledgement(const acknowledgement&) = delete;
   acknowledgement& operator=(const acknowledgement&) = delete;
   ~acknowledgement();
@@ -114,12 +112,6 @@ private:
   void settle_group(origin_group& group, ending how) noexcept;
   void forget(origin_group& group) noexcept;
 
-  /// A replayed item in flight.
-  struct replayed_item {
-    std::uint32_t more = 0; // shares, beside the one that every item has
-    ending gravest = ending::filtered;
-  };
-
   static constexpr std::uint32_t no_lane = ~std::uint32_t{0};
 
   std::vector<std::unique_ptr<lane>> lanes_;
@@ -129,10 +121,8 @@ private:
   std::atomic<std::uint64_t> replayed_{0};
   std::array<std::atomic<std::uint64_t>, 4> ended_{};
   std::atomic<bool> settled_twice_{false};
-  mutable std::mutex replayed_lock_;
-  std::unordered_map<std::uint64_t, replayed_item> replayed_in_flight_; // guarded by replayed_lock_
-  std::mutex groups_lock_;
-  std::unordered_set<origin_group*> groups_; // guarded by groups_lock_
+  struct rare; // replayed items and groups
+  const std::unique_ptr<rare> rare_;
 };
 
 /// Settles the items of a slice, neighbours together. What is still pending is settled by `flush` or the

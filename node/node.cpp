@@ -1,8 +1,11 @@
 #include <weir/actors/running_pipeline.hpp>
+#include <weir/node/configuration.hpp>
 #include <weir/node/dead_letters_command.hpp>
 #include <weir/node/heart.hpp>
 #include <weir/node/log.hpp>
 #include <weir/node/node.hpp>
+#include <weir/node/progress.hpp>
+#include <weir/node/report.hpp>
 
 #include <algorithm>
 #include <atomic>

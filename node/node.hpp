@@ -2,19 +2,21 @@
 
 #include <weir/actors/pipeline.hpp>
 #include <weir/actors/runtime.hpp>
-#include <weir/node/configuration.hpp>
-#include <weir/node/progress.hpp>
-#include <weir/node/report.hpp>
+#include <weir/node/input_progress.hpp>
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 /// One running process: it runs pipelines until they are done, or until it is told to stop.
 namespace weir {
+
+class configuration;
+struct run_report;
 
 /// What every program that runs a node can be told.
 struct node_settings {
@@ -33,7 +35,7 @@ struct node_settings {
   std::chrono::milliseconds heart_period{30'000};
 };
 
-/// Declares these settings as options.
+/// Declares these settings as options. For options of your own: configuration.hpp.
 void declare(configuration& config, node_settings& settings);
 
 /// How a process ends.
@@ -65,7 +67,7 @@ public:
   int run(std::vector<pipeline> pipelines);
   int run(pipeline one);
 
-  /// The last run's report.
+  /// The last run's report: report.hpp.
   const run_report& report() const;
 
 private:

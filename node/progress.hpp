@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include <weir/node/input_progress.hpp>
 #include <weir/node/terminal.hpp>
 #include <weir/supervision/ledger.hpp>
 
@@ -15,15 +16,6 @@
 ///
 ///     ████████░░░░░░░░░░  41.0 %  4,100 done  498/s  1,024 in flight  12 dead letters  ETA 12 s
 namespace weir {
-
-/// How much of an input of known size was read.
-struct input_progress {
-  std::uint64_t bytes_read = 0; ///< from the input's beginning
-  std::uint64_t bytes_total = 0;
-  std::uint64_t bytes_at_start = 0; ///< where this run began, if it goes on from an earlier one
-
-  bool operator==(const input_progress&) const = default;
-};
 
 struct progress_snapshot {
   std::chrono::milliseconds elapsed{0};

@@ -4,11 +4,12 @@
 #include <chrono>
 #include <cstddef>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
-#include <variant>
 #include <vector>
 
 /// What a stage, a store or a connector answers when it could not do its work, and why.
@@ -56,32 +57,76 @@ inline constexpr std::size_t failure_chain_max = 16;     // messages
 /// described; if even that throws (no memory), a fixed text is used. Must be called in a catch clause.
 failure describe_current_exception() noexcept;
 
-/// A value, or the failure that stands for it.
+/// A value, or the failure that stands for it. Not a std::variant, which costs each T a good deal of compile time.
 template <class T>
 class [[nodiscard]] result {
 public:
   using value_type = T;
 
-  result(T value) : state_{std::in_place_index<0>, std::move(value)} {}
-  result(failure why) : state_{std::in_place_index<1>, std::move(why)} {}
+  result(T value) : has_value_{true}, value_(std::move(value)) {}
+  result(failure why) noexcept : has_value_{false}, why_(std::move(why)) {}
+  result(const result& other) requires std::is_copy_constructible_v<T>
+      : has_value_{other.has_value_} {
+    begin(other);
+  }
+  result(result&& other) noexcept(std::is_nothrow_move_constructible_v<T>)
+      : has_value_{other.has_value_} {
+    begin(std::move(other));
+  }
+  /// If the move of a T throws, an empty failure is left.
+  result& operator=(result other) noexcept(std::is_nothrow_move_constructible_v<T>) {
+    end();
+    has_value_ = other.has_value_;
+    if constexpr (std::is_nothrow_move_constructible_v<T>) {
+      begin(std::move(other));
+    } else {
+      try {
+        begin(std::move(other));
+      } catch (...) {
+        has_value_ = false;
+        std::construct_at(&why_);
+        throw;
+      }
+    }
+    return *this;
+  }
+  ~result() { end(); }
 
-  bool has_value() const noexcept { return state_.index() == 0; }
-  explicit operator bool() const noexcept { return has_value(); }
+  bool has_value() const noexcept { return has_value_; }
+  explicit operator bool() const noexcept { return has_value_; }
 
   /// Require `has_value()`.
-  T& operator*() & noexcept { return *std::get_if<0>(&state_); }
-  const T& operator*() const& noexcept { return *std::get_if<0>(&state_); }
-  T&& operator*() && noexcept { return std::move(*std::get_if<0>(&state_)); }
-  T* operator->() noexcept { return std::get_if<0>(&state_); }
-  const T* operator->() const noexcept { return std::get_if<0>(&state_); }
+  T& operator*() & noexcept { return value_; }
+  const T& operator*() const& noexcept { return value_; }
+  T&& operator*() && noexcept { return std::move(value_); }
+  T* operator->() noexcept { return &value_; }
+  const T* operator->() const noexcept { return &value_; }
 
   /// Require `!has_value()`.
-  failure& error() & noexcept { return *std::get_if<1>(&state_); }
-  const failure& error() const& noexcept { return *std::get_if<1>(&state_); }
-  failure&& error() && noexcept { return std::move(*std::get_if<1>(&state_)); }
+  failure& error() & noexcept { return why_; }
+  const failure& error() const& noexcept { return why_; }
+  failure&& error() && noexcept { return std::move(why_); }
 
 private:
-  std::variant<T, failure> state_;
+  template <class Other>
+  void begin(Other&& other) {
+    if (has_value_)
+      std::construct_at(&value_, std::forward<Other>(other).value_);
+    else
+      std::construct_at(&why_, std::forward<Other>(other).why_);
+  }
+  void end() noexcept {
+    if (has_value_)
+      std::destroy_at(&value_);
+    else
+      std::destroy_at(&why_);
+  }
+
+  bool has_value_;
+  union {
+    T value_;
+    failure why_;
+  };
 };
 
 template <>

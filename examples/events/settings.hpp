@@ -1,5 +1,6 @@
 #pragma once
 
+#include <weir/node/configuration.hpp>
 #include <weir/node/node.hpp>
 
 #include <chrono>

@@ -2,6 +2,7 @@
 #include <weir/actors/awaitable.hpp>
 #include <weir/connectors/files.hpp>
 #include <weir/connectors/sqlite.hpp>
+#include <weir/node/configuration.hpp>
 #include <weir/weir.hpp>
 
 #include <boost/asio/steady_timer.hpp>
