@@ -93,8 +93,15 @@ std::vector<origin> acknowledgement::take_apart(origin where) {
   }
   // Copies of the batch go, or went, other ways. Every member gets a share for its own way before the group's share ends.
   auto members = group.members_;
-  for (auto member : members)
-    share(member, 1);
+  std::size_t shared = 0;
+  try {
+    for (; shared < members.size(); ++shared)
+      share(members[shared], 1);
+  } catch (...) { // the gravest end of the others counts
+    while (shared > 0)
+      settle(members[--shared], ending::filtered);
+    throw;
+  }
   settle_group(group, ending::filtered);
   return members;
 }

@@ -84,10 +84,11 @@ public:
   /// The one origin of a batch whose items have these.
   origin group(std::vector<origin> members);
 
-  /// Ends one share of a group by giving its members, to be settled one by one instead.
+  /// Ends one share of a group by giving its members, to be settled one by one instead. If it throws, for want of
+  /// memory, the group is as it was; if the group was never shared, it does not.
   std::vector<origin> take_apart(origin where);
 
-  /// `more` further copies of the item exist. Before any of them can be settled.
+  /// `more` further copies of the item exist. Before any of them can be settled. If it throws, none was added.
   void share(origin where, std::uint32_t more);
 
   /// The way of one item ended. `batched_settlement` is for many.

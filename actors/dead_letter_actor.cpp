@@ -11,17 +11,18 @@ namespace weir {
 
 dead_letter_actor::dead_letter_actor(runtime& node, acknowledgement& books,
                                      std::shared_ptr<dead_letter_store> store,
-                                     std::function<void()> finished)
+                                     std::function<void(std::optional<failure>)> finished)
     : actor{"dead-letters"},
       node_{node},
       books_{books},
       store_{std::move(store)},
-      finished_{std::move(finished)} {}
+      finished_{std::move(finished)},
+      capacity_{std::max<std::size_t>(1, node.options().letters_waiting_max)} {}
 
 bool dead_letter_actor::offer(parked_item& item, waker& who) {
   {
     const std::lock_guard lock{lock_};
-    if (queue_.size() >= capacity) {
+    if (queue_.size() >= capacity_) {
       if (std::ranges::find(refused_, &who) == refused_.end())
         refused_.push_back(&who);
       return false;
@@ -100,24 +101,34 @@ std::vector<dead_letter_count> dead_letter_actor::causes() const {
 }
 
 activity dead_letter_actor::turn() {
-  std::vector<dead_letter> letters;
+  bool over = false;
+  bool empty = false;
   {
     const std::lock_guard lock{lock_};
-    if (aborted_ || (closed_ && queue_.empty())) {
-      finished_();
-      return activity::finished();
-    }
-    if (queue_.empty())
-      return activity::parked();
-    if (node_.now() < retry_at_)
-      return activity::parked(retry_at_);
-    // What is being stored stays queued until it is: a store may throw.
-    for (std::size_t k = 0; k < std::min(queue_.size(), at_once_); ++k)
-      letters.push_back(queue_[k].letter);
+    empty = queue_.empty();
+    over = aborted_ || (closed_ && empty);
   }
+  if (over) { // not under the lock: whoever is told may look at what it guards
+    finished_({});
+    return activity::finished();
+  }
+  if (empty)
+    return activity::parked();
+  if (node_.now() < retry_at_)
+    return activity::parked(retry_at_);
 
+  std::vector<dead_letter> letters;
+  std::vector<waker*> refused;
+  std::vector<worker*> senders;
   result<void> stored;
   try {
+    {
+      // What is being stored stays queued until it is: a store may throw. So may a copy.
+      const std::lock_guard lock{lock_};
+      for (std::size_t k = 0; k < std::min(queue_.size(), at_once_); ++k)
+        letters.push_back(queue_[k].letter);
+    }
+    senders.reserve(letters.size());
     stored = store_->put(letters);
   } catch (...) {
     stored = describe_current_exception();
@@ -138,9 +149,7 @@ activity dead_letter_actor::turn() {
   }
 
   failures_in_a_row_ = 0;
-  at_once_ = std::min(at_once_ * 2, capacity);
-  std::vector<waker*> refused;
-  std::vector<worker*> senders;
+  at_once_ = std::min(at_once_ * 2, capacity_);
   {
     const std::lock_guard lock{lock_};
     trouble_.clear();
@@ -167,7 +176,7 @@ void dead_letter_actor::crashed(failure why) noexcept {
     const std::lock_guard lock{lock_};
     trouble_ = why.message();
   }
-  finished_();
+  finished_(std::move(why).within("dead-letter actor"));
 }
 
 } // namespace weir

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -35,14 +36,13 @@ struct parked_item {
 /// them, and only then settles them. On a thread of its own, as stores block.
 ///
 /// Failure: a store that is full or fails is tried again with back-off, for ever; meanwhile the queue fills and
-/// the workers that have something to park wait. Nothing is dropped.
+/// the workers that have something to park wait. Nothing is dropped. If it ends by a defect of its own, the
+/// pipeline can't go on.
 class dead_letter_actor final : public actor {
 public:
-  static constexpr std::size_t capacity = 256;
-
-  /// `finished` is called in the last turn.
+  /// `finished` is called in the last turn; `crash` says why if that is by a defect.
   dead_letter_actor(runtime& node, acknowledgement& books, std::shared_ptr<dead_letter_store> store,
-                    std::function<void()> finished);
+                    std::function<void(std::optional<failure> crash)> finished);
 
   /// Takes the item over and returns true; or leaves it as it is, and wakes `who` once there is room. Any
   /// thread.
@@ -76,7 +76,8 @@ private:
   runtime& node_;
   acknowledgement& books_;
   const std::shared_ptr<dead_letter_store> store_;
-  const std::function<void()> finished_;
+  const std::function<void(std::optional<failure>)> finished_;
+  const std::size_t capacity_; // of queue_; letters
 
   mutable std::mutex lock_; // guards what follows
   std::deque<parked_item> queue_;
@@ -91,7 +92,7 @@ private:
   std::size_t forget_at_ = 1024; // entries
 
   // The actor's own.
-  std::size_t at_once_ = capacity; // letters offered to the store; fewer after it refused
+  std::size_t at_once_ = capacity_; // letters offered to the store; fewer after it refused
   std::uint32_t failures_in_a_row_ = 0;
   time_point retry_at_{};
 };

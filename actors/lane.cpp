@@ -82,13 +82,18 @@ lane::shares& lane::shares_of(block& where) {
     return *there;
   while (shares_lock_.test_and_set(std::memory_order_acquire))
     shares_lock_.wait(true, std::memory_order_relaxed);
+  const struct held_lock { // also where there is no memory
+    std::atomic_flag& lock;
+    ~held_lock() {
+      lock.clear(std::memory_order_release);
+      lock.notify_one();
+    }
+  } held{shares_lock_};
   auto* there = where.copies.load(std::memory_order_acquire);
   if (there == nullptr) {
     there = all_shares_.emplace_back(std::make_unique<shares>()).get();
     where.copies.store(there, std::memory_order_release);
   }
-  shares_lock_.clear(std::memory_order_release);
-  shares_lock_.notify_one();
   return *there;
 }
 

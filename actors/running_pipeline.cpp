@@ -48,11 +48,16 @@ result<void> running_pipeline::start() {
     }
     if (!opened)
       return std::move(opened.error()).within("the dead letters can't be kept");
-    dead_letters_ =
-        std::make_unique<dead_letter_actor>(node_, services_.books, plan_->dead_letters, [this] {
+    dead_letters_ = std::make_unique<dead_letter_actor>(
+        node_, services_.books, plan_->dead_letters, [this](std::optional<failure> crash) {
           if (replays_)
             replays_->letters_finished();
-          watcher_.ended();
+          if (!crash) {
+            watcher_.ended();
+            return;
+          }
+          supervisor_->abort(); // nobody would take what its workers have to park
+          settle_end(state::failed, std::move(crash));
         });
     services_.dead_letters = dead_letters_.get();
   }
@@ -330,7 +335,7 @@ void running_pipeline::abort() {
 
 void running_pipeline::kill(std::size_t worker) { workers_[worker]->kill(); }
 
-/// In turns of the supervisor.
+/// In turns of the supervisor, and of a dead-letter actor that crashes.
 void running_pipeline::settle_end(state how, std::optional<failure> why) {
   if (how == state::failed) {
     {

@@ -34,6 +34,8 @@ struct runtime_options {
   std::uint32_t turn_items = 4096;
   /// How many of the items that a worker would take in one slice it takes: a simulation's choice. Empty: all.
   std::function<std::size_t(std::size_t)> slice_items = {};
+  /// Dead letters of one pipeline that may wait for its store: beyond it, the stages that have one wait.
+  std::uint32_t letters_waiting_max = 256;
 };
 
 class runtime_engine;

@@ -111,7 +111,8 @@ public:
     return closed && unreleased() == 0;
   }
 
-  /// The consumer goes away for good. What is left stays in the ring.
+  /// The consumer goes away for good. What is left stays in the ring. No worker does so: it leaves its mailbox only
+  /// with the end of the stream, or when all workers of its pipeline are told to. It is for a ring alone.
   void cancel() noexcept {
     cancelled_.store(true, std::memory_order_seq_cst);
     // In any case: a stage that waits for input, not for credit, must hear it too.
@@ -201,9 +202,9 @@ public:
   explicit ring(std::size_t capacity)
       : ring_base{capacity},
         mask_{std::bit_ceil(capacity) - 1},
-        values_{
-            static_cast<T*>(::operator new (sizeof(T) * (mask_ + 1), std::align_val_t{alignment}))},
-        origins_{std::make_unique<origin[]>(mask_ + 1)} {}
+        origins_{std::make_unique<origin[]>(mask_ + 1)},
+        values_{static_cast<T*>(
+            ::operator new (sizeof(T) * (mask_ + 1), std::align_val_t{alignment}))} {}
 
   ~ring() override {
     const auto end = write_index();
@@ -253,8 +254,8 @@ private:
   static constexpr std::size_t alignment = std::max<std::size_t>(alignof(T), 64);
 
   const std::size_t mask_;
-  T* const values_;
   const std::unique_ptr<origin[]> origins_;
+  T* const values_; // the last that may fail to be made: nobody else frees it
 };
 
 } // namespace weir

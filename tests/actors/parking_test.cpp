@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -24,6 +25,8 @@ struct scripted_store final : weir::dead_letter_store {
 
 /// Every item becomes a dead letter.
 result<void> refuse(const int&) { return weir::poison("refused"); }
+
+result<void> never(std::span<const dead_letter>) { return weir::transient("no disk at all"); }
 
 /// What happens between a stage that has something to park and the store that shall keep it.
 class Parking : public testing::Test {
@@ -53,7 +56,8 @@ TEST_F(Parking, AFullStoreBlocksTheStageAndNothingIsDropped) {
   // Room for 300 in the store, for 256 on the way, and for what the worker has in hand.
   // What is stored is settled a moment later.
   EXPECT_TRUE(eventually([&] {
-    return full(r) && r->snapshot().dead_letters_waiting == weir::dead_letter_actor::capacity
+    return full(r)
+           && r->snapshot().dead_letters_waiting == weir::runtime_options{}.letters_waiting_max
            && r.ledger().dead_lettered == 300;
   }));
   EXPECT_EQ(r->snapshot().dead_letters_trouble,
@@ -72,6 +76,15 @@ TEST_F(Parking, AFullStoreBlocksTheStageAndNothingIsDropped) {
   }));
   r.finishes();
   EXPECT_LE(cleared + letters.letters().size(), 1000U);
+}
+
+TEST_F(Parking, NoMoreLettersWaitThanTheNodeAllows) {
+  running r{refusing(100, store(never)), {.threads = 2, .letters_waiting_max = 3}};
+  // The sink has one more to hand over.
+  EXPECT_TRUE(eventually([&] { return full(r) && r.stage("sink").parked == 4; }));
+  EXPECT_EQ(r->snapshot().dead_letters_waiting, 3U);
+  r->abort();
+  r.ended();
 }
 
 TEST_F(Parking, AStoreThatIsFullIsFilledToItsBrim) {
@@ -149,8 +162,6 @@ TEST_F(Parking, TheEndWaitsForTheStore) {
   r.finishes();
 }
 
-result<void> never(std::span<const dead_letter>) { return weir::transient("no disk at all"); }
-
 TEST_F(Parking, AStoreThatNeverWorksDoesNotHoldUpAnAbort) {
   running r{refusing(1000, store(never))};
   EXPECT_TRUE(eventually([&] { return full(r); }));
@@ -192,6 +203,18 @@ TEST_F(Parking, AStoreThatCantBeOpenedKeepsThePipelineFromStarting) {
     ASSERT_FALSE(started);
     EXPECT_EQ(started.error().message(), "the dead letters can't be kept ← permission denied");
   }
+}
+
+TEST_F(Parking, WhoeverIsToldOfTheEndMayTakeASnapshot) {
+  weir::runtime node{{.threads = 2}};
+  std::optional<weir::running_pipeline> r;
+  std::atomic<std::size_t> waiting = 99;
+  r.emplace(refusing(3, weir::dead_letters::memory{}), node, weir::pipeline_observer{.ended = [&] {
+              waiting = r->snapshot().dead_letters_waiting;
+            }});
+  ASSERT_TRUE(r->start());
+  EXPECT_EQ(r->wait_until(std::chrono::steady_clock::now() + patience), state::finished);
+  EXPECT_EQ(waiting, 0U);
 }
 
 TEST_F(Parking, StoresNothingTwiceAndInOrder) {

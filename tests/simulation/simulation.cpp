@@ -118,7 +118,7 @@ weir::pipeline life::build() {
   }
   p.dead_letters_to(std::make_shared<letter_store>(in_));
   // What was parked is in flight until it is stored; a worker parks a slice at most before it hands over.
-  in_flight_max_ += weir::dead_letter_actor::capacity + 64;
+  in_flight_max_ += weir::runtime_options{}.letters_waiting_max + 64;
   in_flight_max_ +=
       16 * 3 * 2 * (of_.segments.size() + 1) * 6; // replayed items, or batches of them
   return p;

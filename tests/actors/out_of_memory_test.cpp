@@ -1,0 +1,122 @@
+#include "virtual_probes.hpp"
+
+#include <weir/actors/acknowledgement.hpp>
+#include <weir/actors/lane.hpp>
+#include <weir/mailbox/ring.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+#include <string>
+
+/// What is left in order when there is no memory: the next allocation of a given size fails.
+namespace {
+
+std::atomic<std::size_t> fails_next = 0; // bytes
+
+constexpr std::size_t shares_size = 64 * 5; // of a block of a lane: see lane::shares
+
+} // namespace
+
+// Not inlined, or the compiler sees free() of what came from new.
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  auto wanted = size;
+  if (size != 0 && fails_next.compare_exchange_strong(wanted, 0))
+    throw std::bad_alloc{};
+  if (auto* made = std::malloc(size != 0 ? size : 1); made != nullptr)
+    return made;
+  throw std::bad_alloc{};
+}
+[[gnu::noinline]] void operator delete(void* what) noexcept { std::free(what); }
+[[gnu::noinline]] void operator delete(void* what, std::size_t) noexcept { std::free(what); }
+
+namespace {
+
+using namespace probes;
+
+class OutOfMemory : public testing::Test {
+protected:
+  ~OutOfMemory() override { fails_next = 0; }
+};
+
+TEST_F(OutOfMemory, ALaneGoesOnWhereItHadNoneForACopy) {
+  weir::lane lane{"l", 0};
+  lane.admit(1, 1);
+  fails_next = shares_size;
+  EXPECT_THROW(lane.share(1, 1), std::bad_alloc);
+  lane.share(1, 1);
+  EXPECT_EQ(lane.prefix_with({}), 0U);
+}
+
+TEST_F(OutOfMemory, ABatchThatCouldNotBeTakenApartIsWhole) {
+  weir::acknowledgement books;
+  auto& lane = books.lane_at(books.add_lane("l", 0));
+  lane.admit(1, 100);
+  books.admitted(100);
+  const auto batch = books.group({{0, 1}, {0, 2}, {0, 100}}); // two blocks
+  books.share(batch, 1);
+  books.share({0, 3}, 1); // the first block has shares
+  fails_next = shares_size;
+  EXPECT_THROW((void)books.take_apart(batch), std::bad_alloc);
+  books.settle(batch, weir::ending::acknowledged);
+  EXPECT_EQ(books.totals().acknowledged, 0U);
+  for (const auto one : books.take_apart(batch))
+    books.settle(one, weir::ending::acknowledged);
+  EXPECT_EQ(books.totals().acknowledged, 3U);
+  EXPECT_FALSE(books.settled_twice());
+}
+
+TEST_F(OutOfMemory, ARingThatCouldNotBeMadeLeavesNothingBehind) {
+  // The leak sanitizer is who sees it.
+  constexpr std::size_t capacity = 1 << 12;
+  fails_next = capacity * sizeof(weir::origin);
+  EXPECT_THROW(weir::ring<char>{capacity}, std::bad_alloc);
+}
+
+/// An item whose payload is as long as nothing else is.
+struct heavy {};
+constexpr std::size_t heavy_size = 1'234'567;
+std::string weir_payload(const heavy&) {
+  std::string text(heavy_size, 'x');
+  fails_next = heavy_size + 1; // the next copy
+  return text;
+}
+
+TEST_F(OutOfMemory, ALetterThatCouldNotBeCopiedIsStoredLater) {
+  weir::dead_letters::memory letters;
+  weir::pipeline p{"heavy", restarting()};
+  p.from("source", counted{1, [](std::size_t) { return heavy{}; }})
+      .to("sink", [](const heavy&) -> weir::result<void> { return weir::poison("too heavy"); });
+  p.dead_letters_to(letters);
+  still r{std::move(p)};
+  r.finishes();
+  ASSERT_EQ(letters.letters().size(), 1U);
+  EXPECT_EQ(letters.letters().front().payload.size(), heavy_size);
+}
+
+/// Says at length why it can't keep anything, and then there is no memory for saying so.
+struct verbose_store final : weir::dead_letter_store {
+  weir::result<void> open() override { return {}; }
+  weir::result<void> put(std::span<const weir::dead_letter>) override {
+    constexpr std::size_t length = 3'333;
+    auto why = weir::transient(std::string(length, 'y'));
+    fails_next = length + 1;
+    return why;
+  }
+};
+
+TEST_F(OutOfMemory, APipelineWhoseDeadLetterActorCrashesGivesUp) {
+  weir::pipeline p{"verbose", restarting()};
+  p.from("numbers", numbers(20)).to("sink", [](int n) -> weir::result<void> {
+    return n == 3 ? weir::poison("three") : weir::result<void>{};
+  });
+  p.dead_letters_to(std::make_shared<verbose_store>());
+  still r{std::move(p)};
+  EXPECT_EQ(r.ended(), weir::running_pipeline::state::failed);
+  EXPECT_EQ(r->why().message(),
+            "pipeline 'verbose' ← dead-letter actor ← out of memory (std::bad_alloc)");
+  EXPECT_EQ(r.ledger().dead_lettered, 0U);
+}
+
+} // namespace
