@@ -96,13 +96,14 @@ public:
 
   bool wait(std::unique_lock<std::mutex>& lock, std::condition_variable&,
             std::optional<time_point> deadline, const std::function<bool()>& done) override {
+    const auto limit = deadline.value_or(time_point::max()); // the end of time is no deadline
     while (!done()) {
-      if (deadline && time.now() >= *deadline)
+      if (time.now() >= limit)
         return false;
       lock.unlock();
-      const bool went_on = step() || advance_to_next_timer(deadline.value_or(time_point::max()));
+      const bool went_on = step() || advance_to_next_timer(limit);
       lock.lock();
-      if (!went_on && !deadline)
+      if (!went_on && limit == time_point::max())
         throw std::logic_error{"weir: this waits for ever: nothing is left that could happen"};
     }
     return true;

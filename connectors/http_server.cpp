@@ -292,6 +292,12 @@ asio::awaitable<bool> server::listener::serve_one(served& one) {
       co_return false;
     }
   }
+  // Whoever is between us and the sender may have read its end from another header.
+  if (request.get().find(field::transfer_encoding) != request.get().end() && !request.chunked()) {
+    auto said = problem(400, "the only transfer encoding is chunked");
+    said.keep_alive(false);
+    co_return co_await send(one, std::move(said), request);
+  }
   const auto target = request.get().target();
   const auto path = std::string_view{target.data(), target.size()}.substr(0, target.find('?'));
   const auto method = request.get().method();

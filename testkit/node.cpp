@@ -14,18 +14,21 @@ runtime_options options_for(std::optional<seeded>& chance) {
   return options;
 }
 
-virtual_choices choices_for(std::optional<seeded>& chance) {
-  if (!chance)
-    return {};
-  return {.job = [&chance](std::size_t count) { return chance->below(count); },
-          .random = [&chance] { return chance->share(); }};
+virtual_choices choices_for(std::optional<seeded>& chance, clock::duration& stall) {
+  virtual_choices choices;
+  choices.helper_delay = [&stall] { return std::exchange(stall, clock::duration::zero()); };
+  if (chance) {
+    choices.job = [&chance](std::size_t count) { return chance->below(count); };
+    choices.random = [&chance] { return chance->share(); };
+  }
+  return choices;
 }
 
 } // namespace
 
 node::node(std::optional<std::uint64_t> seed)
     : chance_{seed ? std::optional{seeded{*seed}} : std::nullopt},
-      runtime_{options_for(chance_), choices_for(chance_)} {}
+      runtime_{options_for(chance_), choices_for(chance_, stall_)} {}
 
 running_pipeline& node::run(pipeline definition) {
   auto& one = pipelines_.emplace_back(std::move(definition), runtime_);

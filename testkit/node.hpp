@@ -39,11 +39,15 @@ public:
   /// Lets time pass until the pipeline has ended. Throws std::logic_error if it can't end any more: a source
   /// that never completes, a store that nobody makes room in.
   running_pipeline::state finish(running_pipeline& one) { return one.wait(); }
+  /// The next function that a stage with an item_time_max calls begins so much later: longer than that limit, and
+  /// its worker is stuck.
+  void stall(clock::duration time) noexcept { stall_ = time; }
   /// Stops the sources and finishes what is in flight.
   running_pipeline::state drain(running_pipeline& one);
 
 private:
   std::optional<seeded> chance_;
+  clock::duration stall_{0};
   virtual_runtime runtime_;
   std::deque<running_pipeline> pipelines_;
 };

@@ -2,9 +2,13 @@
 
 #include <weir/actors/sink.hpp>
 #include <weir/supervision/failure.hpp>
+#include <weir/testkit/wake_list.hpp>
 
+#include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -12,6 +16,11 @@
 #include <vector>
 
 namespace weir::testkit {
+
+template <class T>
+constexpr bool is_batch = false;
+template <class T>
+constexpr bool is_batch<batch<T>> = true;
 
 /// A sink that the test looks into, and that takes no more than the test asks for. Copies share everything: one
 /// goes into the pipeline, one stays in the test. For pipelines on a testkit::node.
@@ -22,6 +31,7 @@ namespace weir::testkit {
 /// node.settle();
 /// EXPECT_EQ(out.take(), (std::vector{1, 2, 3}));
 /// ```
+/// Of batches it is a sink that settles row by row.
 template <class T>
 class sink_probe {
 public:
@@ -34,14 +44,27 @@ public:
     return made;
   }
 
-  /// Takes `count` more items.
+  /// Takes `count` more items (batches are one each). This is the sink's demand; what runs ahead of it into the
+  /// sink's mailbox is bounded by its mailbox_capacity.
   void request(std::size_t count) const {
     shared_->requested += count;
-    if (shared_->sink != nullptr)
-      shared_->sink->wake();
+    shared_->workers.wake();
   }
-  /// The next item fails so, once: then it is run again, parked, or whatever its failure leads to.
-  void fail(failure why) const { shared_->failures.push_back(std::move(why)); }
+  /// The next runs of items fail so, as many as said: an item is run again, parked, or whatever its failure leads
+  /// to. What was told earlier comes first.
+  void fail(failure why, std::size_t times = 1) const {
+    for (; times > 0; --times)
+      shared_->failures.push_back([why] { return why; });
+  }
+  /// The next run of an item throws this.
+  template <class Thrown>
+  void raise(Thrown what) const {
+    shared_->failures.push_back([what]() -> failure { throw what; });
+  }
+  /// The next batch that has such a row is stored without it.
+  void reject(std::size_t row, failure why) const requires is_batch<T> {
+    shared_->rejected.push_back({row, std::move(why)});
+  }
 
   /// What came since the last call.
   std::vector<T> take() const { return std::exchange(shared_->items, {}); }
@@ -51,20 +74,34 @@ public:
   bool completed() const { return shared_->completed; }
 
   std::size_t demand(context& where) {
-    shared_->sink = &where.source_waker();
+    place_.take(shared_->workers, where.source_waker());
     return shared_->requested;
   }
-  result<void> on_item(const T& item, context&) {
-    auto& here = *shared_;
-    if (!here.failures.empty()) {
-      auto why = std::move(here.failures.front());
-      here.failures.pop_front();
-      return why;
-    }
-    here.items.push_back(item);
-    if (here.requested != unlimited)
-      --here.requested;
+  result<void> on_item(const T& item, context&) requires(!is_batch<T>) {
+    if (auto failed = next_failure())
+      return std::move(*failed);
+    shared_->items.push_back(kept(item));
+    took_one();
     return {};
+  }
+  result<batch_outcome> on_batch(const T& rows, context&) requires is_batch<T> {
+    if (auto failed = next_failure())
+      return std::move(*failed);
+    batch_outcome outcome;
+    T stored;
+    for (std::size_t row = 0; row < rows.items.size(); ++row) {
+      const auto why = std::ranges::find(shared_->rejected, row, &rejected_item::index);
+      if (why == shared_->rejected.end()) {
+        stored.items.push_back(kept(rows.items[row]));
+      } else {
+        outcome.rejected.push_back(std::move(*why));
+        shared_->rejected.erase(why);
+      }
+    }
+    if (!stored.items.empty())
+      shared_->items.push_back(std::move(stored));
+    took_one();
+    return outcome;
   }
   result<void> on_drain(context&) {
     shared_->completed = true;
@@ -76,13 +113,35 @@ private:
 
   struct shared {
     std::size_t requested = unlimited;
-    std::deque<failure> failures;
+    std::deque<std::function<failure()>> failures;
+    std::vector<rejected_item> rejected;
     std::vector<T> items;
     bool completed = false;
-    waker* sink = nullptr;
+    wake_list workers;
   };
 
+  std::optional<failure> next_failure() const {
+    if (shared_->failures.empty())
+      return std::nullopt;
+    const auto next = std::move(shared_->failures.front());
+    shared_->failures.pop_front();
+    return next();
+  }
+  void took_one() const {
+    if (shared_->requested != unlimited)
+      --shared_->requested;
+  }
+  /// What can't be copied is taken out of the mailbox, whose item it is: nobody needs it once the sink has it.
+  template <class Item>
+  static Item kept(const Item& item) {
+    if constexpr (std::copy_constructible<Item>)
+      return item;
+    else
+      return std::move(const_cast<Item&>(item)); // NOLINT(cppcoreguidelines-pro-type-const-cast)
+  }
+
   std::shared_ptr<shared> shared_ = std::make_shared<shared>();
+  wake_list::place place_;
 };
 
 } // namespace weir::testkit

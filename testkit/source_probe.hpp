@@ -2,6 +2,7 @@
 
 #include <weir/actors/source.hpp>
 #include <weir/supervision/failure.hpp>
+#include <weir/testkit/wake_list.hpp>
 
 #include <cstddef>
 #include <deque>
@@ -30,17 +31,17 @@ public:
   void push(T first, More... more) const {
     shared_->waiting.push_back(std::move(first));
     (shared_->waiting.push_back(T(std::move(more))), ...);
-    shared_->wake();
+    shared_->workers.wake();
   }
   /// The end of the stream, behind what was pushed.
   void complete() const {
     shared_->complete = true;
-    shared_->wake();
+    shared_->workers.wake();
   }
   /// The next poll fails, once: what was pushed stays.
   void fail(failure why) const {
     shared_->why = std::move(why);
-    shared_->wake();
+    shared_->workers.wake();
   }
 
   /// Items that were pushed and have not found credit.
@@ -52,7 +53,7 @@ public:
 
   result<source_state> poll(intake<T>& in, context& where) {
     auto& here = *shared_;
-    here.source = &where.source_waker();
+    place_.take(here.workers, where.source_waker());
     ++here.polls;
     if (here.why)
       return std::move(*std::exchange(here.why, std::nullopt));
@@ -67,19 +68,16 @@ public:
 
 private:
   struct shared {
-    void wake() const {
-      if (source != nullptr)
-        source->wake();
-    }
     std::deque<T> waiting;
     std::optional<failure> why;
     bool complete = false;
     std::size_t taken = 0;
     std::size_t polls = 0;
-    waker* source = nullptr;
+    wake_list workers;
   };
 
   std::shared_ptr<shared> shared_ = std::make_shared<shared>();
+  wake_list::place place_;
 };
 
 } // namespace weir::testkit

@@ -1,6 +1,7 @@
 #include "../actors/probes.hpp"
 
 #include <weir/actors/awaitable.hpp>
+#include <weir/testkit/node.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -28,11 +29,11 @@ protected:
 
 // --- throttle ----------------------------------------------------------------------------------------
 
-/// When each of many things happened.
+/// When each of many things happened, in virtual time.
 class timeline {
 public:
-  void note() const { times_.add(clock::now()); }
-  /// More than burst + ⌈w · rate⌉ within any window of length w?
+  void note() const { times_.add(weir::clock::now()); }
+  /// Never more than burst + w · rate within any window of length w.
   void expect_within(std::size_t permits, std::chrono::milliseconds per, std::size_t burst) const {
     auto times = times_.items();
     std::ranges::sort(times);
@@ -40,7 +41,7 @@ public:
       for (std::size_t last = first; last < times.size(); ++last) {
         const auto width = std::chrono::duration<double>(times[last] - times[first]).count();
         const auto most =
-            static_cast<double>(burst) + 1
+            static_cast<double>(burst) + 1e-6
             + width * static_cast<double>(permits) / std::chrono::duration<double>(per).count();
         ASSERT_LE(static_cast<double>(last - first + 1), most)
             << "from the " << first << ". to the " << last << ".";
@@ -48,7 +49,7 @@ public:
   }
 
 private:
-  collected<clock::time_point> times_;
+  collected<weir::time_point> times_;
 };
 
 // PK-T1
@@ -69,7 +70,10 @@ TEST_F(Pekko, ThrottleHoldsInEveryWindowOverAllWorkersAndWhatRunsAgain) {
              {.workers = workers, .retry = at_once(5), .rate = limit})
         .to("sink", out.sink());
     p.dead_letters_to(letters_);
-    const auto done = run(std::move(p));
+    weir::testkit::node here;
+    auto& throttled = here.run(std::move(p));
+    EXPECT_EQ(here.finish(throttled), state::finished);
+    const auto done = throttled.snapshot();
     EXPECT_GE(done.stages[1].processed + done.stages[1].failed, 60U);
     EXPECT_EQ(out.size(), 60U);
     runs.expect_within(limit.permits, limit.per, limit.burst);
@@ -97,7 +101,8 @@ TEST_F(Pekko, ThrottleHoldsForAwaitableStagesAndForSources) {
            {.in_flight_max = 8, .rate = limit})
       .to("sink", out_.sink());
   p.dead_letters_to(letters_);
-  run(std::move(p));
+  weir::testkit::node here;
+  EXPECT_EQ(here.finish(here.run(std::move(p))), state::finished);
   EXPECT_EQ(out_.items(), up_to(60));
   awaited.expect_within(limit.permits, limit.per, limit.burst);
   read.expect_within(limit.permits, limit.per, limit.burst);

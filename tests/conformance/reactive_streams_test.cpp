@@ -312,6 +312,31 @@ TEST_P(ReactiveStreams, AnItemOrAGrantRunsNothingOfTheOtherSide) {
   EXPECT_TRUE(one.is_woken() || woken_before);
   for (auto& from : one.out())
     EXPECT_EQ(from->ring().write_index(), 0U) << "it ran inside of the push";
+
+  // A grant, to a stage that has no room for more.
+  one.settle();
+  bool stands = false;
+  for (int n = 2; n < 50 && !stands; ++n) {
+    stands = !one.push(n);
+    one.settle();
+  }
+  const auto moved = [&one] {
+    std::vector<std::size_t> all;
+    for (const auto& ring : one.in())
+      all.push_back(ring->read_index());
+    for (const auto& from : one.out())
+      all.push_back(from->ring().write_index());
+    return all;
+  };
+  const auto before = moved();
+  for (auto& from : one.out())
+    from->take(1, one.books());
+  EXPECT_EQ(moved(), before) << "it ran inside of the grant";
+  if (stands) {
+    EXPECT_TRUE(one.is_woken());
+    one.settle();
+    EXPECT_NE(moved(), before) << "it had something to do";
+  }
 }
 
 // RS-3.2's neighbour, PK-H1: who never runs dry starves none of the others.

@@ -201,6 +201,21 @@ TEST_F(EventsServer, WhatIsNoSuchRequestIsAnsweredWithAProblem) {
       {431, json + std::string(1000, 'x') + "\r\n\r\n"},
       {400, "this is no HTTP\r\n\r\n"},
       {400, "POST /events HTTP/1.1\r\nContent-Length: many\r\n\r\n"},
+      // What two readers could read in two ways.
+      {400,
+       "POST /events HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+      {400,
+       "POST /events HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n"},
+      {400, "POST /events HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n12"},
+      {400, "POST /events HTTP/1.1\r\nContent-Length: 1, 2\r\n\r\n12"},
+      {400, "POST /events HTTP/1.1\r\nContent-Length: +1\r\n\r\n1"},
+      {400, "POST /events HTTP/1.1\r\nContent-Length : 1\r\n\r\n1"},
+      {400, "POST /events HTTP/1.1\nContent-Length: 1\n\n1"},
+      {400, "POST /events HTTP/1.1\r\nX: a\nContent-Length: 1\r\n\r\n1"},
+      {400, "POST /events HTTP/1.1\r\nTransfer-Encoding: xchunked\r\nContent-Length: 1\r\n\r\n1"},
+      {400,
+       "POST /events HTTP/1.1\r\nTransfer-Encoding: chunked, identity\r\n\r\n1\r\n1\r\n0\r\n\r\n"},
+      {400, "POST /events HTTP/1.1\r\nX: a\r\n Content-Length: 1\r\n\r\n1"},
   };
   for (const auto& [status, request] : requests) {
     const auto got = ask(request);

@@ -237,6 +237,27 @@ TEST(SqliteTable, ATableWhoseRulesRollBackEverythingIsRefusedByName) {
   EXPECT_THAT(to.ids(), IsEmpty());
 }
 
+TEST(SqliteTable, NoTextIsTakenForSql) {
+  const folder in;
+  table to{in};
+  const std::vector<std::string> texts{"'); DROP TABLE readings;--",
+                                       "\"; DELETE FROM readings; --",
+                                       "' OR '1'='1",
+                                       "?1",
+                                       ":id",
+                                       "$id",
+                                       "%' UNION SELECT name FROM sqlite_master --",
+                                       "/* x",
+                                       "\\'",
+                                       std::string{"a\0'); DROP TABLE readings;--", 28}};
+  std::vector<reading> batch;
+  for (const auto& text : texts)
+    batch.push_back({text, 1});
+  EXPECT_EQ(to.store(batch, texts.size()), "stored");
+  EXPECT_EQ(to.ids(), texts);
+  EXPECT_EQ(to.position(), texts.size());
+}
+
 TEST(SqliteTable, NamesThatAreNoneAreRefusedBeforeAnythingIsOpened) {
   const folder in;
   const auto refusal = [&](auto change) {

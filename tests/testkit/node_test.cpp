@@ -4,6 +4,8 @@
 #include <weir/testkit/testkit.hpp>
 
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -175,6 +177,39 @@ TEST_F(VirtualNode, SaysSoInsteadOfWaitingForEver) {
   auto& run = here.run(std::move(p));
   EXPECT_THROW(here.finish(run), std::logic_error) << "nobody completes the source";
   EXPECT_EQ(here.drain(run), state::finished);
+}
+
+TEST_F(VirtualNode, SaysSoToAWaitUntilTheEndOfTime) {
+  node here;
+  weir::pipeline p{"p"};
+  p.from("in", in_).to("out", out_);
+  p.dead_letters_to(weir::dead_letters::memory{});
+  here.run(std::move(p));
+  std::mutex lock;
+  std::condition_variable changed;
+  std::unique_lock held{lock};
+  EXPECT_THROW(here.runtime().wait(held, changed, weir::time_point::max(), [] { return false; }),
+               std::logic_error);
+}
+
+TEST_F(VirtualNode, CanHaveAStuckWorker) {
+  node here;
+  weir::dead_letters::memory letters;
+  weir::pipeline p{"p"};
+  p.from("in", in_)
+      .via("stage", [](const int& x) { return x; }, {.item_time_max = 1s})
+      .to("out", out_);
+  p.dead_letters_to(letters);
+  auto& run = here.run(std::move(p));
+  in_.push(1);
+  here.settle();
+  here.stall(2s);
+  in_.push(2, 3);
+  in_.complete();
+  EXPECT_EQ(here.finish(run), state::finished);
+  EXPECT_EQ(out_.items(), (std::vector{1, 3}));
+  ASSERT_EQ(letters.letters().size(), 1U);
+  EXPECT_EQ(letters.letters()[0].payload, "2");
 }
 
 TEST_F(VirtualNode, RefusesAPipelineThatCantRun) {

@@ -1,5 +1,9 @@
 #include <weir/testkit/testkit.hpp>
 
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -71,6 +75,87 @@ TEST_F(Probes, ASourceThatIsToldToFailIsAskedAgain) {
   here_.finish(pipeline);
   EXPECT_EQ(out_.items(), (std::vector{1}));
   EXPECT_EQ(pipeline.snapshot().stages.at(0).failed, 1U);
+}
+
+TEST_F(Probes, ASinkFailsAndThrowsAsOftenAsItIsTold) {
+  auto& pipeline = run();
+  out_.request(9);
+  out_.fail(weir::poison("bad"), 2);
+  out_.raise(std::runtime_error{"worse"});
+  in_.push(1, 2, 3);
+  in_.complete();
+  here_.finish(pipeline);
+  EXPECT_EQ(out_.items(), (std::vector{3})) << "what throws is run again";
+  EXPECT_EQ(letters_.letters().size(), 2U);
+  EXPECT_EQ(pipeline.snapshot().stages.at(1).failed, 3U);
+}
+
+TEST_F(Probes, ASinkRejectsRowsOfABatchWithTheirReason) {
+  const sink_probe<weir::batch<int>> out;
+  weir::pipeline p{"p"};
+  p.from("in", in_).batch("batch", {.size_max = 3}).to("out", out);
+  p.dead_letters_to(letters_);
+  auto& pipeline = here_.run(std::move(p));
+  out.reject(2, weir::poison("no such column"));
+  out.reject(0, weir::poison("no such row"));
+  in_.push(1, 2, 3, 4, 5, 6);
+  in_.complete();
+  EXPECT_EQ(here_.finish(pipeline), weir::running_pipeline::state::finished);
+  ASSERT_EQ(out.items().size(), 2U);
+  EXPECT_EQ(out.items()[0].items, (std::vector{2}));
+  EXPECT_EQ(out.items()[1].items, (std::vector{4, 5, 6}));
+  ASSERT_EQ(letters_.letters().size(), 2U);
+  EXPECT_EQ(letters_.letters()[0].payload, "1");
+  EXPECT_EQ(letters_.letters()[1].payload, "3");
+  EXPECT_EQ(letters_.letters()[1].why.message(), "no such column");
+  EXPECT_EQ(pipeline.snapshot().ledger.acknowledged, 4U);
+}
+
+struct parcel {
+  std::unique_ptr<int> inside;
+};
+std::string weir_payload(const parcel& one) { return std::to_string(*one.inside); }
+
+TEST_F(Probes, CarryItemsThatCanOnlyBeMoved) {
+  const source_probe<parcel> in;
+  const sink_probe<parcel> out;
+  const sink_probe<weir::batch<parcel>> rows;
+  weir::pipeline p{"p"};
+  auto [odd, even] = p.from("in", in).route([](const parcel& one) { return *one.inside % 2 == 1; });
+  std::move(odd).to("out", out);
+  std::move(even).batch("batch").to("rows", rows);
+  p.dead_letters_to(letters_);
+  auto& pipeline = here_.run(std::move(p));
+  out.fail(weir::transient("once"));
+  in.push(parcel{std::make_unique<int>(1)}, parcel{std::make_unique<int>(2)});
+  in.complete();
+  here_.finish(pipeline);
+  const auto came = out.take();
+  ASSERT_EQ(came.size(), 1U);
+  EXPECT_EQ(*came[0].inside, 1);
+  ASSERT_EQ(rows.items().size(), 1U);
+  EXPECT_EQ(*rows.items()[0].items.at(0).inside, 2);
+}
+
+TEST_F(Probes, MayBeUsedAgainInAnotherLife) {
+  const auto life = [this](node& of) {
+    weir::pipeline p{"p"};
+    p.from("in", in_).to("out", out_, {.mailbox_capacity = 1});
+    p.dead_letters_to(letters_);
+    of.run(std::move(p));
+    of.settle();
+  };
+  in_.push(1);
+  {
+    node first;
+    life(first);
+    EXPECT_EQ(in_.taken(), 1U);
+  }
+  in_.push(2); // nobody is there to be woken
+  out_.request(1);
+  node second;
+  life(second);
+  EXPECT_EQ(out_.items(), (std::vector{2})) << "the first went down with its node";
 }
 
 } // namespace

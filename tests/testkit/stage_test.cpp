@@ -11,6 +11,8 @@
 #include <gtest/gtest.h>
 
 using namespace std::chrono_literals;
+using weir::testkit::run_sink;
+using weir::testkit::run_source;
 using weir::testkit::run_stage;
 
 namespace {
@@ -27,6 +29,8 @@ TEST(StageAlone, IsTestedInThreeLines) {
   const auto outcome = run_stage<std::string>(parse, {"1", "x", "3"});
   EXPECT_EQ(outcome.outputs, (std::vector{1, 3}));
   EXPECT_EQ(outcome.dead_letters.at(0).why.message(), "'x' is not a number");
+  EXPECT_EQ(outcome.ledger.acknowledged, 2U);
+  EXPECT_TRUE(outcome.ledger.balanced());
 }
 
 TEST(StageAlone, ShowsItsRestartsAndTheTimeTheyTook) {
@@ -67,6 +71,56 @@ TEST(StageAlone, CountsWhatItFilters) {
       [](const int& x) { return x % 2 == 0 ? std::optional{x} : std::nullopt; }, {1, 2, 3, 4});
   EXPECT_EQ(outcome.outputs, (std::vector{2, 4}));
   EXPECT_EQ(outcome.ledger.filtered, 2U);
+}
+
+/// Counts to three.
+struct counting {
+  using output = int;
+  weir::result<weir::source_state> poll(weir::intake<int>& in, weir::context&) {
+    while (in.room() > 0 && next <= 3)
+      in.put(next++);
+    return next > 3 ? weir::source_state::done : weir::source_state::more;
+  }
+  int next = 1;
+};
+
+TEST(SourceAlone, IsRunUntilItIsDone) {
+  const auto outcome = run_source(counting{});
+  EXPECT_EQ(outcome.outputs, (std::vector{1, 2, 3}));
+  EXPECT_EQ(outcome.ledger.admitted, 3U);
+}
+
+TEST(SourceAlone, ThatOnlyWaitsIsSaidToWaitForEver) {
+  EXPECT_THROW(run_source(weir::testkit::source_probe<int>{}), std::logic_error);
+}
+
+TEST(SinkAlone, IsGivenItsItems) {
+  const auto store = [](const int& x) -> weir::result<void> {
+    if (x == 2)
+      return weir::poison("two");
+    return {};
+  };
+  const auto outcome = run_sink(store, {1, 2, 3});
+  EXPECT_EQ(outcome.ledger.acknowledged, 2U);
+  EXPECT_EQ(outcome.dead_letters.at(0).why.message(), "two");
+}
+
+/// Keeps all rows but the negative ones.
+struct table {
+  using input = weir::batch<int>;
+  weir::result<weir::batch_outcome> on_batch(const input& rows, weir::context&) {
+    weir::batch_outcome outcome;
+    for (std::size_t row = 0; row < rows.items.size(); ++row)
+      if (rows.items[row] < 0)
+        outcome.rejected.push_back({row, weir::poison("negative")});
+    return outcome;
+  }
+};
+
+TEST(SinkAlone, OfBatchesIsGivenThemInOne) {
+  const auto outcome = run_sink(table{}, {1, -2, 3});
+  EXPECT_EQ(outcome.ledger.acknowledged, 2U);
+  EXPECT_EQ(outcome.dead_letters.at(0).payload, "-2");
 }
 
 } // namespace
