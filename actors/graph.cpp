@@ -133,16 +133,17 @@ private:
       say("retry.factor must be at least 1");
     if (!(chosen.retry.jitter >= 0.0 && chosen.retry.jitter <= 1.0))
       say("retry.jitter must be 0 to 1");
-    not_negative("retry.delay_min", chosen.retry.delay_min);
-    not_negative("retry.delay_max", chosen.retry.delay_max);
+    is_duration("retry.delay_min", chosen.retry.delay_min);
+    is_duration("retry.delay_max", chosen.retry.delay_max);
     if (chosen.retry.delay_max < chosen.retry.delay_min)
       say("retry.delay_max is less than retry.delay_min");
-    not_negative("timeout", chosen.timeout);
-    not_negative("delay_max", one.batch.delay_max);
+    is_duration("timeout", chosen.timeout);
+    is_duration("delay_max", one.batch.delay_max);
     if (one.kind == stage_kind::batch && one.batch.size_max == 0)
       say("size_max must be at least 1");
     if (chosen.rate.permits > 0 && chosen.rate.per <= std::chrono::milliseconds{0})
       say("rate.per must be longer than 0");
+    not_too_long("rate.per", chosen.rate.per);
     if (chosen.outputs_max == 0)
       say("outputs_max must be at least 1");
     if (chosen.in_flight_max == 0)
@@ -153,7 +154,7 @@ private:
             + " is larger than mailbox_capacity " + std::to_string(chosen.mailbox_capacity));
     if (!one.waits && !one.side_by_side && chosen.in_flight_max > 1)
       say("in_flight_max is for functions and for sinks of single items: this takes one at a time");
-    not_negative("item_time_max", chosen.item_time_max);
+    is_duration("item_time_max", chosen.item_time_max);
     if (chosen.item_time_max.count() > 0) {
       if (one.kind != stage_kind::transform && one.kind != stage_kind::sink)
         say("item_time_max is for stages with a function and for sinks");
@@ -168,9 +169,15 @@ private:
       parked_keys(index);
   }
 
-  void not_negative(const std::string& what, std::chrono::milliseconds value) {
+  void is_duration(const std::string& what, std::chrono::milliseconds value) {
     if (value.count() < 0)
       say(what + " must not be negative, but is " + std::to_string(value.count()) + " ms");
+    not_too_long(what, value);
+  }
+  void not_too_long(const std::string& what, std::chrono::milliseconds value) {
+    if (value > duration_max)
+      say(what + " must not be longer than a year, but is " + std::to_string(value.count())
+          + " ms");
   }
 
   void flows(std::size_t index) {
@@ -201,6 +208,8 @@ void inspect(const std::string& pipeline, const supervision_options& chosen,
   const auto& delays = chosen.delays;
   if (chosen.period.count() <= 0)
     say("period must be longer than 0");
+  if (chosen.period > duration_max || delays.delay_max > duration_max)
+    say("period and supervision.delays must not be longer than a year");
   if (delays.delay_min.count() < 0 || delays.delay_max < delays.delay_min)
     say("delays must be 0 <= delay_min <= delay_max");
   if (!(delays.factor >= 1.0))

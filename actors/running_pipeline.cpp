@@ -385,6 +385,8 @@ running_pipeline::wait_for_end(std::optional<time_point> deadline) {
   // What is left of the workers' runs is behind us then; but for one that was given up, which may never be.
   if (std::ranges::all_of(workers_, [](const auto& one) { return one->abandoned_since().empty(); }))
     node_.settle_io();
+  if (services_.recorder != nullptr)
+    services_.note_settled();
   const std::lock_guard lock{lock_};
   stopped_ = true;
   return why_ ? state::failed : state::finished;
@@ -421,6 +423,8 @@ pipeline_snapshot running_pipeline::snapshot() const {
   }
   if (replays_)
     all.replays_in_flight = replays_->in_flight();
+  if (services_.recorder != nullptr && services_.recorder->last_life().died)
+    all.last_death = services_.recorder->last_life().deaths.back();
   for (std::size_t k = 0; k < first_worker_.size(); ++k) {
     const auto& stage = plan_->graph.stages[k];
     stage_snapshot one;

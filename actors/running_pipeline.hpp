@@ -4,6 +4,7 @@
 #include <weir/actors/pipeline.hpp>
 #include <weir/actors/replay_actor.hpp>
 #include <weir/actors/supervisor_actor.hpp>
+#include <weir/supervision/process_death.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -58,6 +59,7 @@ struct pipeline_snapshot {
   bool settled_twice = false;       ///< an item was, which is a defect
   std::string dead_letters_trouble; ///< why the store refuses; empty while it works
   std::size_t replays_in_flight = 0;
+  std::optional<process_death> last_death; ///< of the process before this one; see flight_recorder
 };
 
 /// Whom a running pipeline tells. Called from any thread; must not block.

@@ -472,7 +472,7 @@ private:
       one.now = state::waiting_to_run_again;
       one.until = self.now() + decision.delay;
       if (one.recorded)
-        one.recorded.failed(one.from, one.trouble.attempts);
+        one.recorded.failed(one.from, one.trouble.failures());
       ++waiting_;
       break;
     case answer::park:

@@ -48,6 +48,7 @@ worker::~worker() {
 }
 
 void worker::record_in(std::span<flight_slot> slots) {
+  slots_ = slots;
   stage_key_ = flight_key(services_.pipeline, stage_);
   if (stepper_->takes_permits())
     for (auto& one : slots)
@@ -357,7 +358,7 @@ std::optional<activity> worker::after_failure(std::optional<std::uint32_t> charg
     return std::nullopt;
   }
   if (next.what == answer::retry || next.what == answer::restart)
-    record_failures(*item, trouble_->attempts);
+    record_failures(*item, trouble_->failures());
   switch (next.what) {
   case answer::retry:
     resume_at_ = now_ + next.delay;
@@ -491,8 +492,7 @@ activity worker::rest(std::optional<time_point> until, waiting_as how) {
 }
 
 activity worker::finish() {
-  if (services_.recorder != nullptr)
-    withdraw();
+  nothing_in_hand();
   state_.store(state::finished);
   if (stepper_->ends_on_drain() && services_.replays != nullptr)
     services_.replays->source_ended();
@@ -501,11 +501,35 @@ activity worker::finish() {
 }
 
 void worker::crashed(failure why) noexcept {
+  nothing_in_hand();
   state_.store(state::finished);
   observer_.worker_finished(index_, std::move(why).within("worker '" + name() + "'"));
 }
 
 // --- what may have killed an earlier process ---------------------------------------------------------
+
+bool worker::enter(bool alone) {
+  const bool entered = services_.recorder->suspects().enter(alone, *this);
+  if (entered)
+    ++entered_;
+  return entered;
+}
+
+void worker::leave() noexcept {
+  --entered_;
+  services_.recorder->suspects().leave();
+}
+
+/// After its last turn: runs that ended since it was aborted hold up nobody, and are in nobody's hand.
+void worker::nothing_in_hand() noexcept {
+  if (services_.recorder == nullptr)
+    return;
+  for (auto& one : slots_)
+    one.empty();
+  while (entered_ > 0)
+    leave();
+  withdraw();
+}
 
 hand worker::take_place() {
   if (places_.empty())
@@ -565,7 +589,8 @@ std::optional<failure> worker::sentence(const suspect& known) const {
 item_trouble worker::trouble_of(const suspect& known) {
   return {.attempts = known.attempts(),
           .first_failed_at =
-              std::chrono::system_clock::time_point{std::chrono::milliseconds{known.first_at}}};
+              std::chrono::system_clock::time_point{std::chrono::milliseconds{known.first_at}},
+          .deaths = known.deaths};
 }
 
 void worker::park_unrun(origin where, std::string payload, const std::type_info& payload_type,
@@ -604,9 +629,12 @@ void worker::forget_settled() {
   if (now_ - looked_at_lanes_ < every)
     return;
   looked_at_lanes_ = now_;
-  for (std::uint32_t lane = 0; lane < services_.lane_keys.size(); ++lane)
-    services_.recorder->suspects().settled(services_.lane_keys[lane],
-                                           services_.books.lane_at(lane).prefix_with({}));
+  services_.note_settled();
+}
+
+void pipeline_services::note_settled() const {
+  for (std::uint32_t lane = 0; lane < lane_keys.size(); ++lane)
+    recorder->suspects().settled(lane_keys[lane], books.lane_at(lane).prefix_with({}));
 }
 
 namespace {

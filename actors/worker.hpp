@@ -53,12 +53,18 @@ struct pipeline_services {
   std::stop_source stopping;
   flight_recorder* recorder = nullptr;       ///< null: nothing is recorded
   std::vector<std::uint64_t> lane_keys = {}; ///< flight_key of each lane, where something is
+
+  /// Tells the recorder how far each lane is settled. Any thread; where something is recorded.
+  void note_settled() const;
 };
 
 /// What is known about an item while it fails.
 struct item_trouble {
-  std::uint32_t attempts = 0; ///< runs that failed
+  std::uint32_t attempts = 0; ///< runs that failed, in any process
   std::chrono::system_clock::time_point first_failed_at{};
+  std::uint32_t deaths = 0; ///< those of them that killed their process
+
+  std::uint32_t failures() const noexcept { return attempts - deaths; }
 };
 
 /// What a worker counted. Written by the worker, read by anybody.
@@ -183,8 +189,8 @@ public:
   /// Must it be parked without being run? Then why.
   std::optional<failure> sentence(const suspect& known) const;
   /// Before the run of an item while suspects remain; false: the worker is woken when it may ask again.
-  bool enter(bool alone) { return services_.recorder->suspects().enter(alone, *this); }
-  void leave() noexcept { services_.recorder->suspects().leave(); }
+  bool enter(bool alone);
+  void leave() noexcept;
   void withdraw() noexcept { services_.recorder->suspects().withdraw(*this); }
   /// Parked without being run: counts it.
   void park_unrun(origin where, std::string payload, const std::type_info& payload_type,
@@ -233,6 +239,7 @@ private:
   };
   caution look_ahead();
   void forget_settled();
+  void nothing_in_hand() noexcept;
   void record_failures(origin where, std::uint32_t runs) noexcept;
   activity run_slices();
   std::optional<activity> after_failure(std::optional<std::uint32_t> charge);
@@ -283,9 +290,11 @@ private:
   std::vector<parked_item> parked_;     // not yet taken over, the oldest first
 
   // Of the flight recorder.
+  std::span<flight_slot> slots_;     // all that it has
   hand hand_;                        // of what runs in turns
   std::vector<flight_slot*> places_; // for what runs outside of them
   std::uint64_t stage_key_ = 0;
+  std::uint32_t entered_ = 0; // see enter
   time_point looked_at_lanes_{};
   bool parked_unrun_ = false; // and nothing has succeeded since
 };

@@ -193,6 +193,9 @@ client::client(client_options options) {
     throw std::invalid_argument{base.error().message()};
   if (options.connections_max == 0)
     throw std::invalid_argument{"connections_max of an HTTP client must be at least 1, not 0"};
+  for (auto* one :
+       {&options.timeout, &options.connect_timeout}) // what ends after it has to have a time
+    *one = std::min<std::chrono::milliseconds>(*one, duration_max);
   pool_ = std::make_shared<pool>(std::move(options), std::move(*base));
 }
 

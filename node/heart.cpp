@@ -33,6 +33,9 @@ constexpr std::string_view variable = "WEIR_HEART"; // tells the child its paren
 /// Deaths by one item in a row that need not count; it is parked sooner, where it can be.
 constexpr std::uint32_t same_item_max = 16;
 
+/// Besides SIGTERM and SIGINT, which tell both to stop, these are for the child.
+constexpr int passed_on_too[] = {SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+
 /// How this program was called, to call it in the same way.
 class call {
 public:
@@ -84,7 +87,9 @@ public:
     // An ignored SIGCHLD, which a shell may leave behind, would take the status away.
     std::signal(SIGCHLD, SIG_DFL);
     sigemptyset(&passed_on_);
-    for (const int one : {SIGTERM, SIGINT, SIGHUP})
+    for (const int one : {SIGTERM, SIGINT})
+      sigaddset(&passed_on_, one);
+    for (const int one : passed_on_too)
       sigaddset(&passed_on_, one);
     ::sigprocmask(SIG_BLOCK, &passed_on_, nullptr); // the child begins so too: none is lost
     ::sigprocmask(SIG_BLOCK, nullptr, &of_child_);
@@ -134,10 +139,10 @@ private:
   }
 
   void note_signal(int number) {
-    if (number == SIGHUP)
-      hung_up_ = true;
-    else
+    if (number == SIGTERM || number == SIGINT)
       stopping_ = true;
+    if (number == SIGHUP || number == SIGQUIT)
+      quit_by_ = number;
   }
 
   /// The exit code, if this was the end.
@@ -145,8 +150,8 @@ private:
     const auto cause = cause_of_death(status);
     if (!is_restarted(status))
       return WEXITSTATUS(status);
-    if (hung_up_ && WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP)
-      return 128 + SIGHUP; // as it would have ended without us
+    if (quit_by_ != 0 && WIFSIGNALED(status) && WTERMSIG(status) == quit_by_)
+      return 128 + quit_by_; // as it would have ended without us
     const auto charge = charge_for(status);
     log_.write(log::level::warning, "the process died",
                {{"pid", std::to_string(child_)}, {"cause", cause}});
@@ -190,7 +195,8 @@ private:
       const timespec wait{.tv_sec = left.count() / 1'000'000'000,
                           .tv_nsec = left.count() % 1'000'000'000};
       siginfo_t info{};
-      if (const int number = ::sigtimedwait(&passed_on_, &info, &wait); number > 0) {
+      if (const int number = ::sigtimedwait(&passed_on_, &info, &wait);
+          number > 0 && number != SIGUSR1 && number != SIGUSR2) {
         log_.write(log::level::info, "told to stop while nothing ran");
         return true;
       }
@@ -211,7 +217,7 @@ private:
   sigset_t of_child_{};
   pid_t child_ = -1;
   bool stopping_ = false;
-  bool hung_up_ = false;
+  int quit_by_ = 0;            // SIGHUP or SIGQUIT: it was passed on
   std::uint32_t restarts_ = 0; // since it was well
   time_point last_death_{};
   blame blame_;
@@ -236,7 +242,8 @@ std::optional<pid_t> notice_parent() {
   ::prctl(PR_SET_NAME, ::program_invocation_short_name); // else it is called "exe"
   sigset_t kept_back;                                    // since before the exec
   sigemptyset(&kept_back);
-  sigaddset(&kept_back, SIGHUP);
+  for (const int one : passed_on_too)
+    sigaddset(&kept_back, one);
   ::pthread_sigmask(SIG_UNBLOCK, &kept_back, nullptr);
   return pid;
 }

@@ -39,8 +39,8 @@ struct heart_options {
 bool is_restarted(int status) noexcept;
 
 /// Becomes the parent: runs this program again, with the same arguments, as its child, until it ends for good,
-/// and returns the exit code. SIGTERM, SIGINT and SIGHUP are passed on. The child is killed when the parent
-/// dies. Requires that this process has no other threads.
+/// and returns the exit code. SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 are passed on. The child is killed
+/// when the parent dies. Requires that this process has no other threads.
 int keep_alive(const heart_options& options, log& into);
 
 /// The process that keeps this one alive, if one does. The first call takes notice of it, and must come before

@@ -125,6 +125,9 @@ void declare(configuration& config, node_settings& settings) {
 
 /// In the process that runs pipelines, returns the settings; where it is to be kept alive, in the child only.
 node_settings alive(node_settings settings) {
+  settings.drain_timeout =
+      std::min<std::chrono::milliseconds>(settings.drain_timeout, duration_max);
+  settings.heart_period = std::min<std::chrono::milliseconds>(settings.heart_period, duration_max);
   const auto parent = kept_alive_by();
   if (!settings.heart)
     return settings;
@@ -160,7 +163,11 @@ struct node::state {
   void log_trouble();
   void show_progress();
   bool all_ended();
-  bool gave_up();
+  bool any_healthy();
+  void drain_all();
+  void abort_all();
+  void look_for_giving_up();
+  void wait_for_what_has_finished();
   run_outcome outcome();
   void finish();
   result<void> open_recorder(const std::vector<pipeline>& pipelines);
@@ -180,7 +187,8 @@ struct node::state {
   bool aborting = false;
   bool told_by_parent = false;
   bool told_by_others = false;
-  bool stuck = false; // a worker did not obey the abort in time
+  bool stuck = false;             // a worker did not obey the abort in time
+  std::optional<failure> gave_up; // the first pipeline that did, before anything was aborted
   std::optional<failure> not_started;
   time_point looked_for_trouble{};
   std::map<std::string, std::uint64_t> runs_failed; // by stage, when last looked at
@@ -219,8 +227,13 @@ int node::state::run(std::vector<pipeline> pipelines) {
   }
   finish();
   const auto code = report.outcome.exit_code;
-  if (recorder)
-    recorder->end();
+  if (recorder) {
+    // Only after a whole run is what was settled stored too, with the position: else it may come again.
+    if (code == exit_codes::ok && !aborting)
+      recorder->end();
+    else
+      recorder->end_early();
+  }
   if (stuck) {
     // Its thread can't be joined. What it holds was not acknowledged, so nothing is lost with it.
     std::cout.flush();
@@ -303,8 +316,47 @@ bool node::state::all_ended() {
       running, [this](const auto& one) { return one->wait_until(runtime.now()).has_value(); });
 }
 
-bool node::state::gave_up() {
-  return std::ranges::any_of(running, [](const auto& one) { return !one->why().chain.empty(); });
+/// Does one still run that neither gave up nor was aborted?
+bool node::state::any_healthy() {
+  return std::ranges::any_of(running, [this](const auto& one) {
+    return one->why().chain.empty() && !one->wait_until(runtime.now());
+  });
+}
+
+void node::state::drain_all() {
+  draining = true;
+  deadline = runtime.now() + settings.drain_timeout;
+  for (const auto& one : running)
+    one->drain();
+}
+
+void node::state::abort_all() {
+  aborting = true;
+  deadline = runtime.now() + abort_timeout;
+  for (const auto& one : running)
+    one->abort();
+}
+
+/// A pipeline that gives up aborts itself. The others are drained, and only then may anything be taken for stuck.
+void node::state::look_for_giving_up() {
+  if (aborting)
+    return;
+  if (!gave_up) {
+    const auto first =
+        std::ranges::find_if(running, [](const auto& one) { return !one->why().chain.empty(); });
+    if (first == running.end())
+      return;
+    gave_up = (*first)->why();
+    if (!draining && any_healthy()) {
+      log.write(log::level::error, "a pipeline gave up: draining the others",
+                {{"pipeline", (*first)->name()},
+                 {"drain_timeout_ms", std::to_string(settings.drain_timeout.count())},
+                 {"why", gave_up->message()}});
+      drain_all();
+    }
+  }
+  if (!any_healthy()) // a worker in a blocking call may not hear that it is over
+    abort_all();
 }
 
 /// Sleeps until a signal, an end, a deadline, or the next look at the progress.
@@ -313,21 +365,17 @@ void node::state::watch() {
     auto wait = std::chrono::milliseconds{trouble_every};
     if (shows_progress)
       wait = progress_every;
-    if (!deadline && gave_up()) // a worker in a blocking call may not hear that it is over
-      deadline = runtime.now() + abort_timeout;
+    look_for_giving_up();
     if (deadline) {
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - runtime.now());
       if (left <= 0ms) {
-        if (aborting || gave_up()) {
+        if (aborting) {
           stuck = true;
           return;
         }
         log.write(log::level::warning, "the drain took too long: aborting",
                   {{"drain_timeout_ms", std::to_string(settings.drain_timeout.count())}});
-        aborting = true;
-        for (const auto& one : running)
-          one->abort();
-        deadline = runtime.now() + abort_timeout;
+        abort_all();
         continue;
       }
       wait = std::min(wait, left);
@@ -340,15 +388,21 @@ void node::state::watch() {
       std::uint64_t count = 0;
       [[maybe_unused]] const auto got = ::read(ended.get(), &count, sizeof count);
       log_failures();
-      // All workers have finished: what is left is to join them, and the last dead letters.
-      for (const auto& one : running)
-        if (one->workers_have_finished())
-          one->wait_until(deadline.value_or(runtime.now() + 100ms));
+      wait_for_what_has_finished();
     }
     log_trouble();
     if (shows_progress)
       show_progress();
   }
+}
+
+/// Where all workers have finished, what is left is to join them, and the last dead letters. The store of those may
+/// not answer, and then there is more to look after.
+void node::state::wait_for_what_has_finished() {
+  const auto soon = runtime.now() + 100ms;
+  for (const auto& one : running)
+    if (one->workers_have_finished())
+      one->wait_until(deadline ? std::min(*deadline, soon) : soon);
 }
 
 void node::state::on_signal() {
@@ -361,19 +415,13 @@ void node::state::on_signal() {
         parent && static_cast<pid_t>(info.ssi_pid) == *parent ? told_by_parent : told_by_others;
     const bool again = std::exchange(told, true);
     if (!draining) {
-      draining = true;
-      deadline = runtime.now() + settings.drain_timeout;
       log.write(
           log::level::info, "draining",
           {{"signal", name}, {"drain_timeout_ms", std::to_string(settings.drain_timeout.count())}});
-      for (const auto& one : running)
-        one->drain();
+      drain_all();
     } else if (!aborting && again) {
-      aborting = true;
-      deadline = runtime.now() + abort_timeout;
       log.write(log::level::warning, "aborting", {{"signal", name}});
-      for (const auto& one : running)
-        one->abort();
+      abort_all();
     }
   }
 }
@@ -440,14 +488,17 @@ run_outcome node::state::outcome() {
                         ? std::string{}
                         : " (" + std::to_string(totals.in_flight)
                               + " in flight were not acknowledged: the source delivers them again)";
+  if (!gave_up && !aborting)
+    for (const auto& one : running)
+      if (auto why = one->why(); !gave_up && !why.chain.empty())
+        gave_up = std::move(why);
+  if (gave_up)
+    return {exit_codes::failed, "failed: " + gave_up->message() + left};
   if (aborting) {
     if (totals.in_flight == 0 && !stuck)
       return {exit_codes::ok, "aborted with nothing in flight"};
     return {exit_codes::left_over, "aborted" + left};
   }
-  for (const auto& one : running)
-    if (const auto why = one->why(); !why.chain.empty())
-      return {exit_codes::failed, "failed: " + why.message() + left};
   if (totals.in_flight > 0)
     return {exit_codes::left_over, "ended" + left};
   return {exit_codes::ok, draining ? "drained and balanced" : "finished and balanced"};

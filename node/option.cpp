@@ -1,6 +1,7 @@
 #include <weir/node/option.hpp>
 #include <weir/node/spelling.hpp>
 #include <weir/node/value_text.hpp>
+#include <weir/supervision/retry.hpp>
 
 #include <algorithm>
 #include <cctype>
@@ -15,6 +16,9 @@ namespace weir {
 namespace {
 
 using std::chrono::milliseconds;
+
+/// Of a duration without a declared range, in milliseconds.
+constexpr auto duration_most = static_cast<long double>(milliseconds{duration_max}.count());
 
 void require(bool held, const std::string& name, const char* sentence) {
   if (held)
@@ -190,6 +194,9 @@ std::string option::expected() const {
   } else if (std::holds_alternative<std::uint64_t*>(target_)
              || std::holds_alternative<std::optional<std::uint64_t>*>(target_)) {
     min = min.value_or(0);
+  } else if (kind_ == option_kind::duration) {
+    min = min.value_or(0);
+    max = max.value_or(duration_most);
   }
   auto limit = limits(min, max);
   if (kind_ == option_kind::text && !limit.empty())
@@ -204,7 +211,8 @@ bool option::accepts(const T& value) const {
   if constexpr (std::same_as<T, std::string>) {
     return choices_.empty() || std::find(choices_.begin(), choices_.end(), value) != choices_.end();
   } else if constexpr (std::same_as<T, milliseconds>) {
-    return accepts(value.count());
+    const auto count = static_cast<long double>(value.count());
+    return count >= min_.value_or(0) && count <= max_.value_or(duration_most);
   } else {
     const auto number = static_cast<long double>(value);
     return number >= min_.value_or(number) && number <= max_.value_or(number);

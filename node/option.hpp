@@ -22,7 +22,7 @@ namespace weir {
 
 /// The types an option's value may have. A list is given by repeating the flag, with commas in an
 /// environment variable, and as a list in a file. A duration is a whole number with its unit: ms,
-/// s, m or h.
+/// s, m or h; at most a year, unless its range says otherwise.
 using option_target =
     std::variant<bool*, std::string*, std::uint32_t*, std::uint64_t*, std::int64_t*, double*,
                  std::chrono::milliseconds*, std::vector<std::string>*, std::optional<std::string>*,

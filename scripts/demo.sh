@@ -2,7 +2,8 @@
 # Set-up, release build, and the main job: events go through parse, enrich and batch into a database.
 #   scripts/demo.sh                      the sample in the repository, with the bundled REST API
 #   scripts/demo.sh --input FILE ...     your file; arguments go to `events` (--help lists them)
-# What the arguments leave open (--enrich, --store, --dead-letters, --report) gets a default: the
+#   scripts/demo.sh --config FILE ...    what your configuration says, and nothing else
+# What the arguments leave open (--enrich, --store, --dead-letters, --report) gets a default, without --config: the
 # bundled API, and a fresh directory under build/demo. Exits with what `events` exits with.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -18,15 +19,18 @@ mkdir -p "$root/build/demo"
 results=$(mktemp -d "$root/build/demo/$(date +%Y%m%d-%H%M%S)-XXXX")
 
 given=("$@")
-named() { # is option $1 among the arguments?
-  local argument
+named() { # is option $1 among the arguments, or in the environment?
+  local argument variable=${1#--}
+  variable=${variable//-/_}
+  variable=EVENTS_${variable^^}
+  [ -z "${!variable+set}" ] || return 0
   for argument in ${given[@]+"${given[@]}"}; do
     case "$argument" in "$1" | "$1"=*) return 0 ;; esac
   done
   return 1
 }
 default() { # adds option $1 with value $2 unless it was given
-  named "$1" || arguments+=("$1" "$2")
+  named --config || named "$1" || arguments+=("$1" "$2") # a flag would win over the configuration
 }
 
 # A session of its own: a terminal's Ctrl-C or `timeout` signals the whole group, and would reach the
@@ -58,7 +62,7 @@ start_api() { # sets $port
 
 arguments=()
 named --listen || default --input "$root/examples/events/sample.jsonl"
-if ! named --enrich; then
+if ! named --config && ! named --enrich; then
   start_api
   arguments+=(--enrich "http://127.0.0.1:$port/lookup")
   default --rate 500

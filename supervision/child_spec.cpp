@@ -42,6 +42,8 @@ std::vector<std::string> problems(const child_spec& spec, auto_shutdown use_of_s
          + found(static_cast<int>(spec.shutdown->how)));
   if (spec.shutdown && spec.shutdown->time.count() < 0)
     says("shutdown must not be negative" + found(spec.shutdown->time.count()) + " ms");
+  if (spec.shutdown && spec.shutdown->time > duration_max)
+    says("shutdown must not be longer than a year" + found(spec.shutdown->time.count()) + " ms");
   if (spec.significant && spec.restart == restart::permanent)
     says("significant needs restart transient or temporary, found permanent");
   if (spec.significant && use_of_significance == auto_shutdown::never)
@@ -58,7 +60,7 @@ std::vector<std::string> problems(const supervision_options& options) {
     all.emplace_back("intensity is a number of restarts, found unlimited");
   if (options.period.count() <= 0)
     all.push_back("period must be longer than 0" + found(options.period.count()) + " ms");
-  if (options.period > std::chrono::hours{24 * 365})
+  if (options.period > duration_max)
     all.push_back("period must not be longer than a year" + found(options.period.count()) + " ms");
   const auto& delays = options.delays;
   if (delays.delay_min.count() < 0 || delays.delay_max < delays.delay_min)

@@ -242,6 +242,7 @@ struct hand_range {
 struct wreck {
   std::vector<hand_range> in_hand;
   std::vector<hand_range> failed;
+  std::uint64_t left_out = 0; // items that were in hand too
   bool damaged = false;
 };
 
@@ -253,6 +254,7 @@ void flight_slot::take(std::span<const origin> batch) noexcept {
   // Ascending words, in as few ranges as there are places for: the narrowest gap is bridged first.
   std::array<range, ranges_max + 1> found;
   std::size_t count = 0;
+  std::uint64_t left_out = 0;
   const auto bridge = [&] {
     std::size_t narrowest = 0;
     std::uint64_t gap = ~std::uint64_t{0};
@@ -265,6 +267,7 @@ void flight_slot::take(std::span<const origin> batch) noexcept {
     }
     if (gap == ~std::uint64_t{0}) { // more lanes than places
       --count;
+      left_out += found[count].last - found[count].first + 1;
       return;
     }
     found[narrowest].last = found[narrowest + 1].last;
@@ -307,7 +310,7 @@ void flight_slot::take(std::span<const origin> batch) noexcept {
   std::atomic_signal_fence(std::memory_order_seq_cst);
   std::copy_n(found.begin(), count, ranges_.begin());
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  take(count == 0 ? 0 : batch_bit | count);
+  take(count == 0 ? 0 : batch_bit | std::min(left_out, left_out_max) << left_out_shift | count);
 }
 
 // --- what the last life left -------------------------------------------------------------------------
@@ -324,6 +327,9 @@ struct slot_bytes { // the beginning of a flight_slot, to be read from anywhere
     std::uint64_t last;
   };
   std::array<range, flight_slot::ranges_max> ranges;
+
+  static constexpr unsigned left_out_shift = 16; // of a batch: above the number of ranges
+  static constexpr std::uint64_t count_mask = (std::uint64_t{1} << left_out_shift) - 1;
 };
 
 /// The names of a section.
@@ -370,12 +376,14 @@ void read_slot(const slot_bytes& slot, const section_names& names, const std::st
                     flight_key(names.pipeline, lane), from.position(), to.position(), failures});
   };
   if ((slot.in_hand & origin{nullptr}.word()) != 0) {
-    const auto count = slot.in_hand & origin::position_max;
-    if (count > slot.ranges.size())
+    const auto count = slot.in_hand & slot_bytes::count_mask;
+    if (count > slot.ranges.size()) {
       into.damaged = true;
-    else
+    } else {
+      into.left_out += (slot.in_hand & origin::position_max) >> slot_bytes::left_out_shift;
       for (std::size_t k = 0; k < count; ++k)
         note(into.in_hand, slot.ranges[k].first, slot.ranges[k].last, 0);
+    }
   } else if (slot.in_hand != 0) {
     note(into.in_hand, slot.in_hand, slot.in_hand, 0);
   }
@@ -515,11 +523,9 @@ struct heritage {
 heritage read_heritage(std::string_view bytes, const front& old, std::int64_t now) {
   heritage made;
   const bool told = old.cause_pid == old.who.pid && old.cause_status != suspect::unknown_status;
-  if (old.running.load() == 0 && !told) // it ended as it should
+  const bool ended_by_itself = old.running.load() == 0 && !told;
+  if (ended_by_itself && old.who.suspects == 0)
     return made;
-  auto found = read_sections(bytes);
-  if (found.damaged)
-    made.last.remarks.emplace_back("a part of the flight recorder is damaged and was left out");
   for (std::uint32_t k = 0; k < old.who.deaths; ++k)
     made.last.deaths.push_back(
         {.at = std::chrono::system_clock::time_point{std::chrono::milliseconds{old.deaths[k].at}},
@@ -528,13 +534,22 @@ heritage read_heritage(std::string_view bytes, const front& old, std::int64_t no
                        ? std::nullopt
                        : std::optional<int>{old.deaths[k].status},
          .in_hand = text_of(old.deaths[k].in_hand)});
-  if (made.last.deaths.size() == deaths_kept)
-    made.last.deaths.erase(made.last.deaths.begin());
-  const auto status = told ? old.cause_status : suspect::unknown_status;
-
   for (std::uint32_t k = 0; k < old.who.suspects; ++k)
     if (is_sound(old.suspects[k]))
       made.suspects.push_back(old.suspects[k]);
+  if (ended_by_itself)
+    return made;
+
+  auto found = read_sections(bytes);
+  if (found.damaged)
+    made.last.remarks.emplace_back("a part of the flight recorder is damaged and was left out");
+  if (found.left_out > 0)
+    made.last.remarks.push_back("a batch from more than " + std::to_string(flight_slot::ranges_max)
+                                + " sources was in hand: " + std::to_string(found.left_out)
+                                + " of its items are not among the suspects");
+  if (made.last.deaths.size() == deaths_kept)
+    made.last.deaths.erase(made.last.deaths.begin());
+  const auto status = told ? old.cause_status : suspect::unknown_status;
   join(found.in_hand);
   const bool alone = is_one_item(found.in_hand);
   for (const auto& range : found.in_hand)
@@ -588,6 +603,34 @@ verdict judge(std::string_view bytes, const front* old, const std::string& progr
   return {};
 }
 
+/// Makes the file that is to replace another one: a locked descriptor. What is mapped has its blocks, so that a full
+/// disk is an error here and not a signal later.
+result<int> write_beside(const std::string& beside, const front& next) {
+  ::unlink(beside.c_str());
+  open_file made{::open(beside.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
+  const auto layer = [&] { return "can't make '" + beside + "'"; };
+  if (made.get() < 0 || ::flock(made.get(), LOCK_EX | LOCK_NB) != 0)
+    return system_failure(layer());
+  if (const int error = ::posix_fallocate(made.get(), 0, front_size); error != 0)
+    return fatal(layer() + ": " + std::strerror(error));
+  if (!write_all(made.get(), bytes_of(next), 0))
+    return system_failure(layer());
+  return made.keep();
+}
+
+/// Whatever happens, there is the old file or the new one.
+result<void> replace(const std::string& path, const std::string& beside) {
+  if (::rename(beside.c_str(), path.c_str()) != 0)
+    return system_failure("can't put '" + beside + "' in the place of '" + path + "'");
+  return {};
+}
+
+void put_suspects(front& into, const std::vector<suspect>& all) {
+  into.who.suspects = static_cast<std::uint32_t>(all.size());
+  std::ranges::copy(all, into.suspects.begin());
+  into.who.checksum = checksum_of(into);
+}
+
 } // namespace
 
 // --- the recorder ------------------------------------------------------------------------------------
@@ -629,31 +672,22 @@ result<std::unique_ptr<flight_recorder>> flight_recorder::open(const std::string
     next->deaths[k].status = one.status.value_or(suspect::unknown_status);
     put_text(next->deaths[k].in_hand, one.in_hand);
   }
-  next->who.suspects = static_cast<std::uint32_t>(kept.suspects.size());
-  std::ranges::copy(kept.suspects, next->suspects.begin());
   next->cause_status = suspect::unknown_status;
   next->running.store(1);
-  next->who.checksum = checksum_of(*next);
+  put_suspects(*next, kept.suspects);
 
-  // Beside it, and then in its place: whatever happens, there is the old file or the new one. What is
-  // mapped has its blocks, so that a full disk is an error here and not a signal later.
   const auto beside = path + ".new";
-  ::unlink(beside.c_str());
-  open_file made{::open(beside.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
-  const auto layer = [&] { return "can't make '" + beside + "'"; };
-  if (made.get() < 0 || ::flock(made.get(), LOCK_EX | LOCK_NB) != 0)
-    return system_failure(layer());
-  if (const int error = ::posix_fallocate(made.get(), 0, front_size); error != 0)
-    return fatal(layer() + ": " + std::strerror(error));
-  if (!write_all(made.get(), bytes_of(*next), 0))
-    return system_failure(layer());
+  auto written = write_beside(beside, *next);
+  if (!written)
+    return std::move(written.error());
+  open_file made{*written};
   auto* at = ::mmap(nullptr, front_size, PROT_READ | PROT_WRITE, MAP_SHARED, made.get(), 0);
   if (at == MAP_FAILED)
     return system_failure("can't map '" + beside + "'");
   std::unique_ptr<flight_recorder> recorder{new flight_recorder};
   recorder->front_ = {at, front_size};
-  if (::rename(beside.c_str(), path.c_str()) != 0)
-    return system_failure("can't put '" + beside + "' in the place of '" + path + "'");
+  if (auto replaced = replace(path, beside); !replaced)
+    return std::move(replaced.error());
   recorder->file_ = made.keep();
   recorder->end_ = front_size;
   recorder->path_ = path;
@@ -674,6 +708,16 @@ flight_recorder::~flight_recorder() {
 result<std::span<flight_slot>> flight_recorder::add(const std::string& pipeline,
                                                     std::span<const stage_hands> stages,
                                                     std::span<const std::string> lanes) {
+  static_assert(sizeof(slot_bytes) <= sizeof(flight_slot)
+                    && offsetof(slot_bytes, in_hand) == offsetof(flight_slot, in_hand_)
+                    && offsetof(slot_bytes, failed) == offsetof(flight_slot, failed_)
+                    && offsetof(slot_bytes, failures) == offsetof(flight_slot, failures_)
+                    && offsetof(slot_bytes, ranges) == offsetof(flight_slot, ranges_)
+                    && sizeof(slot_bytes::ranges) == sizeof(flight_slot::ranges_)
+                    && offsetof(slot_bytes::range, last) == offsetof(flight_slot::range, last)
+                    && slot_bytes::left_out_shift == flight_slot::left_out_shift
+                    && flight_slot::batch_bit == std::uint64_t{1} << 63U,
+                "a slot is read as it was written");
   std::string names;
   section head{};
   put_name(names, pipeline);
@@ -718,7 +762,34 @@ result<std::span<flight_slot>> flight_recorder::add(const std::string& pipeline,
 
 void flight_recorder::recovered() noexcept { static_cast<front*>(front_.at)->recovered.store(1); }
 
-void flight_recorder::end() noexcept { static_cast<front*>(front_.at)->running.store(0); }
+void flight_recorder::end_with(bool stored) noexcept {
+  auto& mine = *static_cast<front*>(front_.at);
+  try {
+    if (const auto left = suspects_.left(stored);
+        left.size() != mine.who.suspects
+        || !std::ranges::equal(left, std::span{mine.suspects}.first(left.size())))
+      if (keep(left))
+        return;
+  } catch (...) { // then more is remembered than need be
+  }
+  mine.running.store(0);
+}
+
+/// Leaves a file that says how this process ended, and of whom the next one has to know.
+result<void> flight_recorder::keep(const std::vector<suspect>& left) {
+  auto last = front_in(bytes_of(*static_cast<const front*>(front_.at)));
+  last->running.store(0);
+  put_suspects(*last, left);
+  const auto beside = path_ + ".new";
+  auto written = write_beside(beside, *last);
+  if (!written)
+    return std::move(written.error());
+  open_file made{*written};
+  if (auto replaced = replace(path_, beside); !replaced)
+    return replaced;
+  ::close(std::exchange(file_, made.keep()));
+  return {};
+}
 
 std::optional<flight_recorder::autopsy> flight_recorder::examine(const std::string& path, int pid,
                                                                  int status) {

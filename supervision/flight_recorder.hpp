@@ -27,8 +27,9 @@ public:
     in_hand_.store(origin_word, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
   }
-  /// The same for a batch. Neither empty origins nor groups are kept; what needs more ranges than there are
-  /// is covered by wider ones.
+  /// The same for a batch. Neither empty origins nor groups are kept; what needs more ranges than there are is
+  /// covered by wider ones. A range has one lane: of a batch of more lanes than ranges, some are left out, and
+  /// the next life is told so.
   void take(std::span<const origin> batch) noexcept;
   void empty() noexcept { take(0); }
 
@@ -45,7 +46,10 @@ private:
     std::uint64_t first;
     std::uint64_t last;
   };
-  static constexpr std::uint64_t batch_bit = std::uint64_t{1} << 63U; // with the number of ranges
+  // With the number of ranges, and from `left_out_shift` on the number of items that are in none.
+  static constexpr std::uint64_t batch_bit = std::uint64_t{1} << 63U;
+  static constexpr unsigned left_out_shift = 16;
+  static constexpr std::uint64_t left_out_max = 0xFFFF'FFFFU;
 
   std::atomic<std::uint64_t> in_hand_;
   std::atomic<std::uint64_t> failed_;
@@ -68,9 +72,10 @@ class flight_recorder {
 public:
   /// What the last life left behind.
   struct life {
-    std::vector<process_death> deaths; ///< since the last run that ended well, the oldest first
-    bool died = false;                 ///< the last one ended in the last of `deaths`
-    std::vector<std::string> remarks;  ///< what had to be given up, for the log
+    std::vector<process_death>
+        deaths;        ///< since the last end that left no suspects, the oldest first
+    bool died = false; ///< the last one ended in the last of `deaths`
+    std::vector<std::string> remarks; ///< what had to be given up, for the log
   };
 
   /// `program` says whose file it is.
@@ -96,8 +101,11 @@ public:
   /// A stage goes on: an item succeeded behind one that was parked because of the deaths it caused.
   void recovered() noexcept;
 
-  /// The process ends as it should: nothing that was in hand matters any more.
-  void end() noexcept;
+  /// The process ends as it should, and all that was settled is stored: only the suspects that did not come are
+  /// remembered.
+  void end() noexcept { end_with(true); }
+  /// The process ends by itself, but not well: that is no death, and changes nothing about who is suspected.
+  void end_early() noexcept { end_with(false); }
 
   // --- for the parent of the process --------------------------------------------------------------
 
@@ -119,6 +127,8 @@ private:
   };
 
   flight_recorder() = default;
+  void end_with(bool stored) noexcept;
+  result<void> keep(const std::vector<suspect>& left);
 
   int file_ = -1;
   mapping front_; // header and suspects

@@ -11,6 +11,9 @@ namespace weir {
 /// As an attempts limit: try until it succeeds or the pipeline stops.
 inline constexpr std::uint32_t unlimited = std::numeric_limits<std::uint32_t>::max();
 
+/// No time that can be chosen is longer: what ends after it must not lie beyond the clock's range.
+inline constexpr std::chrono::hours duration_max{24 * 365};
+
 /// Growing delays: delay_min · factor^(n-1) for the n-th in a row, at most delay_max, shifted by up to
 /// ± jitter (a share of the delay), so that many who failed together do not come back together.
 struct backoff {
@@ -20,7 +23,7 @@ struct backoff {
   double jitter = 0.2;
 
   /// No delay is longer, whatever delay_max says.
-  static constexpr std::chrono::hours longest{24 * 365};
+  static constexpr auto longest = duration_max;
 
   /// `n` counts from 1; `random` is in [0, 1). Safe for every n.
   std::chrono::nanoseconds delay(std::uint32_t n, double random) const;

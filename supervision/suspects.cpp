@@ -1,6 +1,7 @@
 #include <weir/supervision/suspects.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace weir {
@@ -17,13 +18,23 @@ std::uint64_t flight_key(std::string_view pipeline, std::string_view name) noexc
   return hash == 0 ? 1 : hash;
 }
 
+namespace {
+
+template <class Which>
+void forget_up_to(std::uint64_t position, Which which, std::vector<suspect>& from) {
+  std::erase_if(from, [&](const suspect& one) { return which(one) && one.last <= position; });
+  for (auto& one : from)
+    if (which(one))
+      one.first = std::max(one.first, position + 1);
+}
+
+} // namespace
+
 void suspects::watch(std::uint64_t stage, std::uint64_t lane, std::uint64_t resume_after) {
   const std::lock_guard guard{lock_};
-  for (auto one : kept_)
-    if (one.stage == stage && one.lane == lane && one.last > resume_after) {
-      one.first = std::max(one.first, resume_after + 1);
-      watched_.push_back(one);
-    }
+  const auto its = [=](const suspect& one) { return one.stage == stage && one.lane == lane; };
+  forget_up_to(resume_after, its, kept_);
+  std::ranges::copy_if(kept_, std::back_inserter(watched_), its);
   remaining_.store(watched_.size(), std::memory_order_relaxed);
 }
 
@@ -68,6 +79,22 @@ void suspects::settled(std::uint64_t lane, std::uint64_t position) {
   std::erase_if(watched_,
                 [=](const suspect& one) { return one.lane == lane && one.last <= position; });
   remaining_.store(watched_.size(), std::memory_order_relaxed);
+  const auto known = std::ranges::find(settled_, lane, &decltype(settled_)::value_type::first);
+  if (known == settled_.end())
+    settled_.emplace_back(lane, position);
+  else
+    known->second = std::max(known->second, position);
+}
+
+std::vector<suspect> suspects::left(bool stored) const {
+  const std::lock_guard guard{lock_};
+  auto left = kept_;
+  if (!stored)
+    return left;
+  for (const auto& settled : settled_)
+    forget_up_to(
+        settled.second, [&](const suspect& one) { return one.lane == settled.first; }, left);
+  return left;
 }
 
 bool suspects::enter(bool alone, waker& who) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weir {
@@ -53,7 +54,7 @@ public:
   /// Before anything runs.
   void set(std::vector<suspect> kept) { kept_ = std::move(kept); }
 
-  /// This stage reads this lane, and what comes again of it lies behind `resume_after`.
+  /// This stage reads this lane, and what comes again of it lies behind `resume_after`: what does not is forgotten.
   void watch(std::uint64_t stage, std::uint64_t lane, std::uint64_t resume_after);
 
   /// Is there any? A relaxed load.
@@ -70,6 +71,10 @@ public:
   /// Everything of the lane up to `position` is settled: acquitted, or parked.
   void settled(std::uint64_t lane, std::uint64_t position);
 
+  /// What the next life has to know of, if nothing was in hand at the end of this one. What was settled has to be
+  /// known still, unless all of it is `stored`: else it may come again.
+  std::vector<suspect> left(bool stored) const;
+
   /// Before an item is run while suspects remain. False: not now, `who` is woken when it may ask again. Somebody
   /// who asked to be alone holds up all others until it is: it asks again, or withdraws.
   bool enter(bool alone, waker& who);
@@ -82,6 +87,7 @@ private:
   mutable std::mutex lock_; // guards what follows
   std::vector<suspect> kept_;
   std::vector<suspect> watched_;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> settled_; // lane, position
   std::uint32_t inside_ = 0;
   bool alone_ = false;           // the one inside
   waker* wants_alone_ = nullptr; // then nobody else may enter

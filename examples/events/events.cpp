@@ -64,14 +64,13 @@ weir::result<weir::files::lines_options> input_of(const settings& chosen) {
 }
 
 weir::flow<weir::text_event> events_from(weir::pipeline& events, const settings& chosen,
-                                         const std::optional<weir::files::lines_options>& input) {
+                                         const std::optional<weir::files::lines_options>& input,
+                                         std::uint64_t http_resume_after) {
   const weir::stage_options blocking{.execution = weir::execution::own_thread};
   const auto from_file = [&] { return events.from("file", weir::files::lines{*input}, blocking); };
   const auto from_http = [&] {
-    // Numbered on from what an earlier run has stored, so that positions are not used twice.
-    const auto numbered = weir::sqlite::stored_position(chosen.store_path(), "events", "http");
-    return events.from("http", weir::http::events{{.listen = chosen.listen,
-                                                   .resume_after = numbered ? *numbered : 0}});
+    return events.from(
+        "http", weir::http::events{{.listen = chosen.listen, .resume_after = http_resume_after}});
   };
   if (!input)
     return from_http();
@@ -81,11 +80,12 @@ weir::flow<weir::text_event> events_from(weir::pipeline& events, const settings&
 }
 
 weir::pipeline pipeline_of(const settings& chosen,
-                           const std::optional<weir::files::lines_options>& input) {
+                           const std::optional<weir::files::lines_options>& input,
+                           std::uint64_t http_resume_after) {
   using std::chrono::milliseconds;
   weir::pipeline events{"events"};
-  auto parsed =
-      events_from(events, chosen, input).via("parse", parse, {.mailbox_capacity = chosen.mailbox});
+  auto parsed = events_from(events, chosen, input, http_resume_after)
+                    .via("parse", parse, {.mailbox_capacity = chosen.mailbox});
   if (chosen.enrich != "none")
     parsed = std::move(parsed).via("enrich",
                                    enricher{{.url = chosen.enrich,
@@ -149,6 +149,14 @@ int main(int argc, char** argv) {
       return failed(opened.error().message());
     input = std::move(*opened);
   }
+  std::uint64_t http_resume_after = 0;
+  if (!chosen.listen.empty()) {
+    // Numbered on from what an earlier run has stored, so that positions are not used twice.
+    const auto numbered = weir::sqlite::stored_position(chosen.store_path(), "events", "http");
+    if (!numbered)
+      return failed(numbered.error().message());
+    http_resume_after = *numbered;
+  }
   if (const auto usable = store_in(chosen.store_path()).check();
       !usable && usable.error().kind == weir::failure_kind::fatal)
     return failed(usable.error().message());
@@ -162,7 +170,7 @@ int main(int argc, char** argv) {
                                                 input->progress->bytes_total,
                                                 input->progress->bytes_at_start};
                   }};
-  auto events = pipeline_of(chosen, input);
+  auto events = pipeline_of(chosen, input, http_resume_after);
   if (!chosen.drawing.empty() && !(std::ofstream{chosen.drawing} << events.draw()).flush())
     return failed("can't write the drawing to '" + chosen.drawing + "'");
   return node.run(std::move(events));

@@ -46,5 +46,13 @@ std::string mistake_in(const settings& chosen) {
     return "--store and --dead-letters must be different files";
   if (chosen.enrich != "none" && !chosen.enrich.starts_with("http://"))
     return "--enrich must be none or begin with http://, not '" + chosen.enrich + "'";
+  if (chosen.batch_size > chosen.mailbox)
+    return "--batch-size " + std::to_string(chosen.batch_size) + " is larger than --mailbox "
+           + std::to_string(chosen.mailbox);
+  if (chosen.enrich != "none" && chosen.in_flight > chosen.mailbox)
+    return "--in-flight " + std::to_string(chosen.in_flight) + " is larger than --mailbox "
+           + std::to_string(chosen.mailbox);
+  if (!chosen.input.empty() && !chosen.listen.empty() && chosen.mailbox < 2)
+    return "--mailbox must be at least 2 with --input and --listen";
   return {};
 }

@@ -3,6 +3,7 @@
 #include "../supervision/recorder_file.hpp"
 
 #include <weir/actors/awaitable.hpp>
+#include <weir/actors/sleep.hpp>
 #include <weir/weir.hpp>
 
 #include <atomic>
@@ -23,12 +24,12 @@ constexpr std::uint32_t count = 20;
 /// A file, and lives that end with some positions of the source in hand at a stage.
 class earlier_lives {
 public:
-  void die(const std::string& stage, std::vector<std::uint64_t> in_hand,
-           std::uint32_t failures = 0) const {
+  void die(const std::string& stage, std::vector<std::uint64_t> in_hand, std::uint32_t failures = 0,
+           const std::string& pipeline = "p") const {
     const auto recorder = file.open();
     const weir::flight_recorder::stage_hands stages[] = {{stage, 100}};
     const std::string lanes[] = {"source"};
-    const auto slots = recorder->add("p", stages, lanes);
+    const auto slots = recorder->add(pipeline, stages, lanes);
     ASSERT_TRUE(slots);
     for (std::size_t k = 0; k < in_hand.size(); ++k)
       if (failures == 0)
@@ -262,6 +263,110 @@ TEST(FlightRecorderPipeline, ParksAndSparesInAnAwaitableStage) {
   EXPECT_EQ(seen.letters[0].position, 5U);
   EXPECT_TRUE(all.was_alone());
   EXPECT_EQ(stored.size(), 199U);
+}
+
+/// A life that was killed by its item 4 (position 5), and one that runs it once more in vain and dies of the next run:
+/// what is known of it then.
+std::optional<weir::suspect> after_a_failure_and_a_death(weir::stage_options options) {
+  const earlier_lives lives;
+  lives.die("stage", {5});
+  std::string last_words; // the file, as the death would leave it
+  int runs = 0;
+  weir::pipeline p{"p"};
+  options.retry = probes::at_once(10);
+  p.from("source", probes::numbers(count))
+      .via(
+          "stage",
+          [&](int n) -> weir::result<int> {
+            if (n == 4 && ++runs == 1)
+              return weir::transient("not now");
+            if (n == 4)
+              last_words = lives.file.bytes();
+            return n;
+          },
+          options)
+      .to("sink", [](const int&) noexcept {});
+  run(std::move(p), lives);
+  EXPECT_EQ(runs, 2);
+  lives.file.write(last_words);
+  const auto recorder = lives.file.open();
+  const auto lane = weir::flight_key("p", "source");
+  recorder->suspects().watch(weir::flight_key("p", "stage"), lane, 0);
+  return recorder->suspects().at(weir::flight_key("p", "stage"), lane, 5);
+}
+
+TEST(FlightRecorderPipeline, CountsADeathOnceWhenARunFailsToo) {
+  for (const std::uint32_t in_flight_max : {1U, 4U}) {
+    const auto known = after_a_failure_and_a_death({.in_flight_max = in_flight_max});
+    ASSERT_TRUE(known) << in_flight_max;
+    EXPECT_EQ(known->deaths, 2U) << in_flight_max;
+    EXPECT_EQ(known->failures, 1U) << in_flight_max;
+  }
+}
+
+TEST(FlightRecorderPipeline, RemembersASuspectThatDidNotComeBeforeTheEnd) {
+  const earlier_lives lives;
+  lives.die("stage", {5});
+  lives.die("stage", {5});
+  {
+    const auto recorder = lives.file.open();
+    weir::runtime node{{.threads = 1}};
+    weir::pipeline p{"p"};
+    p.from("source", probes::numbers(3))
+        .via("stage", [](int n) { return n; })
+        .to("sink", [](const int&) {});
+    p.dead_letters_to(weir::dead_letters::memory{});
+    weir::running_pipeline running{std::move(p), node, {}, recorder.get()};
+    ASSERT_TRUE(running.start());
+    EXPECT_EQ(running.snapshot().last_death->status, SIGSEGV);
+    EXPECT_EQ(running.wait(), weir::running_pipeline::state::finished);
+    recorder->end();
+  }
+  lives.die("stage", {5});
+  const probes::collected<int> ran, stored;
+  const auto seen = run(of_stage(ran, stored), lives);
+  ASSERT_EQ(seen.letters.size(), 1U);
+  EXPECT_EQ(seen.letters[0].attempts, 3U);
+  EXPECT_TRUE(lives.file.open()->last_life().deaths.empty())
+      << "it was parked, and that is the end of it";
+}
+
+TEST(FlightRecorderPipeline, HoldsUpNoOtherOnceItIsAborted) {
+  const earlier_lives lives;
+  lives.die("stage", {5});
+  lives.die("sink", {20}, 0, "other");
+  const auto recorder = lives.file.open();
+  weir::runtime node{{.threads = 2}};
+
+  const probes::collected<int> begun;
+  weir::pipeline other{"other"};
+  other.from("source", probes::numbers(count))
+      .via("wait",
+           [begun](const int& n) -> boost::asio::awaitable<weir::result<int>> {
+             begun.add(n);
+             co_await weir::sleep_for(1h);
+             co_return n;
+           },
+           {.in_flight_max = 4})
+      .to("sink", [](const int&) {});
+  other.dead_letters_to(weir::dead_letters::memory{});
+  weir::running_pipeline aborted{std::move(other), node, {}, recorder.get()};
+  ASSERT_TRUE(aborted.start());
+  ASSERT_TRUE(begun.wait_for(1));
+  aborted.abort();
+  aborted.wait();
+
+  weir::pipeline p{"p"};
+  const probes::collected<int> stored;
+  p.from("source", probes::numbers(count))
+      .via("stage", [](int n) { return n; })
+      .to("sink", stored.sink());
+  p.dead_letters_to(weir::dead_letters::memory{});
+  weir::running_pipeline running{std::move(p), node, {}, recorder.get()};
+  ASSERT_TRUE(running.start());
+  EXPECT_EQ(running.wait_until(std::chrono::steady_clock::now() + probes::patience),
+            weir::running_pipeline::state::finished);
+  EXPECT_EQ(stored.items(), probes::up_to(count));
 }
 
 TEST(FlightRecorderPipeline, HasNothingInHandAtTheEnd) {

@@ -190,6 +190,25 @@ TEST(Graph, WithANegativeDurationIsRefused) {
             sentences{"stage 'stage': rate.per must be longer than 0"});
 }
 
+TEST(Graph, WithADurationOfMoreThanAYearIsRefused) {
+  static constexpr auto most = std::chrono::milliseconds::max();
+  const auto too_long = [](const std::string& what) {
+    return sentences{"stage 'stage': " + what + " must not be longer than a year, but is "
+                     + std::to_string(most.count()) + " ms"};
+  };
+  EXPECT_EQ(of_batch([](auto& b) { b.delay_max = most; }), too_long("delay_max"));
+  EXPECT_EQ(of_batch([](auto& b) { b.delay_max = std::chrono::hours{24 * 365}; }), sentences{});
+  EXPECT_EQ(of_options([](auto& o) { o.retry.delay_max = most; }), too_long("retry.delay_max"));
+  EXPECT_EQ(of_options([](auto& o) { o.rate = {.permits = 1, .per = most}; }),
+            too_long("rate.per"));
+  EXPECT_EQ(of_stage([](auto& one) {
+              one.waits = true;
+              one.options.timeout = most;
+            }),
+            too_long("timeout"));
+  EXPECT_EQ(of_options([](auto& o) { o.item_time_max = most; }), too_long("item_time_max"));
+}
+
 TEST(Graph, WithARetryThatMakesNoSenseIsRefused) {
   EXPECT_EQ(of_options([](auto& o) { o.retry.attempts = 0; }),
             sentences{"stage 'stage': retry.attempts must be at least 1: the first run counts"});
@@ -307,6 +326,7 @@ TEST(Graph, KnowsOfThePipelineWhoMayFail) {
 
 TEST(Graph, RefusesAPipelineWhoseSupervisionMakesNoSense) {
   for (weir::supervision_options bad : {weir::supervision_options{.period = -1ms},
+                                        weir::supervision_options{.period = 1ms * INT64_MAX},
                                         weir::supervision_options{.delays = {.delay_min = -1ms}}}) {
     weir::pipeline p{"p", {.supervision = bad}};
     p.from("source", numbers(1)).to("sink", [](const int&) noexcept {});

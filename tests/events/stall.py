@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import sqlite3
 import time
 
@@ -57,11 +58,28 @@ def begin(database):
         return False
 
 
+def idle_mb(programs, folder):
+    """RSS of an `events` that has opened its store and has nothing to do."""
+    folder.mkdir()
+    nothing = folder / "nothing.jsonl"
+    nothing.touch()
+    with Events(programs.events, folder, nothing, more=("--listen", "127.0.0.1:0")) as idle:
+        wait_until(lambda: idle.process.poll() is not None or b"started" in idle.log_file.read_bytes(),
+                   60, "an idle events")
+        time.sleep(SETTLE_SECONDS)
+        mb = rss_mb(idle.process.pid)
+        idle.process.send_signal(signal.SIGTERM)
+        idle.finish()
+    return mb
+
+
 def run(programs, folder, lines, count, seconds):
     check(seconds > SETTLE_SECONDS, f"a stall of {seconds} s is too short to see anything")
     source = folder / "many.jsonl"
     write_many(source, lines, count)
     print(f"{source}: {count} events, {source.stat().st_size / 1e6:.0f} MB")
+    idle = idle_mb(programs, folder / "idle")
+    print(f"idle: RSS {idle:.1f} MB")
 
     with Events(programs.events, folder, source) as events:
         pid = events.process.pid

@@ -234,9 +234,10 @@ TEST(Configuration, WhatItsTypeCantHoldIsRefusedWithoutADeclaredRange) {
     events.config.option("factor", factor, "How much longer.");
     return events.refusal({flag, value});
   };
-  for (const std::string text : {"9223372036854775808ms", "2562047788015216h", "-1s"})
+  for (const std::string text : {"9223372036854775808ms", "2562047788015216h", "-1s", "8761h"})
     EXPECT_EQ(refusal("--wait", text.c_str()),
-              "--wait: expected a duration such as 250ms, 25s or 2m, found \"" + text + "\"");
+              "--wait: expected a duration such as 250ms, 25s or 2m from 0ms to 8760h, found \""
+                  + text + "\"");
   for (const std::string text : {"inf", "nan", "1e999", "0x10"})
     EXPECT_EQ(refusal("--factor", text.c_str()),
               "--factor: expected a number, found \"" + text + "\"");

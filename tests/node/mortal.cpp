@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <sys/resource.h>
@@ -78,6 +79,12 @@ boost::asio::awaitable<weir::result<std::uint64_t>> wait(const std::uint64_t& nu
   co_return number;
 }
 
+/// Says so, in a way that a handler may.
+void hear(int) {
+  constexpr std::string_view heard = "heard SIGUSR1\n";
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, heard.data(), heard.size());
+}
+
 int run() {
   weir::pipeline numbers{"numbers"};
   weir::files::lines_options input{.path = chosen.input};
@@ -119,6 +126,7 @@ extern "C" const char* __asan_default_options() {
 int main(int argc, char** argv) {
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
+  std::signal(SIGUSR1, hear);
   weir::configuration config{"mortal", "Stores numbers, and dies on some of them."};
   config.option("input", chosen.input, "File with a number a line.").required();
   config.option("store", chosen.store, "SQLite file for the numbers.").required();

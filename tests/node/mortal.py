@@ -213,6 +213,40 @@ def told_twice(program, folder):
     return "the second SIGTERM aborts"
 
 
+def passed_on(program, folder):
+    with Run(program, folder, "--heart", "--pause", "5") as run:
+        wait_until(lambda: run.rows() > 0, "rows")
+        run.process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: "heard SIGUSR1" in run.log(), "the child's handler")
+        check(run.deaths() == 0, "the child died of a signal that it handles")
+        run.process.send_signal(signal.SIGUSR2)
+        wait_until(lambda: run.deaths() == 1, "the death by a signal that it does not handle")
+        rows = run.rows()
+        wait_until(lambda: run.rows() > rows, "rows of the next child")
+        run.process.send_signal(signal.SIGQUIT)
+        check(run.end() == 128 + signal.SIGQUIT, "it did not end as the child did")
+    return "SIGUSR1 is the child's, SIGUSR2 kills and restarts it, SIGQUIT ends both"
+
+
+def store_down(program, folder):
+    """Deaths and starts that fail by turns, without a heart."""
+    flags = ["--where", "stage", "--at", "5000"]
+    for life in range(ATTEMPTS):
+        with Run(program, folder, *flags) as run:
+            check(run.end() == -signal.SIGSEGV, f"life {life} did not die")
+        dead_letters = run.dead_letters.rename(folder / "aside")
+        run.dead_letters.mkdir()
+        with Run(program, folder, *flags) as run:
+            check(run.end() == 1, "it started without its dead letters")
+        run.dead_letters.rmdir()
+        dead_letters.rename(run.dead_letters)
+    with Run(program, folder, *flags) as run:
+        check(run.end() == 0, "the last life did not end well")
+        check([one[1:3] for one in run.letters()] == [(5000, 3)], f"dead letters {run.letters()}")
+        check(len(run.report()["deaths"]) == ATTEMPTS, f"{run.report()['deaths']} in the report")
+    return "starts that fail in between change nothing"
+
+
 def orphan(program, folder):
     with Run(program, folder, "--heart", "--pause", "5") as run:
         wait_until(lambda: run.rows() > 0, "rows")
@@ -266,6 +300,8 @@ CASES = {
     "sigint_group": told_to_stop(lambda run: os.killpg(run.process.pid, signal.SIGINT),
                                  "SIGINT to parent and child drains, and is one signal"),
     "told_twice": told_twice,
+    "passed_on": passed_on,
+    "store_down": store_down,
     "orphan": orphan,
     "in_use": in_use,
     "foreign": foreign,

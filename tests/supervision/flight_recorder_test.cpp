@@ -78,11 +78,56 @@ TEST(FlightRecorder, ForgetsWhatWasDone) {
 TEST(FlightRecorder, ForgetsEverythingAfterAGoodEnd) {
   const recorder_file file;
   file.die([](auto hands) { hands[0].take(origin{0, 1}.word()); });
-  file.open()->end();
+  file.end_after(9, &weir::flight_recorder::end);
   const next_life now{file};
   EXPECT_FALSE(now.any());
   EXPECT_FALSE(now.last().died);
   EXPECT_TRUE(now.last().deaths.empty());
+}
+
+TEST(FlightRecorder, RemembersAfterAGoodEndWhatDidNotComeAgain) {
+  const recorder_file file;
+  file.die([](auto hands) {
+    const std::vector<origin> batch{{0, 5}, {0, 6}, {0, 7}};
+    hands[0].take(batch);
+    hands[1].take(origin{1, 2}.word());
+  });
+  file.end_after(6, &weir::flight_recorder::end); // of lane a
+  const next_life now{file};
+  EXPECT_EQ(now.suspected(10), (std::vector<std::uint64_t>{7}));
+  EXPECT_EQ(now.deaths("first", "b", 2), 1U);
+  EXPECT_FALSE(now.last().died);
+  EXPECT_EQ(now.last().deaths.size(), 1U) << "the one that left them";
+}
+
+TEST(FlightRecorder, RemembersAfterABadEndWhatMayComeAgain) {
+  const recorder_file file;
+  file.die([](auto hands) {
+    const std::vector<origin> batch{{0, 5}, {0, 6}, {0, 7}};
+    hands[0].take(batch);
+  });
+  file.end_after(6, &weir::flight_recorder::end_early);
+  file.end_after(6, &weir::flight_recorder::end_early);
+  EXPECT_EQ(next_life{file}.suspected(10), (std::vector<std::uint64_t>{5, 6, 7}))
+      << "what was settled may not have been stored";
+  file.end_after(6, &weir::flight_recorder::end_early, 6); // its position was
+  EXPECT_EQ(next_life{file}.suspected(10), (std::vector<std::uint64_t>{7}));
+}
+
+TEST(FlightRecorder, TellsADeathFromAnEndByItself) {
+  const recorder_file other;
+  other.open()->end_early();
+  EXPECT_FALSE(next_life{other}.last().died);
+
+  const recorder_file file;
+  file.die([](auto hands) { hands[0].take(origin{0, 4}.word()); });
+  file.end_after(0, &weir::flight_recorder::end_early);
+  const auto found = weir::flight_recorder::examine(file.path, ::getpid(), 1 << 8);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->culprit, std::nullopt);
+  const next_life now{file};
+  EXPECT_EQ(now.deaths("first", "a", 4), 1U) << "nothing was in hand when it ended";
+  EXPECT_EQ(now.last().deaths.size(), 2U) << "but its parent saw it end with exit code 1";
 }
 
 TEST(FlightRecorder, CountsDeathsOverLives) {
@@ -173,6 +218,27 @@ TEST(FlightRecorder, CoversABatchOfMoreRangesThanThereArePlacesFor) {
       ASSERT_EQ(now.deaths("first", one.lane() == 0 ? "a" : "b", one.position()), 1U)
           << "round " << round << ", position " << one.position();
   }
+}
+
+TEST(FlightRecorder, SaysWhenABatchHasMoreLanesThanASlotHasPlaces) {
+  const recorder_file file;
+  {
+    const auto recorder = file.open();
+    const weir::flight_recorder::stage_hands stages[] = {{"first", 1}};
+    const std::string lanes[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+    const auto slots = recorder->add("p", stages, lanes);
+    ASSERT_TRUE(slots);
+    std::vector<origin> batch;
+    for (std::uint32_t lane = 0; lane < 8; ++lane)
+      batch.emplace_back(lane, 5);
+    slots->front().take(batch);
+  }
+  const next_life now{file};
+  EXPECT_EQ(now.deaths("first", "a", 5), 1U);
+  ASSERT_EQ(now.last().remarks.size(), 1U);
+  EXPECT_EQ(now.last().remarks[0],
+            "a batch from more than 6 sources was in hand: 2 of its items are "
+            "not among the suspects");
 }
 
 TEST(FlightRecorder, CountsRunsThatFailed) {

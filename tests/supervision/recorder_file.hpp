@@ -53,6 +53,19 @@ public:
     work(*slots);
   }
 
+  /// A process that reads lanes "a" and "b" at both stages from `resume_after` on, settles lane "a" up to `settled`,
+  /// and ends by itself.
+  void end_after(std::uint64_t settled, void (weir::flight_recorder::*end)(),
+                 std::uint64_t resume_after = 0) const {
+    const auto recorder = open();
+    for (const auto* stage : {"first", "second"})
+      for (const auto* lane : {"a", "b"})
+        recorder->suspects().watch(weir::flight_key("p", stage), weir::flight_key("p", lane),
+                                   resume_after);
+    recorder->suspects().settled(weir::flight_key("p", "a"), settled);
+    (recorder.get()->*end)();
+  }
+
   std::string bytes() const {
     std::ifstream from{path, std::ios::binary};
     return {std::istreambuf_iterator<char>{from}, {}};

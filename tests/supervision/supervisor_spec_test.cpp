@@ -60,6 +60,9 @@ TEST(SupervisorSpec, WithANegativeShutdownIsRefused) {
               ElementsAre("child 'a': shutdown must not be negative, found -10 ms"));
   spec.shutdown = 0ms;
   EXPECT_THAT(problems_of(spec), IsEmpty());
+  spec.shutdown = std::chrono::hours{24 * 365} + 1ms;
+  EXPECT_THAT(problems_of(spec), ElementsAre("child 'a': shutdown must not be longer than a year, "
+                                             "found 31536000001 ms"));
 }
 
 // SUP-28

@@ -1,0 +1,99 @@
+#include <weir/actors/awaitable.hpp>
+#include <weir/actors/pipeline.hpp>
+#include <weir/actors/sleep.hpp>
+#include <weir/node/node.hpp>
+#include <weir/node/report.hpp>
+#include <weir/supervision/dead_letter_memory.hpp>
+
+#include <cstdlib>
+#include <iostream>
+
+#include <gtest/gtest.h>
+
+/// A node with two pipelines, one of which gives up. Each test is a process of its own.
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Goes on until it is told to stop.
+struct endless {
+  using output = int;
+  int next = 0;
+
+  weir::source_state poll(weir::intake<int>& in, weir::context&) {
+    for (; in.room() > 0; ++next)
+      in.put(next);
+    return weir::source_state::more;
+  }
+};
+
+/// Gives up once the other one has taken something.
+weir::pipeline broken(std::shared_ptr<std::atomic<bool>> other_runs) {
+  weir::pipeline made{"broken", {.supervision = {.intensity = 0}}};
+  made.from("numbers", endless{})
+      .via("stage",
+           [other_runs](int n) -> weir::result<int> {
+             other_runs->wait(false);
+             return n < 0 ? weir::result<int>{n} : weir::fatal("out of order");
+           })
+      .to("sink", [](const int&) noexcept {});
+  made.dead_letters_to(weir::dead_letters::memory{});
+  return made;
+}
+
+template <class Stage>
+weir::pipeline healthy(Stage stage, weir::stage_options options) {
+  weir::pipeline made{"healthy"};
+  made.from("numbers", endless{})
+      .via("stage", std::move(stage), options)
+      .to("sink", [](const int&) noexcept {});
+  made.dead_letters_to(weir::dead_letters::memory{});
+  return made;
+}
+
+/// Runs both, and exits with 0 if that ended in time with what is left in flight as expected.
+void run(std::chrono::milliseconds drain_timeout, bool drains, weir::pipeline other,
+         std::shared_ptr<std::atomic<bool>> other_runs) {
+  weir::node_settings settings;
+  settings.threads = 2;
+  settings.progress = "never";
+  settings.drain_timeout = drain_timeout;
+  weir::node node{settings};
+  std::vector<weir::pipeline> both;
+  both.push_back(broken(std::move(other_runs)));
+  both.push_back(std::move(other));
+  const auto code = node.run(std::move(both));
+  const auto& ended = node.report();
+  std::cerr << ended.outcome.sentence << '\n';
+  const auto left = ended.pipelines.at(1).ledger.in_flight;
+  std::_Exit(code == weir::exit_codes::failed && (left == 0) == drains ? 0 : 100 + code);
+}
+
+class SeveralPipelines : public testing::Test {
+protected:
+  void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+  std::shared_ptr<std::atomic<bool>> runs = std::make_shared<std::atomic<bool>>(false);
+};
+
+TEST_F(SeveralPipelines, AreDrainedWhenOneGivesUp) {
+  const auto stage = [runs = runs](int n) {
+    runs->store(true);
+    runs->notify_all();
+    return n;
+  };
+  EXPECT_EXIT(run(1h, true, healthy(stage, {}), runs), testing::ExitedWithCode(0),
+              "a pipeline gave up: draining the others(.|\n)*failed: pipeline 'broken'");
+}
+
+TEST_F(SeveralPipelines, AreAbortedWhenTheirDrainTakesTooLong) {
+  const auto stage = [runs = runs](const int& n) -> boost::asio::awaitable<int> {
+    runs->store(true);
+    runs->notify_all();
+    co_await weir::sleep_for(1h);
+    co_return n;
+  };
+  EXPECT_EXIT(run(50ms, false, healthy(stage, {}), runs), testing::ExitedWithCode(0),
+              "the drain took too long: aborting(.|\n)*failed: pipeline 'broken'");
+}
+
+} // namespace
