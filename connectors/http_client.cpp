@@ -1,4 +1,5 @@
 #include <weir/connectors/http_client.hpp>
+#include <weir/supervision/retry.hpp>
 
 #include <weir/connectors/http_retry_after.hpp>
 
