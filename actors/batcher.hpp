@@ -1,24 +1,35 @@
 #pragma once
 
 #include <weir/actors/batch.hpp>
-#include <weir/actors/inlet.hpp>
 #include <weir/actors/outlet.hpp>
+#include <weir/actors/transform.hpp>
 #include <weir/actors/worker.hpp>
 
 #include <algorithm>
+#include <functional>
+#include <optional>
 #include <utility>
 #include <vector>
 
 namespace weir {
 
-/// Gathers items into batches. Runs no code of the user's, so that nothing can fail.
+/// Gathers items into batches. The only code of the user's is the predicate that says which item is the last of
+/// its batch: an item for which it throws fails.
 template <class T>
-class batch_stepper final : public stepper {
+class batch_stepper final : public consuming_stepper<T> {
+  using consuming_stepper<T>::in_;
+
 public:
-  batch_stepper(const ports& where, batch_options options)
-      : options_{options}, in_{where.in}, out_{where.out.front()} {}
+  using predicate = std::function<bool(const T&)>;
+
+  batch_stepper(const ports& where, batch_options options, predicate closes = {})
+      : consuming_stepper<T>{where},
+        options_{options},
+        closes_{std::move(closes)},
+        out_{where.out.front()} {}
 
   result<void> rebuild(context&) override { return {}; }
+  std::optional<next_item> next_in_line() override { return std::nullopt; } // see `alone` below
 
   slice_result step(std::size_t budget, worker& self) override {
     if (!out_.flush())
@@ -49,21 +60,31 @@ public:
       items_.reserve(options_.size_max);
       origins_.reserve(options_.size_max);
     }
-    for (std::size_t k = 0; k < count; ++k) {
-      items_.push_back(std::move(*from->value(first + k)));
-      origins_.push_back(from->from(first + k));
+    std::size_t taken = 0;
+    bool closed = false;
+    std::optional<failure> failed;
+    for (; taken < count && !closed; ++taken) {
+      auto& item = *from->value(first + taken);
+      try {
+        closed = closes_ && closes_(item);
+      } catch (...) {
+        failed = describe_current_exception();
+        break;
+      }
+      items_.push_back(std::move(item));
+      origins_.push_back(from->from(first + taken));
     }
-    from->release(count);
+    if (taken > 0)
+      from->release(taken);
+    if (failed)
+      return this->item_failed(std::move(*failed), taken);
     in_.turn_over();
-    if (items_.size() == options_.size_max || alone)
+    if (items_.size() == options_.size_max || alone || closed)
       hand_on(self);
-    return {.items = count};
+    return {.items = taken};
   }
 
-  void inputs(std::vector<ring_base*>& rings) const override { in_.waiting_for(rings); }
-  bool input_there() const override { return in_.something_there(); }
   void blocked_on(std::vector<ring_base*>& rings) const override { out_.blocked_on(rings); }
-  std::size_t backlog() const override { return in_.size(); }
 
 private:
   slice_result nothing_there(worker& self) {
@@ -77,6 +98,8 @@ private:
     if (!out_.flush())
       return {
           .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+    if (!self.dead_letters_stored())
+      return {.what = slice_result::state::waiting, .time = waiting_as::blocked};
     out_.close();
     return {.what = slice_result::state::finished};
   }
@@ -95,7 +118,7 @@ private:
   }
 
   const batch_options options_;
-  inlet<T> in_;
+  const predicate closes_;
   outlet<batch<T>> out_;
   std::vector<T> items_;
   std::vector<origin> origins_;

@@ -46,7 +46,8 @@ struct broken_flow {
 };
 
 /// The typed edge under construction: what leaves one stage, or several that were merged, as items of type T.
-/// Every flow must be used up, by one of the functions below; each of them ends it.
+/// Every flow must be used up, by one of the functions below; each of them ends it. What is used twice is kept
+/// from running: see pipeline::validate.
 template <class T>
 class [[nodiscard]] flow {
 public:
@@ -64,6 +65,9 @@ public:
 
   /// Gathers items into batches.
   flow<weir::batch<T>> batch(std::string name, batch_options options = {}) &&;
+  /// The same, and an item that fulfils the predicate is the last of its batch.
+  template <class Predicate>
+  auto batch(std::string name, batch_options options, Predicate closes) &&;
 
   /// Every item goes to each of N flows.
   template <std::size_t N>
@@ -103,10 +107,9 @@ private:
     std::uint32_t leg;
   };
 
-  flow(std::shared_ptr<plan> into, std::vector<end> ends)
-      : plan_{std::move(into)}, ends_{std::move(ends)} {}
+  flow(shared_plan into, std::vector<end> ends) : plan_{into}, ends_{std::move(ends)} {}
 
-  /// Adds the stage behind this flow and returns its index.
+  /// Adds the stage behind this flow, which is used up then, and returns its index.
   std::size_t append(graph_stage stage, plan::stage_parts parts) {
     if (lanes_)
       stage.options.workers = *lanes_;
@@ -119,7 +122,7 @@ private:
     const auto index = plan_->graph.stages.size();
     plan_->graph.stages.push_back(std::move(stage));
     plan_->stages.push_back(std::move(parts));
-    for (const auto& one : ends_) {
+    for (const auto& one : std::exchange(ends_, {})) {
       plan_->graph.edges.push_back({one.stage, one.leg, index, how_});
       plan_->edges.push_back(
           {[](std::size_t capacity) { return std::make_shared<ring<T>>(capacity); }, key_});
@@ -134,16 +137,20 @@ private:
     return next;
   }
   std::string name_after(std::string given, const char* what) const {
-    return given.empty() ? plan_->graph.stages[ends_.front().stage].name + "." + what
-                         : std::move(given);
+    if (!given.empty() || ends_.empty())
+      return given.empty() ? what : std::move(given);
+    return plan_->graph.stages[ends_.front().stage].name + "." + what;
   }
 
   template <std::size_t N>
   std::array<flow, N> split(std::string name, stage_kind kind, bool may_fail,
                             typename router_stepper<T>::choice choice);
 
-  std::shared_ptr<plan> plan_;
-  std::vector<end> ends_;
+  flow<weir::batch<T>> gather(std::string name, batch_options options,
+                              std::function<bool(const T&)> closes, bool may_fail);
+
+  shared_plan plan_;
+  std::vector<end> ends_; // none: it was used
   spread how_ = spread::any;
   std::shared_ptr<const void> key_;
   std::optional<std::uint32_t> lanes_; // of partition_by, until merge
@@ -207,18 +214,38 @@ auto flow<T>::via(std::string name, F function, stage_options options) && {
 }
 
 template <class T>
-flow<weir::batch<T>> flow<T>::batch(std::string name, batch_options options) && {
+flow<weir::batch<T>> flow<T>::gather(std::string name, batch_options options,
+                                     std::function<bool(const T&)> closes, bool may_fail) {
   const auto index = append({.name = std::move(name),
                              .kind = stage_kind::batch,
                              .options = {.mailbox_capacity = options.mailbox_capacity},
                              .batch = options,
                              .input = {},
-                             .output = type_name(typeid(weir::batch<T>))},
-                            {[options](const ports& where, std::uint32_t) {
-                               return std::make_unique<batch_stepper<T>>(where, options);
+                             .output = type_name(typeid(weir::batch<T>)),
+                             .may_fail = may_fail,
+                             .closed_by_item = closes != nullptr},
+                            {[options, closes](const ports& where, std::uint32_t) {
+                               return std::make_unique<batch_stepper<T>>(where, options, closes);
                              },
                              {}});
   return onward<weir::batch<T>>(index);
+}
+
+template <class T>
+flow<weir::batch<T>> flow<T>::batch(std::string name, batch_options options) && {
+  return gather(std::move(name), options, {}, false);
+}
+
+template <class T>
+template <class Predicate>
+auto flow<T>::batch(std::string name, batch_options options, Predicate closes) && {
+  constexpr bool fits = std::predicate<Predicate&, const T&>;
+  static_assert(fits, "weir: what closes a batch is a predicate of the flow's item type");
+  if constexpr (!fits)
+    return broken_flow{};
+  else
+    return gather(std::move(name), options, std::move(closes),
+                  !std::is_nothrow_invocable_v<Predicate&, const T&>);
 }
 
 template <class T>

@@ -182,15 +182,18 @@ private:
 
   void flows(std::size_t index) {
     const auto& one = whole_.stages[index];
-    for (std::uint32_t leg = 0; leg < one.legs; ++leg)
-      if (std::ranges::none_of(whole_.edges, [&](const auto& edge) {
-            return edge.from == index && edge.leg == leg;
-          }))
-        say(one.legs == 1 ? "its flow leads nowhere: end it with to()"
-                          : "its flow " + std::to_string(leg) + " leads nowhere: end it with to()");
+    for (std::uint32_t leg = 0; leg < one.legs; ++leg) {
+      const auto flow = one.legs == 1 ? std::string{"its flow"} : "its flow " + std::to_string(leg);
+      const auto used = std::ranges::count_if(
+          whole_.edges, [&](const auto& edge) { return edge.from == index && edge.leg == leg; });
+      if (used == 0)
+        say(flow + " leads nowhere: end it with to()");
+      if (used > 1)
+        say(flow + " is used twice: broadcast() makes several of one");
+    }
     if (one.kind != stage_kind::source
         && std::ranges::none_of(whole_.edges, [&](const auto& edge) { return edge.to == index; }))
-      say("nothing flows into it");
+      say("nothing flows into it: its flow was used before; broadcast() makes several of one");
   }
 
   const graph& whole_;
@@ -244,6 +247,8 @@ nlohmann::ordered_json options_of(const graph_stage& one) {
   if (one.kind == stage_kind::batch) {
     options["size_max"] = one.batch.size_max;
     options["delay_max_ms"] = one.batch.delay_max.count();
+    if (one.closed_by_item)
+      options["closed_by_item"] = true;
   }
   if (one.may_fail) {
     options["retry"] = {{"immediate", chosen.retry.immediate},
@@ -275,7 +280,7 @@ nlohmann::ordered_json options_of(const graph_stage& one) {
 } // namespace
 
 std::vector<std::string> graph::problems() const {
-  std::vector<std::string> found;
+  auto found = mistakes;
   if (!is_name(name))
     found.push_back("pipeline '" + name + "': a name is 1 to " + std::to_string(name_length_max)
                     + " characters a-z, 0-9, '-', '_', '.', the first a letter");

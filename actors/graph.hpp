@@ -34,6 +34,7 @@ struct graph_stage {
   bool side_by_side = false; ///< it may have several items in hand, as awaitable ones may
   std::uint32_t legs = 1;    ///< flows that leave it
   std::optional<std::uint64_t> parked_max = {}; ///< of a stage with park_key
+  bool closed_by_item = false;                  ///< a batch that an item may close
 };
 
 struct graph_edge {
@@ -50,6 +51,7 @@ struct graph {
   std::vector<graph_edge> edges;
   bool has_dead_letters = false;
   supervision_options supervision;
+  std::vector<std::string> mistakes = {}; ///< found while it was built, a sentence each
 
   /// What keeps it from running, a sentence each; empty if nothing does.
   std::vector<std::string> problems() const;

@@ -13,6 +13,19 @@ pipeline::pipeline(std::string name, pipeline_options options) : plan_{std::make
   plan_->replay = options.replay;
 }
 
+bool pipeline::may_join(const shared_plan& from, bool used, bool parked_alike) {
+  const auto refuse = [&](const std::string& what) {
+    plan_->graph.mistakes.push_back("pipeline '" + name() + "': merge takes flows " + what);
+  };
+  if (from != plan_)
+    refuse("of this pipeline, and one is of pipeline '" + from->graph.name + "'");
+  else if (used)
+    refuse("that were not used before, and one was; broadcast() makes several of one");
+  else if (!parked_alike)
+    refuse("without a park_key of their own: it goes behind the merge");
+  return from == plan_;
+}
+
 std::string type_name(const std::type_info& type) {
   int status = 0;
   const std::unique_ptr<char, decltype(&std::free)> readable{

@@ -44,14 +44,19 @@ public:
       return from_source(std::move(name), std::move(source), options);
   }
 
-  /// Several flows of one type as one, in the order the items come.
+  /// Several flows of this pipeline and of one type as one, in the order the items come.
   template <class T, class... More>
   flow<T> merge(flow<T> first, More... more) {
     constexpr bool fits = (std::same_as<More, flow<T>> && ...);
     static_assert(fits, "weir: merge takes flows of one item type");
-    if constexpr (fits)
-      (first.ends_.insert(first.ends_.end(), more.ends_.begin(), more.ends_.end()), ...);
-    return std::move(first).merge();
+    flow<T> whole{plan_, {}};
+    whole.park_key_ = first.park_key_;
+    whole.parked_max_ = first.parked_max_;
+    if constexpr (fits) {
+      join(whole, first);
+      (join(whole, more), ...);
+    }
+    return whole;
   }
 
   /// Where items go that can't go on: a dead_letter_store. Needed as soon as a stage may fail.
@@ -76,6 +81,14 @@ public:
 
 private:
   friend class running_pipeline;
+
+  template <class T>
+  void join(flow<T>& whole, flow<T>& one) {
+    if (may_join(one.plan_, one.ends_.empty(), one.park_key_ == whole.park_key_))
+      whole.ends_.insert(whole.ends_.end(), one.ends_.begin(), one.ends_.end());
+  }
+  /// May a flow be part of a merge? If not, that is a mistake in the graph.
+  bool may_join(const shared_plan& from, bool used, bool parked_alike);
 
   template <class S>
   flow<typename product_t<S>::output> from_source(std::string name, S source,

@@ -45,4 +45,18 @@ struct plan {
   replay_settings replay;
 };
 
+/// The plan that a flow adds to. A flow that was moved from still knows it, so that its second use is told.
+class shared_plan {
+public:
+  shared_plan(std::shared_ptr<plan> where) noexcept : where_{std::move(where)} {}
+  shared_plan(const shared_plan&) noexcept = default; // and no move
+  shared_plan& operator=(const shared_plan&) noexcept = default;
+
+  plan* operator->() const noexcept { return where_.get(); }
+  friend bool operator==(const shared_plan&, const shared_plan&) = default;
+
+private:
+  std::shared_ptr<plan> where_;
+};
+
 } // namespace weir

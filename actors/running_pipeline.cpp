@@ -7,6 +7,14 @@
 
 namespace weir {
 
+namespace {
+
+std::string name_of_worker(const graph_stage& stage, std::uint32_t index) {
+  return stage.options.workers == 1 ? stage.name : stage.name + "/" + std::to_string(index);
+}
+
+} // namespace
+
 running_pipeline::running_pipeline(pipeline definition, runtime& node, pipeline_observer watcher,
                                    flight_recorder* recorder)
     : plan_{std::move(definition.plan_)},
@@ -90,24 +98,56 @@ result<void> running_pipeline::start() {
   return {};
 }
 
-/// Makes rings, steppers and workers from the plan.
+/// Makes rings, steppers and workers from the plan. Throws why it can't.
 void running_pipeline::wire() {
   const auto& graph = plan_->graph;
-  // A source may not be able to say where it begins: then nothing has been made.
-  std::vector<lane_start> lanes(graph.stages.size());
-  for (std::size_t k = 0; k < graph.stages.size(); ++k)
-    if (graph.stages[k].kind == stage_kind::source)
-      lanes[k] = plan_->stages[k].lane();
+  auto lanes = read_lanes(); // first: a source may not be able to say where it begins
   std::vector<std::vector<ports>> all(graph.stages.size());
   for (std::size_t k = 0; k < graph.stages.size(); ++k) {
     all[k].resize(graph.stages[k].options.workers);
     for (auto& one : all[k])
       one.out.resize(graph.stages[k].legs);
   }
-  struct wired {
-    std::shared_ptr<ring_base> ring;
-    std::size_t from, from_worker, to, to_worker;
-  };
+  const auto rings = wire_rings(all);
+  wire_replay(all);
+  make_supervisor();
+  for (std::size_t k = 0; k < graph.stages.size(); ++k)
+    make_workers(k, all[k], std::move(lanes[k]));
+  for (const auto& one : rings) {
+    one.ring->set_producer(workers_[first_worker_[one.from] + one.from_worker].get());
+    one.ring->set_consumer(workers_[first_worker_[one.to] + one.to_worker].get());
+  }
+  std::vector<worker*> workers;
+  for (const auto& one : workers_)
+    workers.push_back(one.get());
+  supervisor_->set_workers(std::move(workers));
+  if (services_.recorder != nullptr)
+    record();
+}
+
+/// Where each source begins. What is settled is known by the name of a lane, so two can't have the same.
+std::vector<lane_start> running_pipeline::read_lanes() const {
+  const auto& stages = plan_->graph.stages;
+  std::vector<lane_start> lanes(stages.size());
+  std::map<std::string, std::string> stage_of;
+  for (std::size_t k = 0; k < stages.size(); ++k) {
+    if (stages[k].kind != stage_kind::source)
+      continue;
+    lanes[k] = plan_->stages[k].lane();
+    const auto& lane = lanes[k].name;
+    if (lane == acknowledgement::replay_lane_name)
+      throw std::runtime_error{"stage '" + stages[k].name + "': '" + lane
+                               + "' is the lane of what is replayed; give it another one"};
+    if (const auto [other, is_new] = stage_of.try_emplace(lane, stages[k].name); !is_new)
+      throw std::runtime_error{"stages '" + other->second + "' and '" + stages[k].name
+                               + "' have the same lane '" + lane + "'"};
+  }
+  return lanes;
+}
+
+std::vector<running_pipeline::wired>
+running_pipeline::wire_rings(std::vector<std::vector<ports>>& all) const {
+  const auto& graph = plan_->graph;
   std::vector<wired> rings;
   for (std::size_t k = 0; k < graph.edges.size(); ++k) {
     const auto& edge = graph.edges[k];
@@ -127,55 +167,44 @@ void running_pipeline::wire() {
       }
     }
   }
+  return rings;
+}
 
-  wire_replay(all);
-
+/// Its children are the workers, in their order.
+void running_pipeline::make_supervisor() {
   std::vector<child_spec> children;
-  for (const auto& stage : graph.stages)
+  for (const auto& stage : plan_->graph.stages)
     for (std::uint32_t k = 0; k < stage.options.workers; ++k)
-      children.push_back(
-          {.id = stage.options.workers == 1 ? stage.name : stage.name + "/" + std::to_string(k)});
+      children.push_back({.id = name_of_worker(stage, k)});
   supervisor_ = std::make_unique<supervisor_actor>(
-      graph.name, node_, graph.supervision, children,
+      name(), node_, plan_->graph.supervision, children,
       supervisor_actor::events{
           .worker_failed = watcher_.worker_failed,
           .gave_up = [this](const failure& why) { settle_end(state::failed, why); },
           .all_finished = [this] { settle_end(state::finished, {}); }});
+}
 
-  for (std::size_t k = 0; k < graph.stages.size(); ++k) {
-    const auto& stage = graph.stages[k];
-    permits_.push_back(std::make_unique<token_bucket>(stage.options.rate, node_.now()));
-    std::uint32_t lane = 0;
-    std::uint64_t resume_after = 0;
-    if (stage.kind == stage_kind::source) {
-      resume_after = lanes[k].resume_after;
-      lane = services_.books.add_lane(std::move(lanes[k].name), resume_after);
-    }
-    first_worker_.push_back(workers_.size());
-    for (std::uint32_t n = 0; n < stage.options.workers; ++n) {
-      const auto index = workers_.size();
-      mailboxes_.push_back(all[k][n].in);
-      if (all[k][n].replays != nullptr)
-        mailboxes_.back().pop_back(); // has a capacity of its own
-      workers_.push_back(std::make_unique<worker>(
-          children[index].id, services_, *supervisor_, index, stage.name, n, stage.options,
-          *permits_.back(), plan_->stages[k].make(all[k][n], lane)));
-      workers_.back()->last_position = resume_after;
-      workers_.back()->set_keys(keys_[k].get());
-      if (all[k][n].replays != nullptr)
-        all[k][n].replays->set_consumer(workers_.back().get());
-    }
+void running_pipeline::make_workers(std::size_t stage, const std::vector<ports>& where,
+                                    lane_start begins) {
+  const auto& one = plan_->graph.stages[stage];
+  permits_.push_back(std::make_unique<token_bucket>(one.options.rate, node_.now()));
+  std::uint32_t lane = 0;
+  if (one.kind == stage_kind::source)
+    lane = services_.books.add_lane(std::move(begins.name), begins.resume_after);
+  first_worker_.push_back(workers_.size());
+  for (std::uint32_t n = 0; n < one.options.workers; ++n) {
+    auto* const replays = where[n].replays;
+    mailboxes_.push_back(where[n].in);
+    if (replays != nullptr)
+      mailboxes_.back().pop_back(); // has a capacity of its own
+    workers_.push_back(std::make_unique<worker>(
+        name_of_worker(one, n), services_, *supervisor_, workers_.size(), one.name, n, one.options,
+        *permits_.back(), plan_->stages[stage].make(where[n], lane)));
+    workers_.back()->last_position = begins.resume_after;
+    workers_.back()->set_keys(keys_[stage].get());
+    if (replays != nullptr)
+      replays->set_consumer(workers_.back().get());
   }
-  for (const auto& one : rings) {
-    one.ring->set_producer(workers_[first_worker_[one.from] + one.from_worker].get());
-    one.ring->set_consumer(workers_[first_worker_[one.to] + one.to_worker].get());
-  }
-  std::vector<worker*> workers;
-  for (const auto& one : workers_)
-    workers.push_back(one.get());
-  supervisor_->set_workers(std::move(workers));
-  if (services_.recorder != nullptr)
-    record();
 }
 
 /// Gives every worker that can have an item in hand its slots in the flight recorder. Throws why it can't.

@@ -135,7 +135,17 @@ public:
   const std::string& name() const noexcept { return plan_->graph.name; }
 
 private:
+  /// A ring, and the stages and workers that it leads from and to.
+  struct wired {
+    std::shared_ptr<ring_base> ring;
+    std::size_t from, from_worker, to, to_worker;
+  };
+
   void wire();
+  std::vector<lane_start> read_lanes() const;
+  std::vector<wired> wire_rings(std::vector<std::vector<ports>>& all) const;
+  void make_supervisor();
+  void make_workers(std::size_t stage, const std::vector<ports>& where, lane_start begins);
   std::optional<state> wait_for_end(std::optional<time_point> deadline);
   void record();
   void wire_replay(std::vector<std::vector<ports>>& all);

@@ -1,4 +1,4 @@
-#include "probes.hpp"
+#include "virtual_probes.hpp"
 
 #include <optional>
 #include <string>
@@ -175,6 +175,77 @@ TEST_F(Batch, OfABroadcastIsSettledOnceAllCopiesAre) {
   EXPECT_EQ(joined(left.items()), up_to(30));
   EXPECT_EQ(right.items(), left.items());
   EXPECT_EQ(done.ledger.acknowledged, 30U);
+}
+
+TEST_F(Batch, GoesOnBehindAnItemThatClosesIt) {
+  fed<int> hand;
+  weir::pipeline p{"batches"};
+  p.from("source", hand)
+      .batch("batch", {.size_max = 3, .delay_max = 1s},
+             [](const int& n) noexcept { return n % 10 == 0; })
+      .to("sink", [out = out_](const batch<int>& all) noexcept { out.add(all.items); });
+  still r{std::move(p)};
+  hand.push({1, 10, 20, 2, 3});
+  r.pass(0ms);
+  EXPECT_EQ(out_.items(), (std::vector<std::vector<int>>{{1, 10}, {20}}));
+  r.pass(999ms);
+  EXPECT_EQ(out_.size(), 2U);
+  r.pass(1ms); // the delay counts from the first item behind the one that closed
+  EXPECT_EQ(out_.items().back(), (std::vector<int>{2, 3}));
+  hand.push({4, 5, 6, 30});
+  hand.complete();
+  r.finishes();
+  EXPECT_EQ(joined(out_.items()), (std::vector<int>{1, 10, 20, 2, 3, 4, 5, 6, 30}));
+  EXPECT_EQ(sizes(out_.items()), (std::vector<std::size_t>{2, 1, 2, 3, 1}));
+}
+
+struct page {
+  int number = 0;
+  bool last = false;
+};
+std::string weir_payload(const page& one) { return std::to_string(one.number); }
+
+TEST_F(Batch, ClosedByAMemberNeedsNoDeadLetters) {
+  weir::pipeline p{"batches"};
+  p.from("source", counted{10,
+                           [](std::size_t n) {
+                             return page{static_cast<int>(n), n % 4 == 3};
+                           }})
+      .batch("document", {.size_max = 100, .delay_max = 1h}, &page::last)
+      .to("sink", [out = out_](const batch<page>& all) noexcept {
+        std::vector<int> pages;
+        for (const auto& one : all.items)
+          pages.push_back(one.number);
+        out.add(pages);
+      });
+  EXPECT_EQ(p.validate(), std::vector<std::string>{});
+  still{std::move(p)}.finishes();
+  EXPECT_EQ(out_.items(), (std::vector<std::vector<int>>{{0, 1, 2, 3}, {4, 5, 6, 7}, {8, 9}}));
+}
+
+TEST_F(Batch, AnItemThatCantBeJudgedBecomesADeadLetterAloneAndTheOthersGoOn) {
+  weir::dead_letters::memory letters;
+  weir::pipeline p{"batches", restarting()};
+  p.from("source", numbers(10))
+      .batch("batch", {.size_max = 4, .delay_max = 1h},
+             [](const int& n) {
+               if (n == 2 || n == 9)
+                 throw std::runtime_error{"can't tell"};
+               return n == 6;
+             })
+      .to("sink", [out = out_](const batch<int>& all) noexcept { out.add(all.items); });
+  EXPECT_EQ(p.validate().size(), 1U); // it may fail, but has no dead letters
+  p.dead_letters_to(letters);
+  still r{std::move(p)};
+  r.finishes();
+  EXPECT_EQ(out_.items(), (std::vector<std::vector<int>>{{0, 1, 3, 4}, {5, 6}, {7, 8}}));
+  EXPECT_EQ(r.ledger(),
+            (weir::ledger_totals{.admitted = 10, .acknowledged = 8, .dead_lettered = 2}));
+  ASSERT_EQ(letters.letters().size(), 2U);
+  EXPECT_EQ(letters.letters().front().stage, "batch");
+  EXPECT_EQ(letters.letters().front().payload, "2");
+  EXPECT_EQ(letters.letters().front().position, 3U);
+  EXPECT_EQ(letters.letters().front().attempts, 3U);
 }
 
 /// Notes what a sink may store as the source's position with each batch.

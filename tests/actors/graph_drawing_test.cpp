@@ -19,7 +19,8 @@ weir::pipeline drawn() {
           .merge()
           .route([](const int& n) noexcept { return n > 9; }, "size");
   std::move(big)
-      .batch("batch", {.size_max = 10, .delay_max = 50ms, .mailbox_capacity = 20})
+      .batch("batch", {.size_max = 10, .delay_max = 50ms, .mailbox_capacity = 20},
+             [](const int& n) noexcept { return n == 99; })
       .to("store", [](const weir::batch<int>&) noexcept {},
           {.mailbox_capacity = 4, .execution = weir::execution::own_thread});
   std::move(small).to("drop", [](const int&) noexcept {});
@@ -90,6 +91,7 @@ TEST(GraphDrawing, IsDescribedAsJson) {
         "mailbox_capacity": 20,
         "size_max": 10,
         "delay_max_ms": 50,
+        "closed_by_item": true,
         "execution": "shared"
       }
     },

@@ -91,7 +91,24 @@ TEST(Graph, WithAFlowThatLeadsNowhereIsRefused) {
 TEST(Graph, WithAStageThatNothingReachesIsRefused) {
   EXPECT_EQ(problems([](graph& g) { g.edges.erase(g.edges.begin()); }),
             (sentences{"stage 'source': its flow leads nowhere: end it with to()",
-                       "stage 'stage': nothing flows into it"}));
+                       "stage 'stage': nothing flows into it: its flow was used before; "
+                       "broadcast() makes several of one"}));
+}
+
+TEST(Graph, WithAFlowThatIsUsedTwiceIsRefused) {
+  const auto twice = [](graph& g) {
+    g.stages.push_back(g.stages[2]);
+    g.stages[3].name = "other";
+    g.edges.push_back({.from = 1, .to = 3});
+  };
+  EXPECT_EQ(problems(twice),
+            sentences{"stage 'stage': its flow is used twice: broadcast() makes several of one"});
+  EXPECT_EQ(problems([&](graph& g) {
+              twice(g);
+              g.stages[1].legs = 2;
+            }),
+            (sentences{"stage 'stage': its flow 0 is used twice: broadcast() makes several of one",
+                       "stage 'stage': its flow 1 leads nowhere: end it with to()"}));
 }
 
 TEST(Graph, WithTwoStagesOfOneNameIsRefused) {
@@ -291,14 +308,19 @@ TEST(Graph, ThatGoesRoundInACircleIsRefused) {
   const auto circle =
       sentences{"pipeline 'orders' goes round in a circle: put a store between a sink and a source "
                 "instead"};
-  EXPECT_EQ(problems([](graph& g) { g.edges.push_back({.from = 1, .to = 1}); }), circle);
+  EXPECT_EQ(problems([](graph& g) {
+              g.stages[1].legs = 2;
+              g.edges.push_back({.from = 1, .leg = 1, .to = 1});
+            }),
+            circle);
   EXPECT_EQ(problems([](graph& g) {
               g.stages.insert(g.stages.begin() + 2, g.stages[1]);
               g.stages[2].name = "other";
+              g.stages[2].legs = 2;
               g.edges = {{.from = 0, .to = 1},
                          {.from = 1, .to = 2},
                          {.from = 2, .to = 1},
-                         {.from = 2, .to = 3}};
+                         {.from = 2, .leg = 1, .to = 3}};
             }),
             circle);
 }
@@ -323,6 +345,71 @@ TEST(Graph, KnowsOfThePipelineWhoMayFail) {
   EXPECT_FALSE(fails([](int n) noexcept { return n; }));
   EXPECT_FALSE(fails([](int n) noexcept { return std::optional{n}; }));
   EXPECT_TRUE(fails([](int n) noexcept -> weir::result<int> { return n; }));
+}
+
+/// What a pipeline is built with wrongly is said by validate, like everything else.
+class Flow : public testing::Test {
+protected:
+  static constexpr auto sink = [](const int&) noexcept {};
+  weir::flow<int> source(std::string name) { return p.from(std::move(name), numbers(1)); }
+
+  weir::pipeline p{"p"};
+};
+
+TEST_F(Flow, IsRefusedWhenItIsUsedTwice) {
+  auto flow = source("source");
+  std::move(flow).to("a", sink);
+  EXPECT_EQ(p.validate(), sentences{});
+  std::move(flow).to("b", sink);
+  EXPECT_EQ(p.validate(), sentences{"stage 'b': nothing flows into it: its flow was used before; "
+                                    "broadcast() makes several of one"});
+  std::move(flow).broadcast<2>();
+  EXPECT_EQ(p.as_graph().stages.back().name, "broadcast");
+}
+
+TEST_F(Flow, IsRefusedWhenItIsUsedAfterItWasMoved) {
+  auto flow = source("source");
+  std::move(flow).partition_by([](const int& n) { return n; }, {.lanes = 2}).to("a", sink);
+  std::move(flow).to("b", sink);
+  EXPECT_EQ(p.validate(), sentences{"stage 'b': nothing flows into it: its flow was used before; "
+                                    "broadcast() makes several of one"});
+}
+
+TEST_F(Flow, CanBeGivenANewOne) {
+  auto flow = source("source");
+  for (const auto* name : {"a", "b", "c"})
+    flow = std::move(flow).via(name, [](int n) noexcept { return n; });
+  std::move(flow).to("sink", sink);
+  EXPECT_EQ(p.validate(), sentences{});
+}
+
+TEST_F(Flow, IsRefusedWhenItIsMergedTwice) {
+  auto flow = source("source");
+  auto other = source("other");
+  p.merge(std::move(flow), std::move(other), std::move(flow)).to("sink", sink);
+  EXPECT_EQ(p.validate(), sentences{"pipeline 'p': merge takes flows that were not used before, "
+                                    "and one was; broadcast() makes several of one"});
+}
+
+TEST_F(Flow, IsRefusedWhenItIsMergedIntoAnotherPipeline) {
+  weir::pipeline q{"q"};
+  auto strange = q.from("strange", numbers(1));
+  p.merge(source("source"), std::move(strange)).to("sink", sink);
+  EXPECT_EQ(p.validate(), sentences{"pipeline 'p': merge takes flows of this pipeline, and one is "
+                                    "of pipeline 'q'"});
+  EXPECT_EQ(q.validate().back(), "stage 'strange': its flow leads nowhere: end it with to()");
+}
+
+TEST_F(Flow, IsRefusedWhenItsParkKeyWouldGetLostInAMerge) {
+  const auto key = [](const int& n) { return n; };
+  p.dead_letters_to(weir::dead_letters::memory{});
+  p.merge(source("a"), source("b").park_key(key)).via("s", [](int n) { return n; }).to("t", sink);
+  EXPECT_EQ(p.validate(), sentences{"pipeline 'p': merge takes flows without a park_key of their "
+                                    "own: it goes behind the merge"});
+  p = weir::pipeline{"p"};
+  p.dead_letters_to(weir::dead_letters::memory{});
+  p.merge(source("a"), source("b")).park_key(key).via("s", [](int n) { return n; }).to("t", sink);
+  EXPECT_EQ(p.validate(), sentences{});
 }
 
 TEST(Graph, RefusesAPipelineWhoseSupervisionMakesNoSense) {

@@ -104,7 +104,7 @@ weir::pipeline orders() {
           .route(is_large, "by-size");
   auto [a, b, c] = std::move(small).broadcast<3>("three-ways");
   std::move(large)
-      .batch("batch", {.size_max = 500, .delay_max = 200ms})
+      .batch("batch", {.size_max = 500, .delay_max = 200ms}, is_large)
       .to("store", table{}, {.execution = weir::execution::own_thread});
   std::move(a).via("amount", amount_of).to("amounts", [](const int&) noexcept {});
   std::move(b)
