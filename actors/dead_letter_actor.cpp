@@ -5,9 +5,23 @@
 #include <weir/actors/worker.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 
 namespace weir {
+
+namespace {
+
+/// By the clock, and a count of those in this process, which may begin in the same instant.
+std::uint64_t new_life(const runtime& node) {
+  constexpr unsigned count_bits = 20;
+  static std::atomic<std::uint64_t> count{0};
+  const auto now = std::chrono::floor<std::chrono::milliseconds>(node.wall_clock());
+  return (static_cast<std::uint64_t>(now.time_since_epoch().count()) << count_bits & INT64_MAX)
+         | (count.fetch_add(1) & ((std::uint64_t{1} << count_bits) - 1));
+}
+
+} // namespace
 
 dead_letter_actor::dead_letter_actor(runtime& node, acknowledgement& books,
                                      std::shared_ptr<dead_letter_store> store,
@@ -17,7 +31,8 @@ dead_letter_actor::dead_letter_actor(runtime& node, acknowledgement& books,
       books_{books},
       store_{std::move(store)},
       finished_{std::move(finished)},
-      capacity_{std::max<std::size_t>(1, node.options().letters_waiting_max)} {}
+      capacity_{std::max<std::size_t>(1, node.options().letters_waiting_max)},
+      life_{new_life(node)} {}
 
 bool dead_letter_actor::offer(parked_item& item, waker& who) {
   {

@@ -53,6 +53,10 @@ public:
   std::uint32_t parked_before(const std::string& stage, const resume_point& read_at,
                               std::uint32_t part);
 
+  /// The position of letters of no position: another one for each pipeline that was ever started, so that equal
+  /// ones of two lives are not taken for one.
+  std::uint64_t life() const noexcept { return life_; }
+
   /// Nothing will be offered any more: finishes when all is stored. Any thread.
   void close();
   /// Finishes now, whatever is not stored. Any thread.
@@ -78,6 +82,7 @@ private:
   const std::shared_ptr<dead_letter_store> store_;
   const std::function<void(std::optional<failure>)> finished_;
   const std::size_t capacity_; // of queue_; letters
+  const std::uint64_t life_;
 
   mutable std::mutex lock_; // guards what follows
   std::deque<parked_item> queue_;

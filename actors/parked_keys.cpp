@@ -14,17 +14,23 @@ bool parked_keys::call_when_changed(waker& who) {
   return true;
 }
 
-std::optional<std::string> parked_keys::parked_behind(const std::string& key) const {
+std::optional<std::string> parked_keys::parked_behind(const std::string& key,
+                                                      const resume_point& read_at) const {
   const std::lock_guard lock{lock_};
   const auto found = keys_.find(key);
-  return found == keys_.end() ? std::nullopt : std::optional{found->second.where};
+  if (found == keys_.end())
+    return std::nullopt;
+  const auto& first = found->second.first;
+  if (!read_at.lane.empty() && read_at.lane == first.lane && read_at.position < first.position)
+    return std::nullopt;
+  return first.lane.empty() ? "a letter" : first.lane + ":" + std::to_string(first.position);
 }
 
-void parked_keys::add(const std::string& key, const std::string& where) {
+void parked_keys::add(const std::string& key, const resume_point& read_at) {
   const std::lock_guard lock{lock_};
   auto& one = keys_[key];
   if (one.letters == 0)
-    one.where = where;
+    one.first = read_at;
   ++one.letters;
   ++one.on_their_way;
   ++one.changes;
@@ -68,7 +74,7 @@ std::optional<parked_keys::key_state> parked_keys::one(const std::string& key) c
   return key_state{key, found->second.changes};
 }
 
-void parked_keys::counted(const key_state& seen, std::uint64_t letters, const std::string& where) {
+void parked_keys::counted(const key_state& seen, std::uint64_t letters, const resume_point& first) {
   std::vector<waker*> waiting;
   {
     const std::lock_guard lock{lock_};
@@ -78,7 +84,7 @@ void parked_keys::counted(const key_state& seen, std::uint64_t letters, const st
       return;
     letters_.fetch_add(letters - one.letters, std::memory_order_release);
     one.letters = letters;
-    one.where = where;
+    one.first = first;
     if (letters == 0)
       keys_.erase(seen.key);
     if (!full())

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <weir/actors/acknowledgement.hpp>
 #include <weir/actors/stage_options.hpp>
 #include <weir/mailbox/waker.hpp>
 
@@ -31,10 +32,12 @@ public:
   /// Wakes `who` once there is room or `who` may go on otherwise; false if there is room now.
   bool call_when_changed(waker& who);
 
-  /// The letter that an item of this key has to wait behind, "source:position"; empty: the key is not parked.
-  std::optional<std::string> parked_behind(const std::string& key) const;
-  /// A letter of this key is on its way into the store.
-  void add(const std::string& key, const std::string& where);
+  /// The letter, "source:position", that an item of this key has to wait behind which was read at `read_at`. Empty
+  /// if it need not: the key is not parked, or the item came before that letter, and is only read again.
+  std::optional<std::string> parked_behind(const std::string& key,
+                                           const resume_point& read_at) const;
+  /// A letter of this key, of an item that was read there, is on its way into the store.
+  void add(const std::string& key, const resume_point& read_at);
 
   // --- the dead-letter actor -----------------------------------------------------------------------
 
@@ -51,9 +54,9 @@ public:
   std::vector<key_state> all() const;
   std::optional<key_state> one(const std::string& key) const;
   std::vector<key_state> counted_in_vain() const;
-  /// The store was asked after `seen`, and has `letters` of its key, of which `where` is the first. A key
+  /// The store was asked after `seen`, and has `letters` of its key, of which `first` is the first. A key
   /// without letters flows again. In vain if one is on its way or has been stored since.
-  void counted(const key_state& seen, std::uint64_t letters, const std::string& where);
+  void counted(const key_state& seen, std::uint64_t letters, const resume_point& first);
   /// Is a letter of this key still on its way? Then `stored` tells.
   bool tell_when_stored(const std::string& key);
 
@@ -65,7 +68,7 @@ public:
 
 private:
   struct parked_key {
-    std::string where; // of the first letter
+    resume_point first; // where the item of the first letter was read
     std::uint64_t letters = 0;
     std::uint64_t on_their_way = 0; // of these, not stored yet
     std::uint64_t changes = 0;

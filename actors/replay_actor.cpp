@@ -1,4 +1,5 @@
 #include <weir/actors/replay_actor.hpp>
+#include <weir/actors/worker.hpp>
 #include <weir/supervision/flight_recorder.hpp>
 #include <weir/supervision/retry.hpp>
 
@@ -15,10 +16,22 @@ namespace {
 /// Letters that are claimed and wait for credit, a permit or the letter before them.
 constexpr std::size_t waiting_max = 256;
 constexpr std::size_t claimed_at_once = 64;
+/// Replays that wait for their turn.
+constexpr std::size_t asked_for_max = 64;
 
 /// What keeps letters in order among each other: the key, at a stage. Empty: nothing does.
 std::string order_of(const std::string& stage, const std::string& key) {
   return key.empty() ? "" : stage + "\n" + key;
+}
+
+/// The store's answer. One that throws has failed.
+template <class Call>
+auto answer_to(Call call) -> decltype(call()) {
+  try {
+    return call();
+  } catch (...) {
+    return describe_current_exception();
+  }
 }
 
 } // namespace
@@ -79,6 +92,9 @@ result<std::shared_ptr<replay_run>> replay_actor::replay(dead_letter_filter filt
     const std::lock_guard lock{lock_};
     if (closed_ || stopping_)
       return transient("pipeline '" + pipeline_ + "' is ending and takes nothing in any more");
+    if (asked_for_.size() >= asked_for_max)
+      return transient(std::to_string(asked_for_max) + " replays of pipeline '" + pipeline_
+                       + "' wait for their turn already");
     asked_for_.push_back(run);
   }
   wake();
@@ -89,11 +105,20 @@ void replay_actor::look() {
   {
     const std::lock_guard lock{lock_};
     look_now_ = true;
+    count_now_ = true;
   }
   wake();
 }
 
-bool replay_actor::identify(dead_letter& letter, origin where, bool position_known) noexcept {
+void replay_actor::recount() {
+  {
+    const std::lock_guard lock{lock_};
+    count_now_ = true;
+  }
+  wake();
+}
+
+bool replay_actor::identify(dead_letter& letter, origin where, parked_as what) noexcept {
   const auto first = acknowledgement::first_of(where);
   if (!books_.is_replayed(first))
     return false;
@@ -102,11 +127,12 @@ bool replay_actor::identify(dead_letter& letter, origin where, bool position_kno
   if (found == in_flight_.end())
     return false;
   auto& was = found->second;
-  if (position_known) {
+  if (what != parked_as::stranger) {
     letter.source = was.source;
     letter.position = was.position;
   }
-  if (position_known && !where.is_group() && letter.stage == stages_[was.stage].name) {
+  if (what == parked_as::whole_item && !where.is_group()
+      && letter.stage == stages_[was.stage].name) {
     letter.part = was.part;
     was.put_back = true;
     return true;
@@ -186,6 +212,11 @@ std::size_t replay_actor::in_flight() const {
   return in_flight_.size();
 }
 
+std::string replay_actor::trouble() const {
+  const std::lock_guard lock{lock_};
+  return trouble_;
+}
+
 // --- the actor's turns -------------------------------------------------------------------------------
 
 activity replay_actor::turn() {
@@ -193,21 +224,33 @@ activity replay_actor::turn() {
   bool stopping = false;
   bool aborted = false;
   bool over = false; // nothing is in the pipeline any more
+  bool count_now = false;
   {
     const std::lock_guard lock{lock_};
     stopping = stopping_;
     aborted = aborted_;
     over = workers_finished_ && letters_finished_ && ended_.empty();
-    if (over)
+    count_now = std::exchange(count_now_, false);
+    if (over) {
       for (const auto& [position, left] : in_flight_) // by an abort
         to_give_back_.push_back(left.id);
+      in_flight_.clear();
+    }
   }
+  // While a replay goes on nothing is looked for; but what a stage at its bound waits for may have been purged.
+  if (work_ && at_bound() && node_.now() >= look_at_) {
+    look_at_ = next_look();
+    count_now = true;
+  }
+  if (count_now)
+    count_all_keys();
   if (over || stopping)
     give_back_waiting();
   const bool done = chores();
   if (over && (done || aborted)) {
     if (work_)
       end_work();
+    finish_asked_for(transient("pipeline '" + pipeline_ + "' is ending"));
     finished_();
     return activity::finished();
   }
@@ -220,7 +263,7 @@ activity replay_actor::turn() {
   for (;;) {
     if (!work_)
       begin_next();
-    if (!work_)
+    if (!work_ || (work_->to_ask && !ask()))
       break;
     next = put_in();
     if (!to_withdraw_.empty())
@@ -238,9 +281,11 @@ activity replay_actor::turn() {
     return activity::again();
   if (close_if_over())
     return activity::parked();
-  // While a replay goes on, nothing is looked for.
-  const auto until =
-      std::min(next.value_or(time_point::max()), work_ ? time_point::max() : look_at_);
+  auto until = next.value_or(time_point::max());
+  if (!work_ || at_bound())
+    until = std::min(until, look_at_);
+  if (node_.now() < retry_at_)
+    until = std::min(until, retry_at_);
   return until == time_point::max() ? activity::parked() : activity::parked(until);
 }
 
@@ -253,8 +298,11 @@ bool replay_actor::chores() {
     done = count_keys();
   if (done) {
     failures_in_a_row_ = 0;
+    if (!work_ || work_->refused == 0)
+      say_trouble({});
     return true;
   }
+  say_trouble(done.error().message());
   retry_at_ = node_.now() + backoff{}.delay(++failures_in_a_row_, node_.random());
   return false;
 }
@@ -287,12 +335,12 @@ void replay_actor::take_endings() {
 
 result<void> replay_actor::settle_with_store() {
   if (!to_mark_.empty()) {
-    if (auto done = shelf_.replayed(to_mark_, by()); !done)
+    if (auto done = answer_to([&] { return shelf_.replayed(to_mark_, by()); }); !done)
       return done;
     to_mark_.clear();
   }
   if (!to_give_back_.empty()) {
-    if (auto done = shelf_.release(to_give_back_); !done)
+    if (auto done = answer_to([&] { return shelf_.release(to_give_back_); }); !done)
       return done;
     to_give_back_.clear();
   }
@@ -302,7 +350,7 @@ result<void> replay_actor::settle_with_store() {
     for (const auto& one : to_withdraw_)
       if (one.why == why)
         ids.push_back(one.id);
-    if (auto done = shelf_.withdraw(ids, why, by()); !done)
+    if (auto done = answer_to([&] { return shelf_.withdraw(ids, why, by()); }); !done)
       return done;
     std::erase_if(to_withdraw_, [&](const auto& one) { return one.why == why; });
   }
@@ -329,21 +377,39 @@ result<void> replay_actor::count_keys() {
 
 result<void> replay_actor::count(const stage& where, const parked_keys::key_state& seen) {
   const dead_letter_filter filter{.pipeline = pipeline_, .stage = where.name, .key = seen.key};
-  auto first = shelf_.select(filter, 1);
+  auto first = answer_to([&] { return shelf_.select(filter, 1); });
   if (!first)
     return std::move(first.error());
   std::uint64_t letters = 0;
   if (!first->empty()) {
-    auto causes = shelf_.histogram(filter);
+    auto causes = answer_to([&] { return shelf_.histogram(filter); });
     if (!causes)
       return std::move(causes.error());
     for (const auto& one : *causes)
       letters += one.count;
   }
-  where.keys->counted(
-      seen, letters,
-      first->empty() ? "" : first->front().source + ":" + std::to_string(first->front().position));
+  where.keys->counted(seen, letters,
+                      first->empty()
+                          ? resume_point{}
+                          : resume_point{first->front().source, first->front().position});
   return {};
+}
+
+/// Somebody may have purged them.
+void replay_actor::count_all_keys() {
+  for (std::size_t k = 0; k < stages_.size(); ++k)
+    if (stages_[k].keys != nullptr)
+      for (const auto& seen : stages_[k].keys->all())
+        to_count_.emplace(k, seen.key);
+}
+
+time_point replay_actor::next_look() const {
+  return shelf_.outlives_process() ? node_.now() + settings_.look_every : time_point::max();
+}
+
+bool replay_actor::at_bound() const {
+  return std::ranges::any_of(
+      stages_, [](const auto& one) { return one.keys != nullptr && one.keys->full(); });
 }
 
 /// What was asked for here, or else, when it is time, what others asked the store for.
@@ -364,64 +430,88 @@ void replay_actor::begin_next() {
     }
   }
   if (looks) {
-    look_at_ = shelf_.outlives_process() ? now + settings_.look_every : time_point::max();
+    look_at_ = next_look();
     looked_ = true;
-    for (std::size_t k = 0; k < stages_.size(); ++k)
-      if (stages_[k].keys != nullptr)
-        for (const auto& seen : stages_[k].keys->all()) // somebody may have purged them
-          to_count_.emplace(k, seen.key);
+    count_all_keys();
     run = std::make_shared<replay_run>(node_, dead_letter_filter{.pipeline = pipeline_},
                                        replay_options{.rate = settings_.rate});
   }
   if (!run)
     return;
   work_ = std::make_unique<work>(std::move(run), now);
-  if (!looks)
-    ask();
+  work_->to_ask = !looks;
 }
 
-void replay_actor::ask() {
+/// False if the store did not answer, and is to be asked again at retry_at_; so also claim.
+bool replay_actor::ask() {
   auto& run = *work_->run;
   const auto& options = run.options();
-  auto asked = shelf_.request_replay(
-      run.filter(),
-      {.replays_max = options.replays_max, .forced = options.forced, .dry_run = options.dry_run},
-      by());
-  std::optional<failure> why;
+  auto asked = answer_to([&] {
+    return shelf_.request_replay(
+        run.filter(),
+        {.replays_max = options.replays_max, .forced = options.forced, .dry_run = options.dry_run},
+        by());
+  });
   std::vector<dead_letter_count> causes;
-  if (!asked) {
-    why = std::move(asked.error());
-  } else if (options.dry_run) {
-    auto counted = shelf_.histogram(run.filter());
+  if (asked && options.dry_run) {
+    auto counted = answer_to([&] { return shelf_.histogram(run.filter()); });
     if (counted)
       causes = std::move(*counted);
     else
-      why = std::move(counted.error());
+      asked = std::move(counted.error());
   }
+  if (!asked)
+    return !refused(std::move(asked.error()));
+  work_->to_ask = false;
+  work_->exhausted = options.dry_run;
   run.change([&](auto& outcome) {
-    if (asked) {
-      outcome.requested = asked->requested;
-      outcome.under_way = asked->under_way;
-      outcome.too_often = asked->too_often;
-    }
+    outcome.requested = asked->requested;
+    outcome.under_way = asked->under_way;
+    outcome.too_often = asked->too_often;
     outcome.causes = std::move(causes);
-    outcome.why = why;
   });
-  work_->exhausted = options.dry_run || why;
+  return answered();
 }
 
-void replay_actor::claim() {
+bool replay_actor::claim() {
   auto filter = work_->run->filter();
   filter.limit = 0; // it held for what was asked for
-  auto claimed = shelf_.claim_requested(filter, claimed_at_once);
-  if (!claimed) {
-    work_->exhausted = true;
-    work_->run->change([&](auto& outcome) { outcome.why = claimed.error(); });
-    return;
-  }
+  auto claimed = answer_to([&] { return shelf_.claim_requested(filter, claimed_at_once); });
+  if (!claimed)
+    return !refused(std::move(claimed.error()));
   work_->exhausted = claimed->empty();
   for (auto& one : *claimed)
     work_->waiting.push_back(std::move(one));
+  return answered();
+}
+
+/// The store has answered the replay that goes on. True.
+bool replay_actor::answered() {
+  if (std::exchange(work_->refused, 0) > 0) {
+    work_->run->change([](auto& outcome) { outcome.why.reset(); });
+    say_trouble({});
+  }
+  return true;
+}
+
+/// It has not. True if it is to be asked again at retry_at_; else the replay ends with what it has.
+bool replay_actor::refused(failure why) {
+  say_trouble(why.message());
+  const bool again = why.kind == failure_kind::transient;
+  work_->run->change([&](auto& outcome) { outcome.why = std::move(why); });
+  if (again) {
+    retry_at_ = node_.now() + backoff{}.delay(++work_->refused, node_.random());
+  } else {
+    work_->to_ask = false;
+    work_->exhausted = true;
+    work_->to_follow.clear();
+  }
+  return again;
+}
+
+void replay_actor::say_trouble(std::string what) {
+  const std::lock_guard lock{lock_};
+  trouble_ = std::move(what);
 }
 
 /// What is parked behind a letter that has gone through follows it, also what has come since.
@@ -433,16 +523,17 @@ replay_actor::following replay_actor::follow() {
     if (!stopped && where.keys->one(key)) {
       const dead_letter_filter behind{.pipeline = pipeline_, .stage = where.name, .key = key};
       const auto& options = work_->run->options();
-      auto asked = shelf_.request_replay(
-          behind, {.replays_max = options.replays_max, .forced = options.forced}, by());
-      auto claimed = shelf_.claim_requested(behind, claimed_at_once);
-      if (!asked || !claimed) {
-        work_->run->change([&](auto& outcome) {
-          outcome.why = asked ? std::move(claimed.error()) : std::move(asked.error());
-        });
-        return following::nothing;
-      }
+      auto asked = answer_to([&] {
+        return shelf_.request_replay(
+            behind, {.replays_max = options.replays_max, .forced = options.forced}, by());
+      });
+      if (!asked)
+        return refused(std::move(asked.error())) ? following::later : following::nothing;
       work_->run->change([&](auto& outcome) { outcome.requested += asked->requested; });
+      auto claimed = answer_to([&] { return shelf_.claim_requested(behind, claimed_at_once); });
+      if (!claimed)
+        return refused(std::move(claimed.error())) ? following::later : following::nothing;
+      answered();
       for (auto& one : *claimed)
         work_->waiting.push_back(std::move(one));
       if (!claimed->empty())
@@ -463,7 +554,8 @@ std::optional<time_point> replay_actor::put_in() {
     if (k == waiting.size()) {
       if (work_->exhausted || waiting.size() >= waiting_max)
         return std::nullopt;
-      claim();
+      if (!claim())
+        return retry_at_;
       continue;
     }
     const auto& letter = waiting[k];
@@ -521,10 +613,13 @@ replay_actor::answer replay_actor::put_in(const dead_letter& letter) {
     return answer::stays;
   }
   if (!letter.key.empty()) {
-    auto first =
-        shelf_.select({.pipeline = pipeline_, .stage = letter.stage, .key = letter.key}, 1);
-    if (!first)
+    auto first = answer_to([&] {
+      return shelf_.select({.pipeline = pipeline_, .stage = letter.stage, .key = letter.key}, 1);
+    });
+    if (!first) {
+      say_trouble(first.error().message());
       return answer::later;
+    }
     if (!first->empty() && first->front().id != letter.id) {
       stays(letter, "an earlier letter of its key stays", &replay_outcome::held_back);
       return answer::stays;
@@ -535,6 +630,13 @@ replay_actor::answer replay_actor::put_in(const dead_letter& letter) {
     work_->run->change([](auto& outcome) { ++outcome.given_back; });
     return answer::stays;
   }
+  for (const auto behind : to->keyed_behind)
+    if (stages_[behind].keys->full()) {
+      stays(letter,
+            "stage '" + stages_[behind].name + "' behind it has as many letters as it may have",
+            &replay_outcome::held_back);
+      return answer::stays;
+    }
   const auto index = static_cast<std::size_t>(to - stages_.begin());
   const auto admit = [&] {
     {
@@ -586,6 +688,7 @@ void replay_actor::give_back_waiting() {
   work_->run->change([&](auto& outcome) { outcome.given_back += work_->waiting.size(); });
   work_->waiting.clear();
   work_->to_follow.clear();
+  work_->to_ask = false;
   work_->exhausted = true;
 }
 
@@ -597,7 +700,6 @@ void replay_actor::end_work() {
 /// Closes the rings once nothing will be put in any more: those of a stage with park_key only when it has nothing
 /// else to take, as it may wait for a replay.
 bool replay_actor::close_if_over() {
-  std::deque<std::shared_ptr<replay_run>> too_late;
   std::vector<replay_inlet*> over;
   bool all = true;
   {
@@ -605,10 +707,13 @@ bool replay_actor::close_if_over() {
     if (closed_)
       return true;
     // What is in the pipeline may have to wait for its end, in a batch for instance; but for what follows it.
+    // And a store that does not answer is not waited for.
+    const bool unanswered = work_ && work_->refused > 0;
     const bool all_in = !work_
-                        || (work_->waiting.empty() && work_->exhausted
-                            && work_->keys_in_flight.empty() && work_->to_follow.empty());
-    const bool at_end = sources_left_ == 0 && looked_ && !look_now_ && asked_for_.empty() && all_in;
+                        || (work_->waiting.empty() && work_->keys_in_flight.empty()
+                            && (unanswered || (work_->exhausted && work_->to_follow.empty())));
+    const bool at_end = sources_left_ == 0 && all_in
+                        && (unanswered || (looked_ && !look_now_ && asked_for_.empty()));
     if (!stopping_ && !at_end)
       return false;
     for (auto& one : stages_) {
@@ -617,35 +722,44 @@ bool replay_actor::close_if_over() {
       else if (one.inlet && !std::exchange(one.closed, true))
         over.push_back(one.inlet.get());
     }
-    if (all) {
+    if (all)
       closed_ = true;
-      too_late.swap(asked_for_);
-    }
   }
   for (auto* one : over)
     one->close();
+  if (all)
+    finish_asked_for(transient("pipeline '" + pipeline_ + "' is ending"));
+  return all;
+}
+
+/// Replays whose turn will not come.
+void replay_actor::finish_asked_for(const failure& why) {
+  std::deque<std::shared_ptr<replay_run>> too_late;
+  {
+    const std::lock_guard lock{lock_};
+    closed_ = true;
+    too_late.swap(asked_for_);
+  }
   for (const auto& run : too_late) {
-    run->change(
-        [&](auto& outcome) { outcome.why = transient("pipeline '" + pipeline_ + "' is ending"); });
+    run->change([&](auto& outcome) { outcome.why = why; });
     run->finish();
   }
-  return all;
 }
 
 done_by replay_actor::by() const {
   return {work_ ? work_->run->options().who : "pipeline", node_.wall_clock()};
 }
 
-void replay_actor::crashed(failure) noexcept {
-  {
-    const std::lock_guard lock{lock_};
-    closed_ = true;
-  }
+void replay_actor::crashed(failure why) noexcept {
+  say_trouble(why.message());
   for (const auto& one : stages_)
     if (one.inlet)
       one.inlet->close();
-  if (work_)
+  if (work_) {
+    work_->run->change([&](auto& outcome) { outcome.why = why; });
     work_->run->finish();
+  }
+  finish_asked_for(why);
   finished_();
 }
 

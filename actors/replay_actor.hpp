@@ -24,6 +24,7 @@
 namespace weir {
 
 class flight_recorder;
+enum class parked_as;
 
 /// The replay actor of a pipeline: takes dead letters from the store and puts them in again before the stage that
 /// failed them, through rings of their own, so by the same credit as everything else. On a thread of its own,
@@ -35,8 +36,9 @@ class flight_recorder;
 ///
 /// Invariants: a letter in the lane is claimed from the store. The rings close only after the sources have ended
 /// and no replay goes on, or with the drain.
-/// Failure: what the store refuses is tried again with back-off; a claim that can't be settled ends with the
-/// store, so that the letter is replayed again: at least once.
+/// Failure: what the store refuses is tried again with back-off, and a call that throws has failed; a replay whose
+/// letters can't even be asked for ends only where trying again won't help. A claim that can't be settled ends with
+/// the store, so that the letter is replayed again: at least once.
 class replay_actor final : public actor, public replay_observer {
 public:
   /// One stage, as the replay sees it.
@@ -46,8 +48,9 @@ public:
     std::unique_ptr<replay_inlet> inlet; ///< null where its items can't be read from a payload
     parked_keys* keys = nullptr;         ///< of park_key
     std::size_t inputs_left =
-        0;               ///< of park_key: workers to which something may still come; under the lock
-    bool closed = false; ///< its rings are; written in turns
+        0; ///< of park_key: workers to which something may still come; under the lock
+    std::set<std::size_t> keyed_behind; ///< stages with park_key that its items may come to
+    bool closed = false;                ///< its rings are; written in turns
   };
 
   /// `finished` is called in the last turn.
@@ -60,14 +63,16 @@ public:
 
   // --- any thread ----------------------------------------------------------------------------------
 
-  /// Asks for a replay; a failure if the pipeline is ending.
+  /// Asks for a replay; a failure if the pipeline is ending, or too many wait.
   result<std::shared_ptr<replay_run>> replay(dead_letter_filter filter, replay_options options);
   /// Looks at once for what others asked the store for, and which keys still have letters.
   void look();
+  /// Counts the letters of the parked keys.
+  void recount();
 
   /// Gives the letter of an item that failed again, and whose origin is `where`, the place it was read from; true
   /// if it is the same letter as before, with its part.
-  bool identify(dead_letter& letter, origin where, bool position_known) noexcept;
+  bool identify(dead_letter& letter, origin where, parked_as what) noexcept;
 
   void source_ended();
   /// A worker of a stage with park_key has nothing left but what is replayed.
@@ -84,6 +89,8 @@ public:
 
   /// Replayed letters whose items are in the pipeline.
   std::size_t in_flight() const;
+  /// Why the store refused last; empty while it works.
+  std::string trouble() const;
 
   activity turn() override;
   void crashed(failure why) noexcept override;
@@ -110,7 +117,9 @@ private:
         : run{std::move(asked_for)}, permits{run->options().rate, now} {}
 
     std::shared_ptr<replay_run> run;
-    bool exhausted = false; ///< it has no more of them
+    bool to_ask = false;       ///< its letters have not been asked for yet
+    bool exhausted = false;    ///< it has no more of them
+    std::uint32_t refused = 0; ///< how often in a row the store did not answer
     token_bucket permits;
     std::deque<dead_letter> waiting;      ///< claimed, not put in
     std::set<std::string> keys_in_flight; // each with its stage
@@ -125,14 +134,21 @@ private:
   };
   enum class answer { put, no_credit, stays, later };
 
+  void finish_asked_for(const failure& why);
   bool chores();
   void take_endings();
   result<void> settle_with_store();
   result<void> count_keys();
   result<void> count(const stage& where, const parked_keys::key_state& seen);
+  void count_all_keys();
+  time_point next_look() const;
+  bool at_bound() const;
   void begin_next();
-  void ask();
-  void claim();
+  bool ask();
+  bool claim();
+  bool answered();
+  bool refused(failure why);
+  void say_trouble(std::string what);
   enum class following { nothing, claimed, later };
   following follow();
   std::optional<time_point> put_in();
@@ -160,6 +176,8 @@ private:
   std::vector<ended_letter> ended_;
   std::size_t sources_left_ = 0;
   bool look_now_ = true;
+  bool count_now_ = false;
+  std::string trouble_;
   bool stopping_ = false;
   bool aborted_ = false;
   bool closed_ = false; // nothing can be put in any more

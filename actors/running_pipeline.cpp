@@ -69,11 +69,20 @@ result<void> running_pipeline::start() {
         });
     services_.dead_letters = dead_letters_.get();
   }
-  if (auto read = read_parked_keys(); !read)
+  result<void> read;
+  try {
+    read = read_parked_keys();
+  } catch (...) {
+    read = describe_current_exception();
+  }
+  if (!read) {
+    keys_.clear();
     return std::move(read.error()).within("the parked keys can't be read");
+  }
   try {
     wire();
   } catch (...) {
+    keys_.clear();
     permits_.clear();
     workers_.clear();
     first_worker_.clear();
@@ -259,7 +268,8 @@ void running_pipeline::wire_replay(std::vector<std::vector<ports>>& all) {
                       .input = graph.stages[k].input,
                       .inlet = nullptr,
                       .keys = keys_[k].get(),
-                      .inputs_left = keys_[k] ? all[k].size() : 0});
+                      .inputs_left = keys_[k] ? all[k].size() : 0,
+                      .keyed_behind = {}});
     const auto& parts = plan_->stages[k].replay;
     for (auto& one : all[k])
       one.park_key = plan_->stages[k].park_key;
@@ -278,6 +288,14 @@ void running_pipeline::wire_replay(std::vector<std::vector<ports>>& all) {
     }
     stages.back().inlet = parts.inlet(std::move(where));
   }
+  for (auto k = stages.size(); k-- > 0;) // a stage comes after those before it
+    for (const auto& edge : graph.edges)
+      if (edge.from == k) {
+        auto& behind = stages[k].keyed_behind;
+        behind.insert(stages[edge.to].keyed_behind.begin(), stages[edge.to].keyed_behind.end());
+        if (keys_[edge.to])
+          behind.insert(edge.to);
+      }
   const auto sources = std::ranges::count(graph.stages, stage_kind::source, &graph_stage::kind);
   replays_->set_stages(std::move(stages), static_cast<std::size_t>(sources));
 }
@@ -295,11 +313,11 @@ result<void> running_pipeline::read_parked_keys() {
                    + "' has park_key, which needs a store of dead letters that can be read");
     keys_.back() =
         std::make_unique<parked_keys>(parked_keys_options{.parked_max = *stage.parked_max});
-    std::map<std::string, std::pair<std::uint64_t, std::string>> found; // letters, and the first
+    std::map<std::string, std::pair<std::uint64_t, resume_point>> found; // letters, and the first
     auto shown = for_each_letter(*shelf, {.pipeline = graph.name, .stage = stage.name},
                                  [&](const dead_letter& one) -> result<void> {
                                    if (auto& key = found[one.key]; key.first++ == 0)
-                                     key.second = one.source + ":" + std::to_string(one.position);
+                                     key.second = {one.source, one.position};
                                    return {};
                                  });
     if (!shown)
@@ -450,8 +468,11 @@ pipeline_snapshot running_pipeline::snapshot() const {
     all.dead_letters_waiting = dead_letters_->waiting();
     all.dead_letters_trouble = dead_letters_->trouble();
   }
-  if (replays_)
+  if (replays_) {
     all.replays_in_flight = replays_->in_flight();
+    if (all.dead_letters_trouble.empty())
+      all.dead_letters_trouble = replays_->trouble();
+  }
   if (services_.recorder != nullptr && services_.recorder->last_life().died)
     all.last_death = services_.recorder->last_life().deaths.back();
   for (std::size_t k = 0; k < first_worker_.size(); ++k) {

@@ -56,8 +56,9 @@ struct pipeline_snapshot {
   std::vector<stage_snapshot> stages;
   std::vector<abandoned_snapshot> abandoned;
   std::size_t dead_letters_waiting = 0;
-  bool settled_twice = false;       ///< an item was, which is a defect
-  std::string dead_letters_trouble; ///< why the store refuses; empty while it works
+  bool settled_twice = false; ///< an item was, which is a defect
+  std::string
+      dead_letters_trouble; ///< what the store refuses, also to a replay; empty while it works
   std::size_t replays_in_flight = 0;
   std::optional<process_death> last_death; ///< of the process before this one; see flight_recorder
 };

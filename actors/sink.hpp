@@ -110,9 +110,13 @@ void settle_members(const Batch& batch, origin where, batch_outcome& outcome,
   else
     members.push_back(where);
   std::vector<ending> how(members.size(), ending::acknowledged);
-  // A stage between may have changed the batch. Then its rows are no longer those of the members: a row that is
-  // rejected is parked without a position, and as many members end as dead letters.
+  // A batch may have been one item: it was made by a stage, or replayed. Or a stage between has changed it: then its
+  // rows are no longer those of the members, a row that is rejected is parked without a position, and as many
+  // members end as dead letters.
   const bool same = members.size() == batch.items.size();
+  const auto what = same                  ? parked_as::whole_item
+                    : members.size() == 1 ? parked_as::part_of_item
+                                          : parked_as::stranger;
   std::vector<bool> seen(batch.items.size(), false);
   std::size_t next_member = 0;
   for (auto& one : outcome.rejected) {
@@ -133,7 +137,7 @@ void settle_members(const Batch& batch, origin where, batch_outcome& outcome,
       mine_to_settle = members.back();
     }
     self.park(mine_to_settle, payload_of(batch.items[one.index]),
-              typeid(typename Batch::value_type), std::move(one.why), mine, same);
+              typeid(typename Batch::value_type), std::move(one.why), mine, what);
   }
   if (same)
     for (auto index : outcome.filtered)

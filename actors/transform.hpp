@@ -87,24 +87,30 @@ public:
       return budget;
     const auto first = from->read_index();
     const bool again = self.runs_again(item_id(*from, first));
-    if (!again && self.keys_full()) {
+    const bool full = self.keys_full();
+    // A letter of an earlier stage that is replayed passes too: the replay of this stage may stand behind it.
+    if (full && !again && !self.is_replayed(from->from(first))) {
       if (replays_ == nullptr || !in_.turn_to(*replays_))
         return 0;
       return budget;
     }
-    const auto there = std::min({budget, from->available(budget), admitted_at_once});
+    const auto there =
+        full ? std::size_t{1} : std::min({budget, from->available(budget), admitted_at_once});
     std::size_t items = again ? 1 : 0;
     for (std::size_t parked = 0; items < there - parked;) {
+      if (parked > 0 && self.keys_full())
+        break;
       auto& item = *from->value(from->read_index() + items);
       auto key = key_of(item);
-      const auto whom = key.empty() ? std::nullopt : self.parked_behind(key);
+      const auto where = from->from(from->read_index() + items);
+      const auto whom = key.empty() ? std::nullopt : self.parked_behind(key, where);
       if (!whom) {
         ++items;
         continue;
       }
-      if (items > 0 || self.keys_full())
+      if (items > 0)
         break;
-      self.park_behind(*whom, from->from(from->read_index()), payload_of(item), typeid(In),
+      self.park_behind(*whom, where, kept_as<In>::payload(item), kept_as<In>::type(item),
                        std::move(key));
       from->release(1);
       ++parked;

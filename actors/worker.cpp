@@ -369,7 +369,7 @@ std::optional<activity> worker::after_failure(std::optional<std::uint32_t> charg
   case answer::park_and_restart:
     break;
   }
-  park(*item, stepper_->payload(), stepper_->payload_type(), why, *trouble_, true,
+  park(*item, stepper_->payload(), stepper_->payload_type(), why, *trouble_, parked_as::whole_item,
        stepper_->key_in_hand());
   stepper_->discard();
   trouble_.reset();
@@ -386,10 +386,11 @@ activity worker::go_down(std::uint32_t charge, failure why) {
 }
 
 void worker::park(origin where, std::string payload, const std::type_info& payload_type,
-                  failure why, const item_trouble& trouble, bool position_known, std::string key) {
+                  failure why, const item_trouble& trouble, parked_as what, std::string key) {
   worker_counters::add(counters_.parked, 1);
   letters_on_their_way_.fetch_add(1);
-  const auto read_at = position_known ? services_.books.position_of(where) : resume_point{};
+  const auto read_at =
+      what == parked_as::stranger ? resume_point{} : services_.books.position_of(where);
   // Several items of one position may fail in one stage: their payloads tell them apart, the same ones again
   // after a crash; equal payloads are counted.
   const auto part = static_cast<std::uint32_t>(std::hash<std::string>{}(payload));
@@ -404,15 +405,19 @@ void worker::park(origin where, std::string payload, const std::type_info& paylo
                      .first_failed_at = trouble.first_failed_at,
                      .last_failed_at = services_.node.wall_clock(),
                      .why = std::move(why)};
-  if (services_.replays == nullptr || !services_.replays->identify(letter, where, position_known))
+  const bool same =
+      services_.replays != nullptr && services_.replays->identify(letter, where, what);
+  if (!same) {
     letter.part =
         part
         + services_.dead_letters->parked_before(stage_, {letter.source, letter.position}, part);
+    if (letter.source.empty()) // nothing else tells it from one of another life
+      letter.position = services_.dead_letters->life();
+  }
   // The letter of a replayed item has been counted, unless it was edited into another key.
-  const bool counts = keys_ != nullptr && !letter.key.empty()
-                      && !(services_.books.is_replayed(where) && keys_->one(letter.key));
+  const bool counts = keys_ != nullptr && !letter.key.empty() && !(same && keys_->one(letter.key));
   if (counts)
-    keys_->add(letter.key, letter.source + ":" + std::to_string(letter.position));
+    keys_->add(letter.key, {letter.source, letter.position});
   parked_.push_back({.letter = std::move(letter),
                      .where = where,
                      .from = this,
@@ -421,15 +426,16 @@ void worker::park(origin where, std::string payload, const std::type_info& paylo
 
 bool worker::keys_full() const noexcept { return keys_->full(); }
 
-std::optional<std::string> worker::parked_behind(const std::string& key) const {
-  return keys_->parked_behind(key);
+std::optional<std::string> worker::parked_behind(const std::string& key, origin where) const {
+  return keys_->parked_behind(key, services_.books.position_of(where));
 }
 
 void worker::park_behind(const std::string& whom, origin where, std::string payload,
                          const std::type_info& payload_type, std::string key) {
   park(where, std::move(payload), payload_type,
        transient("parked behind " + whom + " of the same key"),
-       {.attempts = 0, .first_failed_at = services_.node.wall_clock()}, true, std::move(key));
+       {.attempts = 0, .first_failed_at = services_.node.wall_clock()}, parked_as::whole_item,
+       std::move(key));
 }
 
 /// The letters of the parked keys are at their bound: stops until there are fewer, or one is replayed.
@@ -440,8 +446,10 @@ std::optional<activity> worker::until_keys_change() {
   };
   if (replays != nullptr)
     replays->announce_consumer_waiting();
-  if (keys_->call_when_changed(*this) && !something_there())
+  if (keys_->call_when_changed(*this) && !something_there()) {
+    services_.replays->recount(); // there may be fewer than it seems, as after a crash
     return rest({}, waiting_as::blocked);
+  }
   if (replays != nullptr)
     replays->withdraw_consumer_waiting();
   return std::nullopt;
@@ -599,8 +607,8 @@ void worker::park_unrun(origin where, std::string payload, const std::type_info&
     const std::lock_guard lock{last_failure_lock_};
     last_failure_ = why.message();
   }
-  park(where, std::move(payload), payload_type, std::move(why), trouble_of(known), true,
-       std::move(key));
+  park(where, std::move(payload), payload_type, std::move(why), trouble_of(known),
+       parked_as::whole_item, std::move(key));
   parked_unrun_ = true;
 }
 

@@ -58,6 +58,13 @@ struct pipeline_services {
   void note_settled() const;
 };
 
+/// What a dead letter is of the item whose origin it has.
+enum class parked_as {
+  whole_item,
+  part_of_item, ///< a row of a batch that was one item
+  stranger      ///< its position is not the item's
+};
+
 /// What is known about an item while it fails.
 struct item_trouble {
   std::uint32_t attempts = 0; ///< runs that failed, in any process
@@ -136,9 +143,11 @@ public:
     return order_.load(std::memory_order_relaxed) == order_given::abort;
   }
 
-  /// The item of `where` becomes a dead letter, with the position of `where` if that is its own. It is handed over before the worker takes further items.
+  /// The item of `where` becomes a dead letter, or what is said here of it. It is handed over before the worker
+  /// takes further items.
   void park(origin where, std::string payload, const std::type_info& payload_type, failure why,
-            const item_trouble& trouble, bool position_known = true, std::string key = {});
+            const item_trouble& trouble, parked_as what = parked_as::whole_item,
+            std::string key = {});
 
   /// The stage's parked keys; null without park_key. Set before it is spawned.
   parked_keys* keys() const noexcept { return keys_; }
@@ -147,7 +156,11 @@ public:
   void park_behind(const std::string& whom, origin where, std::string payload,
                    const std::type_info& payload_type, std::string key);
   bool keys_full() const noexcept;
-  std::optional<std::string> parked_behind(const std::string& key) const;
+  /// Is it a dead letter's, or made of one's?
+  bool is_replayed(origin where) const {
+    return services_.books.is_replayed(acknowledgement::first_of(where));
+  }
+  std::optional<std::string> parked_behind(const std::string& key, origin where) const;
   /// Is the item with this id the one in hand, which failed and is run again?
   bool runs_again(std::uint64_t id) const noexcept { return trouble_ && trouble_id_ == id; }
 

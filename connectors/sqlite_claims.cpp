@@ -2,9 +2,12 @@
 
 #include <cerrno>
 #include <string>
+#include <string_view>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace weir::sqlite {
@@ -38,7 +41,44 @@ result<void> claims::open(bool make) {
   file_ = ::open(path_.c_str(), O_RDWR | O_CLOEXEC | (make ? O_CREAT : 0), S_IRUSR | S_IWUSR);
   if (file_ < 0)
     return described(path_, errno);
+  struct stat about {};
+  if (make && ::fstat(file_, &about) == 0 && about.st_size == 0) {
+    constexpr std::string_view text =
+        "Locks on bytes of this file say who is replaying dead letters of the database beside it.\n"
+        "While anybody has that open, don't delete this file: letters would be replayed twice.\n";
+    static_cast<void>(::pwrite(file_, text.data(), text.size(), 0) < 0); // a disk may be full
+  }
   return {};
+}
+
+/// Is the open file the one at the path?
+bool claims::is_there() const {
+  struct stat opened {};
+  struct stat named {};
+  return ::fstat(file_, &opened) == 0 && ::stat(path_.c_str(), &named) == 0
+         && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+result<void> claims::renew() {
+  if (file_ < 0 || is_there())
+    return {};
+  const auto old = std::exchange(file_, -1);
+  const auto number = std::exchange(mine_, 0);
+  auto done = open(number != 0);
+  if (done && number != 0)
+    if (auto held = hold(number); !held)
+      done = std::move(held.error());
+  if (done) {
+    ::close(old);
+    return {};
+  }
+  if (file_ >= 0)
+    ::close(file_);
+  file_ = old; // who holds what there is better known than nothing
+  mine_ = number;
+  if (number == 0)
+    return {};
+  return done;
 }
 
 result<bool> claims::hold(std::uint64_t number) {

@@ -12,6 +12,9 @@ namespace weir::sqlite {
 /// the byte of that number in a file beside the database ("dead.db-claims"). The system drops the lock when the
 /// process ends, however it ends, so no number needs to be tidied up and no process id can be mistaken.
 ///
+/// Who deletes that file while letters are being replayed takes the locks out of sight: others take the letters for
+/// given back. Each claimant notices when it claims or looks next, and goes on in the new file under its number.
+///
 /// Owner: one thread at a time.
 class claims {
 public:
@@ -24,12 +27,16 @@ public:
   result<bool> hold(std::uint64_t number);
   /// Does anybody hold it, this object included? Yes, where that can't be found out.
   result<bool> is_held(std::uint64_t number);
+  /// If the file was deleted, or another one is in its place: takes `mine` in a new one. It is 0 if somebody has it
+  /// there.
+  result<void> renew();
 
   /// 0: none.
   std::uint64_t mine() const noexcept { return mine_; }
 
 private:
   result<void> open(bool make);
+  bool is_there() const;
 
   std::filesystem::path path_;
   int file_ = -1; // opened when it is first needed

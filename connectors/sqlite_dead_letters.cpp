@@ -54,6 +54,8 @@ struct sqlite::connection {
 
   /// Claimants that are gone, and left letters behind.
   result<std::vector<std::uint64_t>> orphans(claims& others) {
+    if (auto there = others.renew(); !there)
+      return std::move(there.error());
     auto claimants = letters.claimants();
     if (!claimants)
       return claimants;
@@ -116,6 +118,8 @@ struct sqlite::shared {
 
   /// Takes a number of its own, to claim with.
   result<void> become_claimant(connection& in) {
+    if (auto there = claimed.renew(); !there)
+      return there;
     while (claimed.mine() == 0) {
       auto number = in.writing([&] { return in.letters.new_claimant(); });
       if (!number)
@@ -147,10 +151,15 @@ result<void> sqlite::open() {
 
 result<void> sqlite::put(std::span<const dead_letter> letters) {
   return shared_->writing("can't keep dead letters in", [&](connection& in) -> result<void> {
-    for (const auto& one : letters)
-      if (auto done = in.letters.put(one); !done)
-        return done;
-    if (const auto capacity = shared_->options.capacity; capacity > 0) {
+    bool more = false;
+    for (const auto& one : letters) {
+      auto added = in.letters.put(one);
+      if (!added)
+        return std::move(added.error());
+      more = more || *added;
+    }
+    // What failed again takes no further place, also where there are too many already.
+    if (const auto capacity = shared_->options.capacity; more && capacity > 0) {
       auto size = in.letters.size();
       if (!size)
         return std::move(size.error());

@@ -376,10 +376,12 @@ result<std::optional<dead_letter>> letter_table::find_same(const dead_letter& le
   return one_letter(find_);
 }
 
-result<void> letter_table::put(const dead_letter& letter) {
+result<bool> letter_table::put(const dead_letter& letter) {
   auto before = find_same(letter);
   if (!before)
     return std::move(before.error());
+  if (*before && letter.attempts == 0) // put_again leaves it as it is
+    return false;
   dead_letter kept;
   if (*before) {
     kept = put_again(**before, letter);
@@ -413,8 +415,10 @@ result<void> letter_table::put(const dead_letter& letter) {
   auto done = put.run();
   put.clear(); // a copy of a large payload need not stay
   if (done && *before && (*before)->state == dead_letter_state::replaying)
-    return note(failed_again(kept));
-  return done;
+    done = note(failed_again(kept));
+  if (!done)
+    return std::move(done.error());
+  return !*before;
 }
 
 result<std::uint64_t> letter_table::size() {

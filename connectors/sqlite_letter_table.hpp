@@ -21,7 +21,8 @@ public:
   /// Failure: fatal if there is a table of that name that is another's.
   static result<letter_table> in(database& where);
 
-  result<void> put(const dead_letter& letter);
+  /// True if there was none of its identity.
+  result<bool> put(const dead_letter& letter);
   result<std::uint64_t> size();
 
   /// At most `max` letters behind `after`, fewer where payloads are large. The filter's limit does not count.

@@ -148,7 +148,9 @@ std::string to_page(const dead_letter& letter, charset shown) {
   line("state", std::string{to_string(letter.state)});
   line("pipeline", letter.pipeline);
   line("stage", letter.stage);
-  line("source", letter.source + ", position " + std::to_string(letter.position));
+  line("source", letter.source.empty()
+                     ? "not known"
+                     : letter.source + ", position " + std::to_string(letter.position));
   if (!letter.key.empty())
     line("key", letter.key);
   line("attempts", std::to_string(letter.attempts));

@@ -37,6 +37,8 @@ dead_letter put_first(dead_letter letter, std::uint64_t id) {
 }
 
 dead_letter put_again(const dead_letter& kept, dead_letter again) {
+  if (again.attempts == 0)
+    return kept;
   auto now = put_first(std::move(again), kept.id);
   const bool replayed = kept.state == dead_letter_state::replaying;
   if (replayed || now.first_failed_at > kept.last_failed_at)

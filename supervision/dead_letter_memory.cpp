@@ -103,7 +103,7 @@ result<void> memory::put(std::span<const dead_letter> letters) {
     if (id == 0) {
       id = ++kept_->last_id;
       kept_->letters.emplace(id, kept::entry{put_first(one, id), {}});
-    } else {
+    } else if (one.attempts > 0) { // else put_again leaves it as it is
       auto& before = kept_->letters.at(id);
       const bool replayed = before.letter.state == dead_letter_state::replaying;
       before = {put_again(before.letter, one), {}};

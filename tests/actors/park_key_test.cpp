@@ -1,4 +1,4 @@
-#include "probes.hpp"
+#include "replay_probes.hpp"
 
 #include <weir/actors/runtime_virtual.hpp>
 
@@ -7,6 +7,7 @@
 #include <memory>
 #include <random>
 #include <set>
+#include <stdexcept>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -64,6 +65,12 @@ protected:
     const auto started = r->start();
     ASSERT_TRUE(started) << started.error().message();
     node.run_until_idle();
+  }
+  /// The process is gone before anything was committed: the source reads it all again.
+  void crash() {
+    r->abort();
+    node.run_until_idle();
+    source = {};
   }
   void feed(std::vector<order> orders) {
     source.push(std::move(orders));
@@ -228,7 +235,136 @@ TEST_F(ParkKey, HoldsAcrossRestarts) {
   // The probe's positions begin anew: the first two are those of the letters that are there.
   feed({{"ann", 1}, {"ann", 2}, {"ann", 3}, {"bob", 1}});
   EXPECT_THAT(done.items(), ElementsAre("bob 1"));
-  EXPECT_EQ(kept().back(), "ann 3: parked behind numbers:1 of the same key");
+  EXPECT_THAT(kept(), ElementsAre("ann 1: closed", "ann 2: parked behind numbers:1 of the same key",
+                                  "ann 3: parked behind numbers:1 of the same key"));
+}
+
+TEST_F(ParkKey, ALetterIsWhatItWasWhenItsItemIsReadAgainAfterACrash) {
+  books_->broken = {"ann 1"};
+  start(pipeline());
+  feed({{"ann", 1}, {"ann", 2}});
+  crash();
+  ASSERT_TRUE(letters.edit(1, "ann 17", {"a person"}));
+  start(pipeline());
+  feed({{"ann", 1}, {"ann", 2}});
+  EXPECT_THAT(kept(),
+              ElementsAre("ann 17: closed", "ann 2: parked behind numbers:1 of the same key"));
+  EXPECT_EQ(letters.letters().front().why.kind, weir::failure_kind::poison);
+  EXPECT_EQ(letters.letters().front().attempts, 1U);
+}
+
+TEST_F(ParkKey, WhatIsReplayedWhileItsItemIsReadAgainHasNotFailedAgain) {
+  for (unsigned seed = 0; seed < 100; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    letters = weir::dead_letters::memory{};
+    done = {};
+    books_->broken = {"ann 1"};
+    start(pipeline());
+    feed({{"ann", 1}});
+    crash();
+    books_->broken = {};
+    ASSERT_TRUE(letters.request_replay({}, {}, {"a person"}));
+    std::mt19937 chance{seed};
+    weir::virtual_runtime next{{}, {.job = [&](std::size_t count) { return chance() % count; }}};
+    weir::running_pipeline life{pipeline(), next};
+    source.push({{"ann", 1}});
+    ASSERT_TRUE(life.start());
+    next.run_until_idle();
+    EXPECT_THAT(done.items(), testing::Contains("ann 1"));
+    EXPECT_THAT(kept(), ElementsAre());
+    const auto audit = letters.audit(0, 100);
+    for (const auto& line : *audit)
+      EXPECT_NE(line.what, "failed again") << line.about << ": " << line.outcome;
+    life.abort();
+    next.run_until_idle();
+    source = {};
+  }
+}
+
+TEST_F(ParkKey, AnEarlierItemThatIsReadAgainRunsBeforeTheLettersOfItsKey) {
+  books_->broken = {"ann 2"};
+  start(pipeline());
+  feed({{"ann", 1}, {"ann", 2}});
+  crash();
+  books_->broken = {};
+  start(pipeline());
+  feed({{"ann", 1}, {"ann", 2}, {"ann", 3}});
+  EXPECT_THAT(kept(),
+              ElementsAre("ann 2: closed", "ann 3: parked behind numbers:2 of the same key"));
+  EXPECT_EQ(replay().succeeded, 2U);
+  EXPECT_THAT(done.items(), ElementsAre("ann 1", "ann 1", "ann 2", "ann 3"));
+}
+
+TEST_F(ParkKey, WhatIsReadAgainDoesNotBringTheStageToItsBound) {
+  books_->broken = {"ann 1"};
+  start(pipeline({.parked_max = 3}));
+  feed({{"ann", 1}, {"ann", 2}});
+  crash();
+  start(pipeline({.parked_max = 3}));
+  feed({{"ann", 1}, {"ann", 2}, {"bob", 1}});
+  EXPECT_THAT(done.items(), ElementsAre("bob 1"));
+  EXPECT_EQ(stage().keys_letters, 2U);
+}
+
+TEST_F(ParkKey, TheBoundHoldsForWhatIsReplayedFromAnEarlierStage) {
+  auto healthy = std::make_shared<bool>(false);
+  weir::pipeline p{"orders", restarting()};
+  p.from("numbers", source)
+      .via("first",
+           [healthy](const order& one) -> weir::result<order> {
+             if (!*healthy && one.number > 0)
+               return weir::poison("early");
+             return one;
+           })
+      .park_key(&order::customer, {.parked_max = 3})
+      .via("book",
+           [books = books_](const order& one) -> weir::result<order> {
+             if (books->broken.contains(one.text()))
+               return weir::poison("closed");
+             return one;
+           })
+      .to("sink", [done = done](const order& one) noexcept { done.add(one.text()); });
+  p.dead_letters_to(letters);
+  start(std::move(p));
+  books_->broken = {"ann 0"};
+  std::vector<order> orders;
+  for (int n = 0; n < 100; ++n)
+    orders.push_back({"ann", n});
+  feed(std::move(orders));
+  *healthy = true;
+  const auto early = replay({.stage = "first"});
+  const auto book = [&] { return r->snapshot().stages[2]; };
+  // But for what was in the pipeline when the bound was reached.
+  EXPECT_LE(book().keys_letters, 3U + weir::replay_inlet::capacity);
+  EXPECT_EQ(letters.select({.stage = "book"}, 1000)->size(), book().keys_letters);
+  EXPECT_EQ(early.failed_again + early.held_back, 99U);
+  EXPECT_THAT(early.reasons, testing::Contains(testing::EndsWith(
+                                 "stage 'book' behind it has as many letters as it may have")));
+  EXPECT_THAT(book().waits_for, testing::HasSubstr("(parked_max 3)"));
+  books_->broken = {};
+  EXPECT_EQ(replay({.stage = "book"}).failed_again, 0U);
+  EXPECT_EQ(replay().failed_again, 0U);
+  EXPECT_THAT(kept(), ElementsAre());
+  EXPECT_EQ(done.size(), 100U);
+}
+
+TEST_F(ParkKey, BatchesThatAreParkedBehindAreKeptAsThoseThatFailed) {
+  weir::pipeline p{"orders", restarting()};
+  p.from("numbers", source)
+      .batch("batch", {.size_max = 1})
+      .park_key([](const weir::batch<order>& all) { return all.items.front().customer; })
+      .to("sink", [done = done](const weir::batch<order>& all) -> weir::result<void> {
+        if (all.items.front().number == 1)
+          return weir::poison("closed");
+        done.add(all.items.front().text());
+        return {};
+      });
+  p.dead_letters_to(letters);
+  start(std::move(p));
+  feed({{"ann", 1}, {"ann", 2}});
+  ASSERT_EQ(letters.letters().size(), 2U);
+  EXPECT_EQ(letters.letters().back().payload_type, letters.letters().front().payload_type);
+  EXPECT_EQ(letters.letters().back().payload, "ann 2");
 }
 
 TEST_F(ParkKey, AtItsBoundTheStageWaitsAndSaysSo) {
@@ -306,6 +442,40 @@ TEST_F(ParkKey, AnItemThatIsRunAgainIsNotParkedBehindItself) {
   start(std::move(p));
   feed({{"ann", 1}, {"ann", 2}, {"bob", 1}});
   EXPECT_THAT(done.items(), ElementsAre("ann 1", "ann 2", "bob 1"));
+}
+
+TEST_F(ParkKey, WhatFollowsALetterFollowsItAlsoWhenTheStoreWasBusy) {
+  const auto store = std::make_shared<troubled_shelf>(letters);
+  auto p = pipeline();
+  p.dead_letters_to(store);
+  books_->broken = {"ann 1"};
+  start(std::move(p));
+  feed({{"ann", 1}, {"ann", 2}});
+  books_->broken = {};
+  int times = 0;
+  store->trouble = [&](std::string_view call) -> weir::result<void> {
+    if (call == "follow" && times++ < 2)
+      return weir::transient("database is locked");
+    return {};
+  };
+  const auto asked = r->replay({.ids = {1}});
+  node.run_until_idle();
+  node.advance(1min);
+  EXPECT_EQ(times, 3);
+  EXPECT_EQ(to_string((*asked)->outcome()), "2 requested: 2 succeeded, 0 failed again");
+  EXPECT_THAT(done.items(), ElementsAre("ann 1", "ann 2"));
+  EXPECT_EQ(stage().keys_parked, 0U);
+}
+
+TEST_F(ParkKey, AStoreThatThrowsKeepsThePipelineFromItsStart) {
+  const auto store = std::make_shared<troubled_shelf>(letters);
+  store->trouble = [](std::string_view) -> weir::result<void> { throw std::runtime_error{"no"}; };
+  auto p = pipeline();
+  p.dead_letters_to(store);
+  weir::running_pipeline never{std::move(p), node};
+  const auto started = never.start();
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().message(), "the parked keys can't be read ← no");
 }
 
 TEST_F(ParkKey, IsRefusedWhereItCantHold) {

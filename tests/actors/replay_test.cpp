@@ -5,6 +5,8 @@
 #include <weir/actors/runtime_virtual.hpp>
 
 #include <csignal>
+#include <random>
+#include <stdexcept>
 
 #include <gmock/gmock.h>
 #include <unistd.h>
@@ -516,6 +518,85 @@ TEST_F(Replay, ARowThatABatchSinkRejectedComesBackAsABatchOfOne) {
   EXPECT_EQ(letters.letters().front().payload_type, "int");
 }
 
+TEST_F(Replay, RowsOfABatchThatComesBackAreKnownByItsPlace) {
+  auto whole = std::make_shared<bool>(true);
+  struct fussy_sink {
+    using input = weir::batch<int>;
+    std::shared_ptr<bool> whole;
+    brokenness rows;
+
+    weir::result<weir::batch_outcome> on_batch(const input& all, weir::context&) {
+      if (*whole)
+        return weir::poison("none of them");
+      weir::batch_outcome outcome;
+      for (std::size_t k = 0; k < all.items.size(); ++k)
+        if (auto well = rows.look_at(all.items[k]); !well)
+          outcome.rejected.push_back({k, std::move(well.error())});
+      return outcome;
+    }
+  };
+  weir::pipeline p{"rows", restarting()};
+  p.from("numbers", source)
+      .batch("batch", {.size_max = 4, .delay_max = 1h})
+      .to("sink", fussy_sink{whole, second});
+  p.dead_letters_to(letters);
+  weir::virtual_runtime node;
+  weir::running_pipeline r{std::move(p), node};
+  ASSERT_TRUE(r.start());
+  source.push({1, 2, 3, 3});
+  node.run_until_idle();
+  ASSERT_EQ(letters.letters().size(), 1U);
+  *whole = false;
+  second.set({2, 3});
+  const auto asked = r.replay();
+  ASSERT_TRUE(asked);
+  node.run_until_idle();
+  EXPECT_EQ((*asked)->outcome().failed_again, 1U);
+  EXPECT_THAT(kept(), ElementsAre("sink numbers:1=2 attempts 1 replays 1 parked",
+                                  "sink numbers:1=3 attempts 1 replays 1 parked",
+                                  "sink numbers:1=3 attempts 1 replays 1 parked"));
+  EXPECT_TRUE(r.snapshot().ledger.balanced()) << to_string(r.snapshot());
+}
+
+TEST_F(Replay, EqualRowsOfNoPositionAreAllKeptWhateverLifeTheyAreOf) {
+  for (std::size_t life = 1; life <= 2; ++life) {
+    source = {};
+    weir::pipeline p{"rows", restarting()};
+    p.from("numbers", source)
+        .batch("batch", {.size_max = 3, .delay_max = 1h})
+        .via("shorter",
+             [](weir::batch<int> all) {
+               all.items.pop_back();
+               return all;
+             })
+        .to("sink", rejecting_sink{second, {}});
+    p.dead_letters_to(letters);
+    second.set({1});
+    weir::virtual_runtime node;
+    weir::running_pipeline r{std::move(p), node};
+    ASSERT_TRUE(r.start());
+    source.push({1, 1, 2});
+    node.run_until_idle();
+    EXPECT_EQ(letters.letters().size(), 2 * life);
+    r.abort();
+    node.run_until_idle();
+  }
+  // One of them that fails again is itself.
+  source = {};
+  weir::virtual_runtime node;
+  weir::pipeline p{"rows", restarting()};
+  p.from("numbers", source)
+      .batch("batch", {.size_max = 3, .delay_max = 1h})
+      .to("sink", rejecting_sink{second, {}});
+  p.dead_letters_to(letters);
+  weir::running_pipeline r{std::move(p), node};
+  ASSERT_TRUE(r.start());
+  ASSERT_TRUE(r.replay({.ids = {3}}));
+  node.run_until_idle();
+  ASSERT_EQ(letters.letters().size(), 4U);
+  EXPECT_EQ(letters.letters()[2].replay_count, 1U);
+}
+
 TEST_F(Replay, BehindAPartitionALetterGoesToTheWorkerOfItsKey) {
   auto worker_of = std::make_shared<std::map<int, std::set<std::uint32_t>>>();
   auto lock = std::make_shared<std::mutex>();
@@ -551,6 +632,137 @@ TEST_F(Replay, BehindAPartitionALetterGoesToTheWorkerOfItsKey) {
     used.insert(workers.begin(), workers.end());
   }
   EXPECT_GT(used.size(), 1U);
+}
+
+TEST_F(Replay, AStoreThatThrowsIsAFailureThatIsTold) {
+  const auto store = std::make_shared<troubled_shelf>(letters);
+  weir::virtual_runtime node;
+  weir::running_pipeline r{pipeline(store), node};
+  ASSERT_TRUE(r.start());
+  second.set({1, 2});
+  source.push({1, 2});
+  node.run_until_idle();
+  second.mend();
+  for (const std::string_view call : {"request", "claim"}) {
+    store->trouble = [call](std::string_view name) -> weir::result<void> {
+      if (name == call)
+        throw std::runtime_error{"the disk is gone"};
+      return {};
+    };
+    const auto asked = r.replay({.ids = {1}});
+    const auto next = r.replay({.ids = {1}});
+    ASSERT_TRUE(asked && next);
+    node.run_until_idle();
+    for (const auto& run : {*asked, *next}) {
+      EXPECT_TRUE(run->finished()) << call;
+      ASSERT_TRUE(run->outcome().why) << call;
+      EXPECT_EQ(run->outcome().why->message(), "the disk is gone");
+    }
+  }
+  store->trouble = {};
+  const auto asked = r.replay({.ids = {1}});
+  ASSERT_TRUE(asked) << "and it goes on";
+  node.run_until_idle();
+  EXPECT_EQ((*asked)->outcome().succeeded, 1U);
+
+  // What has gone through is removed when the store is there again; meanwhile the snapshot says what is wrong.
+  store->trouble = [](std::string_view name) -> weir::result<void> {
+    if (name == "replayed")
+      throw std::runtime_error{"the disk is gone"};
+    return {};
+  };
+  const auto last = r.replay();
+  node.run_until_idle();
+  EXPECT_EQ(r.snapshot().dead_letters_trouble, "the disk is gone");
+  EXPECT_EQ(letters.letters().size(), 1U);
+  store->trouble = {};
+  node.advance(1min);
+  EXPECT_EQ((*last)->outcome().succeeded, 1U);
+  EXPECT_EQ(r.snapshot().dead_letters_trouble, "");
+  EXPECT_THAT(kept(), ElementsAre());
+  EXPECT_THAT(done.items(), ElementsAre(1, 2));
+}
+
+TEST_F(Replay, GoesOnWhenTheStoreWasBusyOnce) {
+  for (const std::string_view call : {"request", "claim", "select", "replayed", "release"}) {
+    SCOPED_TRACE(call);
+    letters = weir::dead_letters::memory{};
+    done = {};
+    source = {};
+    const auto store = std::make_shared<troubled_shelf>(letters);
+    weir::virtual_runtime node;
+    weir::running_pipeline r{pipeline(store), node};
+    ASSERT_TRUE(r.start());
+    second.set({1, 2, 3});
+    source.push({1, 2, 3});
+    node.run_until_idle();
+    second.mend();
+    auto times = std::make_shared<int>(0);
+    store->trouble = [call, times](std::string_view name) -> weir::result<void> {
+      if (name == call && (*times)++ < 3)
+        return weir::transient("database is locked");
+      return {};
+    };
+    const auto asked = r.replay();
+    ASSERT_TRUE(asked);
+    node.run_until_idle();
+    node.advance(1min);
+    EXPECT_TRUE((*asked)->finished());
+    EXPECT_EQ(to_string((*asked)->outcome()), "3 requested: 3 succeeded, 0 failed again");
+    EXPECT_THAT(kept(), ElementsAre());
+    r.abort();
+    node.run_until_idle();
+  }
+}
+
+TEST_F(Replay, AStoreThatIsBusyForEverDoesNotKeepThePipelineFromItsEnd) {
+  const auto store = std::make_shared<troubled_shelf>(letters);
+  store->trouble = [](std::string_view) { return weir::result<void>{weir::transient("locked")}; };
+  weir::virtual_runtime node;
+  weir::running_pipeline r{pipeline(store), node};
+  ASSERT_TRUE(r.start());
+  const auto asked = r.replay();
+  ASSERT_TRUE(asked);
+  source.push({1});
+  source.complete();
+  EXPECT_EQ(r.wait(), state::finished);
+  EXPECT_TRUE((*asked)->finished());
+  ASSERT_TRUE((*asked)->outcome().why);
+  EXPECT_EQ((*asked)->outcome().why->message(), "locked");
+}
+
+TEST_F(Replay, AskedForJustBeforeTheEndItFinishesToo) {
+  for (unsigned seed = 0; seed < 50; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    letters = weir::dead_letters::memory{};
+    source = {};
+    std::mt19937 chance{seed};
+    weir::virtual_runtime node{{}, {.job = [&](std::size_t count) { return chance() % count; }}};
+    weir::running_pipeline r{pipeline(), node};
+    ASSERT_TRUE(r.start());
+    second.set({1});
+    source.push({1});
+    node.run_until_idle();
+    const auto once = r.replay();
+    const auto twice = r.replay();
+    ASSERT_TRUE(once && twice);
+    r.abort();
+    node.run_until_idle();
+    EXPECT_TRUE((*once)->finished() && (*twice)->finished());
+    EXPECT_FALSE(r.replay());
+  }
+}
+
+TEST_F(Replay, NotMoreWaitForTheirTurnThanThereShould) {
+  weir::virtual_runtime node;
+  weir::running_pipeline r{pipeline(), node};
+  ASSERT_TRUE(r.start());
+  int taken = 0;
+  while (r.replay() && taken < 1000)
+    ++taken;
+  EXPECT_EQ(taken, 64);
+  node.run_until_idle();
+  EXPECT_TRUE(r.replay());
 }
 
 TEST_F(Replay, AStoreThatCantBeReadSaysSo) {

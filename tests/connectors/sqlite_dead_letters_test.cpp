@@ -160,6 +160,15 @@ TEST(SqliteDeadLetters, AFullStoreRefusesAllOfThemAndTakesThemLater) {
   EXPECT_THAT(to.select("position"), ElementsAre("2", "3", "4"));
 }
 
+TEST(SqliteDeadLetters, WhatFailsAgainIsTakenAlsoWhereThereAreTooManyAlready) {
+  const folder in;
+  EXPECT_EQ(dead_store{in}.put(letters({1, 2, 3})), "kept");
+  dead_store smaller{in, {.capacity = 2}};
+  EXPECT_EQ(smaller.put(letters({1})), "kept");
+  EXPECT_THAT(smaller.put(letters({1, 4})), testing::StartsWith("transient: "));
+  EXPECT_THAT(smaller.select("position"), ElementsAre("1", "2", "3"));
+}
+
 TEST(SqliteDeadLetters, AreRefusedAsTransientWhileAnotherWrites) {
   const folder in;
   dead_store to{in, {.busy_timeout = 0ms}};

@@ -201,6 +201,27 @@ TEST(SqliteShelf, ClaimsInANewFileBesideAnOldFileOfClaims) {
   EXPECT_THAT(rows(shelves.path, "SELECT claimed_by FROM dead_letters"), ElementsAre("2"));
 }
 
+TEST(SqliteShelf, HoldsItsClaimsAgainWhenTheirFileWasDeleted) {
+  sqlite_shelves shelves{0};
+  auto store = shelves.open();
+  EXPECT_EQ(shown(store->put(std::vector{letter(1), letter(2)})), "done");
+  EXPECT_EQ(shown(store->request_replay({}, {}, somebody)), "2 letters requested");
+  EXPECT_EQ(shown(store->claim_requested({}, 1)), ":1");
+  const auto file = shelves.path.string() + "-claims";
+  ASSERT_TRUE(std::filesystem::remove(file));
+  EXPECT_EQ(shown(store->claim_requested({}, 1)), ":2");
+  ASSERT_TRUE(std::filesystem::exists(file));
+  EXPECT_EQ(shown(shelves.open()->claim_requested({}, 9)), "") << "both are being replayed";
+  EXPECT_THAT(rows(shelves.path, "SELECT claimed_by FROM dead_letters"), ElementsAre("1", "1"));
+  // Another claimant looks into the new file too.
+  auto other = shelves.open();
+  EXPECT_EQ(shown(store->release(ids_of(store->select({}, 9)))), "done");
+  EXPECT_EQ(shown(other->claim_requested({}, 1)), ":1");
+  ASSERT_TRUE(std::filesystem::remove(file));
+  EXPECT_EQ(shown(other->claim_requested({.ids = {99}}, 1)), "");
+  EXPECT_EQ(shown(store->claim_requested({}, 9)), ":2") << "the first is the other's";
+}
+
 TEST(SqliteShelf, LoadsOneLetter) {
   sqlite_shelves shelves{0};
   const auto refusal = [&](std::uint64_t id) {

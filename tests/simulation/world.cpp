@@ -157,9 +157,9 @@ std::vector<thing> world::held_by(const weir::dead_letter& letter) {
     batched = batched || drawn.segments[k].kind == segment_kind::batch;
   const bool of_a_source = items.front().id >> 24U != no_source;
   const auto position = drawn.position_of(items.front().id);
-  // A row of a batch that was a letter itself, and was replayed, is not known by a position any more.
+  // A row of a batch that was a letter itself, and was replayed, is known by the position of the batch.
   const bool of_a_letter = where->segment == drawn.segments.size() && drawn.batched_sink
-                           && letter.position == 0 && were_parked_.contains(items.front());
+                           && were_parked_.contains(items.front());
   if (of_a_source && !of_a_letter && (batched ? letter.position == 0 : letter.position != position))
     violated("a dead letter of position " + std::to_string(letter.position) + " holds "
              + text_of(items.front()));

@@ -188,6 +188,30 @@ TYPED_TEST_P(DeadLetterShelf, DoesNotCountTheSameRunsTwice) {
   EXPECT_EQ(this->only().last_failed_at, at(2s));
 }
 
+TYPED_TEST_P(DeadLetterShelf, LeavesALetterAsItIsWhoseItemWasReadAgainAndNotRun) {
+  this->keep({letter(1)});
+  auto waits = letter(1, "k");
+  waits.attempts = 0;
+  waits.first_failed_at = waits.last_failed_at = at(1h);
+  waits.why = transient("parked behind in.jsonl:1 of the same key");
+  const auto unchanged = [&](dead_letter_state state) {
+    this->keep({waits});
+    const auto kept = this->only();
+    EXPECT_EQ(kept.why, letter(1).why);
+    EXPECT_EQ(kept.attempts, 3U);
+    EXPECT_EQ(kept.last_failed_at, at(1s));
+    EXPECT_EQ(kept.state, state);
+  };
+  unchanged(dead_letter_state::parked);
+  this->request();
+  unchanged(dead_letter_state::requested);
+  const auto ids = ids_of(this->store->claim_requested({}, 9));
+  unchanged(dead_letter_state::replaying);
+  EXPECT_EQ(this->audit(1), "") << "it has not failed again";
+  EXPECT_EQ(shown(this->store->replayed(ids, somebody)), "done");
+  EXPECT_EQ(this->states(), "");
+}
+
 TYPED_TEST_P(DeadLetterShelf, CountsAReplayThatFailed) {
   this->keep({letter(1)});
   const auto id = this->only().id;
@@ -474,7 +498,8 @@ TYPED_TEST_P(DeadLetterShelf, KeepsTheAuditInOrder) {
 
 REGISTER_TYPED_TEST_SUITE_P(
     DeadLetterShelf, KeepsAllThatIsKnown, RefusesAllOfThemWhenFull, NeverGivesAnIdTwice,
-    AddsUpTheAttemptsOfAnItemThatFailsAgain, DoesNotCountTheSameRunsTwice, CountsAReplayThatFailed,
+    AddsUpTheAttemptsOfAnItemThatFailsAgain, DoesNotCountTheSameRunsTwice,
+    LeavesALetterAsItIsWhoseItemWasReadAgainAndNotRun, CountsAReplayThatFailed,
     ShowsThemInTheOrderOfKeysAndArrival, ShowsFewLargeOnesAtATime, ShowsWhatTheFilterLetsThrough,
     CountsTheCausesByStage, ReplacesAPayloadAndSaysSo, RefusesToEditWhatIsNotThereOrBeingReplayed,
     AskedTwiceToReplayIsAskedOnce, LeavesOutWhatWasReplayedTooOftenUnlessForced,
