@@ -1,6 +1,7 @@
 #include <weir/connectors/http_client.hpp>
 #include <weir/supervision/retry.hpp>
 
+#include <weir/actors/clock.hpp>
 #include <weir/connectors/http_retry_after.hpp>
 
 #include <algorithm>
@@ -31,7 +32,6 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 using asio::ip::tcp;
 using beast::error_code;
-using clock = std::chrono::steady_clock;
 
 namespace {
 
@@ -44,6 +44,33 @@ struct connection {
 
   beast::tcp_stream stream;
   beast::flat_buffer buffer;
+};
+
+/// Asio's timers know the system's time only: where the node's is another, an alarm stands in.
+clock::time_point for_asio(clock::time_point when) {
+  return virtual_time::here() != nullptr ? clock::time_point::max() : when;
+}
+
+/// Ends at some time what goes on on a connection.
+class time_limit {
+public:
+  time_limit(beast::tcp_stream& stream, clock::time_point when)
+      : due_{when, [this, &stream] {
+               over_ = true;
+               stream.cancel();
+             }} {
+    stream.expires_at(for_asio(when)); // the end of time is never
+  }
+
+  /// What an operation on it failed with.
+  error_code why(const error_code& error) const {
+    return over_ && error == asio::error::operation_aborted ? error_code{beast::error::timeout}
+                                                            : error;
+  }
+
+private:
+  bool over_ = false;
+  const alarm due_;
 };
 
 /// An idle connection: a bare descriptor, so that it is tied to no context and a client may outlive them all.
@@ -98,12 +125,13 @@ public:
   /// Returns success when released, operation_aborted when cancelled, timed_out at `deadline`.
   asio::awaitable<error_code> wait(clock::time_point deadline) {
     const auto where = co_await asio::this_coro::executor;
-    place mine{*this, asio::steady_timer{where, deadline}};
+    place mine{*this, asio::steady_timer{where, for_asio(deadline)}};
+    const alarm due{deadline, [&mine] { mine.timer.cancel(); }};
     line_.push_back(&mine);
     const auto [ended] = co_await mine.timer.async_wait(no_throw);
     if (mine.released)
       co_return error_code{};
-    co_return ended ? ended : error_code{asio::error::timed_out};
+    co_return clock::now() >= deadline ? error_code{asio::error::timed_out} : ended;
   }
 
 private:
@@ -243,9 +271,9 @@ asio::awaitable<error_code> client::pool::ask(std::string request, clock::time_p
     if (!was_idle)
       if (const auto error = co_await connect(one, deadline))
         co_return error;
-    one.stream.expires_at(deadline); // the end of time is never
+    const time_limit limit{one.stream, deadline};
     bool something_came = false;
-    const auto error = co_await exchange(one, request, answer, something_came);
+    const auto error = limit.why(co_await exchange(one, request, answer, something_came));
     if (!error && answer->keep_alive() && one.buffer.size() == 0)
       idle_.emplace_back(std::move(one), clock::now());
     if (!error || !was_idle || something_came || !is_stale(error))
@@ -279,9 +307,9 @@ asio::awaitable<error_code> client::pool::connect(connection& one, clock::time_p
   const auto endpoints = endpoints_; // another request may resolve the name anew meanwhile
   error_code last = asio::error::host_not_found;
   for (const auto& endpoint : endpoints) {
-    one.stream.expires_at(until);
-    const auto [error] = co_await one.stream.async_connect(endpoint, no_throw);
-    last = error;
+    const time_limit limit{one.stream, until};
+    const auto [ended] = co_await one.stream.async_connect(endpoint, no_throw);
+    const auto error = last = limit.why(ended);
     if (!error) {
       error_code ignored;
       one.stream.socket().set_option(tcp::no_delay{true}, ignored);
@@ -358,8 +386,7 @@ response client::pool::response_of(parser& answer) {
   return {.status = message.result_int(),
           .body = std::move(message.body()),
           .content_type = std::string{header(beast::http::field::content_type)},
-          .retry_after = retry_after(header(beast::http::field::retry_after),
-                                     std::chrono::system_clock::now())};
+          .retry_after = retry_after(header(beast::http::field::retry_after), clock::wall())};
 }
 
 std::string client::pool::describe(const error_code& why) const {

@@ -362,7 +362,10 @@ result<std::uint64_t> next_number(database& in, const char* name, const char* at
                           + at_least + ") WHERE name = '" + name + "' RETURNING last");
   if (!query)
     return std::move(query.error());
-  return one_number(*query);
+  auto number = one_number(*query);
+  if (number && (*number == 0 || *number > INT64_MAX))
+    return fatal("the file is damaged: table dead_letter_numbers has no next " + std::string{name});
+  return number;
 }
 
 } // namespace

@@ -73,8 +73,13 @@ std::optional<system_clock::time_point> read_utc(std::string_view text) {
                             day{static_cast<unsigned>(day_of)}};
   if (!in.done() || !date.ok() || hour > 23 || minute > 59 || second > 59)
     return std::nullopt;
-  return sys_days{date} + hours{hour} + minutes{minute} + seconds{second}
-         + milliseconds{thousandth};
+  const auto when =
+      sys_days{date} + hours{hour} + minutes{minute} + seconds{second} + milliseconds{thousandth};
+  // The years from 1678 to 2261 can be told; others would be taken for one of these.
+  if (when < ceil<milliseconds>(system_clock::time_point::min())
+      || when > floor<milliseconds>(system_clock::time_point::max()))
+    return std::nullopt;
+  return when;
 }
 
 } // namespace weir

@@ -392,6 +392,22 @@ TEST_F(Client, TheTimeCountsOnAKeptConnectionToo) {
   EXPECT_THAT(get(client, "/"), EndsWith("timed out"));
 }
 
+TEST_F(Client, ItsTimesAreThoseOfTheNodesClock) {
+  const loopback::server server{[](loopback::peer& with, int) { with.sees_the_end(); }};
+  weir::virtual_time time;
+  const http::client client{{.base_url = server.url(), .connections_max = 1, .timeout = 1h}};
+  const auto first = begin(client, "/1");
+  const auto second = begin(client, "/2");
+  EXPECT_TRUE(run_until(
+      [&] { return client.in_use() == 1 && client.waiting() == 1 && server.accepted() == 1; }));
+  time.advance_to(time.now() + 1h - 1ms);
+  io_.poll();
+  EXPECT_FALSE(first->answer || second->answer);
+  time.advance_to(time.now() + 1ms);
+  EXPECT_THAT(finish(first), EndsWith("/1: timed out"));
+  EXPECT_THAT(finish(second), EndsWith("/2: timed out"));
+}
+
 TEST_F(Client, TheTimeToConnectDoesNotCountForTheAnswer) {
   probes::gate gate;
   const loopback::server server{[&](loopback::peer& with, int) {

@@ -6,12 +6,15 @@
 
 #include <atomic>
 #include <chrono>
+#include <ctime>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 using testing::HasSubstr;
@@ -265,6 +268,40 @@ TEST_F(EventsServer, MoreConnectionsThanAllowedWaitToBeAccepted) {
   EXPECT_TRUE(admitted(3));
   first.close();
   EXPECT_EQ(read_reply(third).status, 202);
+}
+
+/// Lets this process open so many more descriptors, and no others.
+class few_descriptors {
+public:
+  explicit few_descriptors(rlim_t more) {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const int next = ::dup(0);
+    ::close(next);
+    rlimit now = before_;
+    now.rlim_cur = static_cast<rlim_t>(next) + more;
+    ::setrlimit(RLIMIT_NOFILE, &now);
+  }
+  few_descriptors(const few_descriptors&) = delete;
+  few_descriptors& operator=(const few_descriptors&) = delete;
+  ~few_descriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+private:
+  rlimit before_{};
+};
+
+TEST_F(EventsServer, WithoutDescriptorsItWaitsForOneAndDoesNotSpin) {
+  start();
+  std::optional<few_descriptors> limited{1};
+  auto over = connect(); // by the kernel, with the last descriptor
+  over.send(post("1"));
+  const auto began = std::clock();
+  EXPECT_FALSE(over.can_be_read_within(60ms));
+  const auto busy = std::chrono::duration<double>{static_cast<double>(std::clock() - began)
+                                                  / static_cast<double>(CLOCKS_PER_SEC)};
+  EXPECT_LT(busy, 30ms);
+  EXPECT_EQ(shown_->connections, 0U);
+  limited.reset();
+  EXPECT_EQ(read_reply(over).status, 202);
 }
 
 // --- credit --------------------------------------------------------------------------------------

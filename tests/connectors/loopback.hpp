@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -15,6 +16,7 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -75,6 +77,12 @@ public:
     return take(std::min(bytes, unread_.size()));
   }
   std::string read_header() { return read_until("\r\n\r\n"); }
+
+  /// Does something come in that time, or the end?
+  bool can_be_read_within(std::chrono::milliseconds time) {
+    pollfd it{.fd = socket_, .events = POLLIN, .revents = 0};
+    return ::poll(&it, 1, static_cast<int>(time.count())) > 0;
+  }
 
   /// Waits until the other end closes or resets the connection; false if it doesn't.
   bool sees_the_end() {

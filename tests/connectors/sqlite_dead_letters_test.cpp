@@ -193,6 +193,23 @@ TEST(SqliteDeadLetters, AFileThatIsBusyAtTheStartIsOpenedLater) {
   EXPECT_THAT(rows(in / "dead.db", "SELECT position FROM dead_letters"), ElementsAre("1"));
 }
 
+TEST(SqliteDeadLetters, AFileThatHasNoNextNumberIsSaidToBeDamaged) {
+  const folder in;
+  dead_store to{in};
+  EXPECT_EQ(to.put(letters({1})), "kept");
+  ASSERT_TRUE(to.store.request_replay({}, {}, {.who = "test"}));
+  EXPECT_THAT(rows(to.path, "SELECT name FROM dead_letter_numbers ORDER BY name"),
+              ElementsAre("claimant", "id"));
+  {
+    auto other = database::open(to.path, {.busy_timeout = 5s});
+    ASSERT_TRUE(other && other->execute("DELETE FROM dead_letter_numbers"));
+  }
+  const auto claimed = to.store.claim_requested({}, 1);
+  ASSERT_FALSE(claimed);
+  EXPECT_THAT(claimed.error().message(), HasSubstr("the file is damaged"));
+  EXPECT_THAT(to.put(letters({2})), StartsWith("fatal: "));
+}
+
 TEST(SqliteDeadLetters, AFileThatCantHoldThemIsRefusedAtTheStart) {
   const folder in;
   const auto refusal = [](const std::filesystem::path& path) {

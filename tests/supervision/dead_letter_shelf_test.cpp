@@ -49,14 +49,16 @@ TEST(DeadLetterFilter, SaysWhatItLetsThrough) {
 TEST(Utc, IsReadBackAsItIsWritten) {
   EXPECT_EQ(utc_text(at(7ms) + 999us), "2024-01-31T12:00:00.007Z");
   EXPECT_EQ(utc_text(wall_time{-1ms}), "1969-12-31T23:59:59.999Z");
-  for (const auto when : {at(7ms), wall_time{-1ms}, wall_time{951782400s}})
+  for (const auto when : {at(7ms), wall_time{-1ms}, wall_time{951782400s}, *read_utc("2261-12-31"),
+                          *read_utc("1678-01-01")})
     EXPECT_EQ(read_utc(utc_text(when)), when);
   EXPECT_EQ(read_utc("2024-01-31"), at(-12h));
   EXPECT_EQ(read_utc("2024-01-31 12:00"), at(0ms));
   EXPECT_EQ(read_utc("2024-01-31T12:00:01Z"), at(1s));
-  for (const auto* text : {"", "2024", "2024-02-30", "2024-01-31T", "2024-01-31T24:00",
-                           "2024-01-31T12:00:60", "2024-01-31T12:00:00.1Z", "2024-01-31Z1",
-                           "20240131", "2024-01-31T12:00:00.000+01:00", "2024-1-31"})
+  for (const auto* text :
+       {"", "2024", "2024-02-30", "2024-01-31T", "2024-01-31T24:00", "2024-01-31T12:00:60",
+        "2024-01-31T12:00:00.1Z", "2024-01-31Z1", "20240131", "2024-01-31T12:00:00.000+01:00",
+        "2024-1-31", "2824-02-29", "1492-10-12"})
     EXPECT_FALSE(read_utc(text)) << text;
 }
 
