@@ -1,8 +1,8 @@
 #include <weir/connectors/http_client.hpp>
-#include <weir/supervision/retry.hpp>
 
 #include <weir/actors/clock.hpp>
 #include <weir/connectors/http_retry_after.hpp>
+#include <weir/supervision/retry.hpp>
 
 #include <algorithm>
 #include <list>

@@ -13,6 +13,10 @@ from programs import Events, Violation, check, wait_until
 SETTLE_SECONDS = 2  # after the lock: what fits into the mailboxes goes on until they are full
 CPU_SHARE_MAX = 0.02
 RSS_GROWTH_MAX = 1.10
+FEW = 500  # events that bring up what there is besides what waits
+STORE_CACHE_MB = 2000 * 1024 / 1e6  # SQLite's default, which a few events don't fill
+BATCH = 100  # the default of --batch-size
+ITEM_OVERHEAD = 256  # bytes of an event besides its text: the object, its place, the blocks of its strings
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -58,19 +62,26 @@ def begin(database):
         return False
 
 
-def idle_mb(programs, folder):
-    """RSS of an `events` that has opened its store and has nothing to do."""
+def idle_mb(programs, folder, lines):
+    """RSS of an `events` that has stored a few events and has nothing more to do."""
     folder.mkdir()
-    nothing = folder / "nothing.jsonl"
-    nothing.touch()
-    with Events(programs.events, folder, nothing, more=("--listen", "127.0.0.1:0")) as idle:
-        wait_until(lambda: idle.process.poll() is not None or b"started" in idle.log_file.read_bytes(),
-                   60, "an idle events")
-        time.sleep(SETTLE_SECONDS)
+    few = folder / "few.jsonl"
+    write_many(few, lines, FEW)
+    with Events(programs.events, folder, few, more=("--listen", "127.0.0.1:0")) as idle:
+        wait_until(lambda: idle.process.poll() is not None or rows(idle.store) == FEW, 60, "the few events")
         mb = rss_mb(idle.process.pid)
         idle.process.send_signal(signal.SIGTERM)
         idle.finish()
     return mb
+
+
+def mailboxes_mb(report, source):
+    """What the mailboxes hold when they are full of the input's longest lines."""
+    items = sum(stage["mailbox_capacity"] * (BATCH if stage["stage"] == "store" else 1)
+                for stage in report["stages"])
+    with open(source, "rb") as file:
+        longest = max(map(len, file))
+    return items * (longest + ITEM_OVERHEAD) / 1e6
 
 
 def run(programs, folder, lines, count, seconds):
@@ -78,7 +89,7 @@ def run(programs, folder, lines, count, seconds):
     source = folder / "many.jsonl"
     write_many(source, lines, count)
     print(f"{source}: {count} events, {source.stat().st_size / 1e6:.0f} MB")
-    idle = idle_mb(programs, folder / "idle")
+    idle = idle_mb(programs, folder / "idle", lines)
     print(f"idle: RSS {idle:.1f} MB")
 
     with Events(programs.events, folder, source) as events:
@@ -104,6 +115,10 @@ def run(programs, folder, lines, count, seconds):
     check(cpu_share < CPU_SHARE_MAX, f"{cpu_share:.2%} of a core while stalled, allowed {CPU_SHARE_MAX:.0%}")
     check(highest <= rss_before * RSS_GROWTH_MAX,
           f"RSS grew from {rss_before:.1f} to {highest:.1f} MB while stalled, allowed {RSS_GROWTH_MAX:.0%}")
+    full = mailboxes_mb(report, source)
+    print(f"idle {idle:.1f} MB, mailboxes {full:.1f} MB, RSS at most {highest:.1f} MB")
+    most = idle + STORE_CACHE_MB + full * RSS_GROWTH_MAX
+    check(highest <= most, f"RSS {highest:.1f} MB while stalled, allowed {most:.1f} MB: idle, store, mailboxes")
     tables.check_ids(events.store, [id_of(number) for number in range(count)])
     tables.check_dead_letters(events.dead_letters, [])
 
