@@ -117,7 +117,7 @@ def run(programs, folder, lines, count, seconds):
           f"RSS grew from {rss_before:.1f} to {highest:.1f} MB while stalled, allowed {RSS_GROWTH_MAX:.0%}")
     full = mailboxes_mb(report, source)
     print(f"idle {idle:.1f} MB, mailboxes {full:.1f} MB, RSS at most {highest:.1f} MB")
-    most = idle + STORE_CACHE_MB + full * RSS_GROWTH_MAX
+    most = (idle + STORE_CACHE_MB + full) * RSS_GROWTH_MAX
     check(highest <= most, f"RSS {highest:.1f} MB while stalled, allowed {most:.1f} MB: idle, store, mailboxes")
     tables.check_ids(events.store, [id_of(number) for number in range(count)])
     tables.check_dead_letters(events.dead_letters, [])
