@@ -3,6 +3,7 @@
 #include <weir/actors/running_pipeline.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -20,9 +21,15 @@ public:
       : actor{"pipeline-child"}, node_{node}, make_{std::move(make)}, link_{std::move(link)} {
     node_.spawn(*this, execution::own_thread);
   }
-  ~pipeline_host() override {
-    order(how::abort);
-    node_.join(*this);
+  ~pipeline_host() override { node_.join(*this); }
+
+  /// Nobody needs it any more. One that has not ended is left to its node: whoever lets go of it doesn't wait.
+  static void drop(pipeline_host* one) {
+    std::unique_ptr<pipeline_host> host{one};
+    if (host->is_over_)
+      return; // but for the end of its last turn
+    host->order(how::abort);
+    host->node_.leave(std::move(host));
   }
 
   enum class how { run, drain, abort };
@@ -34,7 +41,7 @@ public:
 
   activity turn() override {
     if (!running_ && wanted() != how::run) {
-      link_.exited(exit_reason::shutdown); // before it had begun
+      exited(exit_reason::shutdown); // before it had begun
       return activity::finished();
     }
     if (!running_) {
@@ -42,7 +49,7 @@ public:
           make_(), node_,
           pipeline_observer{.worker_failed = [](const failure&) {}, .ended = [this] { wake(); }});
       if (auto begun = running_->start(); !begun) {
-        link_.exited(std::move(begun.error()));
+        exited(std::move(begun.error()));
         return activity::finished();
       }
       link_.started();
@@ -61,9 +68,9 @@ public:
       auto why = running_->why();
       running_.reset();
       if (*ended == running_pipeline::state::failed)
-        link_.exited(std::move(why));
+        exited(std::move(why));
       else
-        link_.exited(wanted() == how::run ? exit_reason::normal : exit_reason::shutdown);
+        exited(wanted() == how::run ? exit_reason::normal : exit_reason::shutdown);
       return activity::finished();
     }
     if (!running_->workers_have_finished())
@@ -72,9 +79,18 @@ public:
     return activity::parked(node_.now() + std::chrono::milliseconds{10});
   }
 
-  void crashed(failure why) noexcept override { link_.exited(std::move(why)); }
+  void crashed(failure why) noexcept override {
+    running_.reset();
+    exited(std::move(why));
+  }
 
 private:
+  /// Its last word.
+  void exited(auto reason) {
+    is_over_ = true;
+    link_.exited(std::move(reason));
+  }
+
   how wanted() {
     const std::lock_guard lock{lock_};
     return wanted_;
@@ -84,6 +100,7 @@ private:
   const std::function<pipeline()> make_;
   const child_link link_;
   std::unique_ptr<running_pipeline> running_; // the actor's own
+  std::atomic<bool> is_over_{false};
 
   std::mutex lock_;
   how wanted_ = how::run; // guarded by lock_
@@ -93,7 +110,8 @@ private:
 
 start_function pipeline_child(runtime& node, std::function<pipeline()> make) {
   return [&node, make = std::move(make)](child_link link) -> start_answer {
-    auto host = std::make_shared<pipeline_host>(node, make, std::move(link));
+    const std::shared_ptr<pipeline_host> host{new pipeline_host{node, make, std::move(link)},
+                                              pipeline_host::drop};
     return child{.stop = [host] { host->order(pipeline_host::how::drain); },
                  .kill = [host] { host->order(pipeline_host::how::abort); },
                  .started = false};

@@ -12,8 +12,8 @@ namespace weir {
 /// settled ends. It stops by draining; it is killed by aborting, which leaves what was in flight unsettled.
 /// It ends normally when its sources do, and fails when its own supervisor gives up.
 ///
-/// Even an aborted pipeline finishes the item in hand. So one that is abandoned holds on to its threads, and
-/// `node` must live until it has ended.
+/// Even an aborted pipeline finishes the item in hand. So one that is abandoned holds on to its threads: it
+/// passes into the keeping of `node`, whose destructor waits for it. Its supervisor's does not.
 start_function pipeline_child(runtime& node, std::function<pipeline()> make);
 
 } // namespace weir

@@ -13,13 +13,24 @@ std::string name_of_worker(const graph_stage& stage, std::uint32_t index) {
   return stage.options.workers == 1 ? stage.name : stage.name + "/" + std::to_string(index);
 }
 
+/// Whoever looks on must not bring down what he looks at.
+template <class... Args>
+std::function<void(Args...)> unthrowing(std::function<void(Args...)> tell) {
+  return [tell = std::move(tell)](Args... args) {
+    try {
+      tell(args...);
+    } catch (...) {
+    }
+  };
+}
+
 } // namespace
 
 running_pipeline::running_pipeline(pipeline definition, runtime& node, pipeline_observer watcher,
                                    flight_recorder* recorder)
     : plan_{std::move(definition.plan_)},
       node_{node},
-      watcher_{std::move(watcher)},
+      watcher_{unthrowing(std::move(watcher.worker_failed)), unthrowing(std::move(watcher.ended))},
       services_{.node = node,
                 .pipeline = plan_->graph.name,
                 .books = {},
@@ -382,7 +393,7 @@ void running_pipeline::abort() {
 
 void running_pipeline::kill(std::size_t worker) { workers_[worker]->kill(); }
 
-/// In turns of the supervisor, and of a dead-letter actor that crashes.
+/// In turns of the supervisor, while it has any, and of a dead-letter actor that crashes.
 void running_pipeline::settle_end(state how, std::optional<failure> why) {
   if (how == state::failed) {
     {

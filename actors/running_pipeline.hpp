@@ -63,7 +63,7 @@ struct pipeline_snapshot {
   std::optional<process_death> last_death; ///< of the process before this one; see flight_recorder
 };
 
-/// Whom a running pipeline tells. Called from any thread; must not block.
+/// Whom a running pipeline tells. Called from any thread; must not block. What it throws is ignored.
 struct pipeline_observer {
   std::function<void(const failure&)> worker_failed = [](const failure&) {};
   std::function<void()> ended = [] {

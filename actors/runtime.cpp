@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <future>
+#include <iterator>
 #include <mutex>
 #include <random>
 #include <thread>
@@ -181,7 +182,12 @@ runtime::runtime(runtime_options options)
 runtime::runtime(runtime_options options, std::unique_ptr<runtime_engine> engine)
     : options_{std::move(options)}, engine_{std::move(engine)} {}
 
-runtime::~runtime() = default;
+runtime::~runtime() {
+  for (auto& one : left_) {
+    join(*one);
+    one.reset();
+  }
+}
 
 double runtime::random() noexcept { return engine_->random(); }
 
@@ -201,6 +207,16 @@ void runtime::join(actor& who) {
 bool runtime::join_until(actor& who, time_point deadline) {
   return !who.owned_driver_
          || static_cast<driven&>(*who.owned_driver_).wait_until_finished(*engine_, deadline);
+}
+
+void runtime::leave(std::unique_ptr<actor> who) {
+  std::vector<std::unique_ptr<actor>> ended; // destroyed without the lock
+  const std::lock_guard lock{lock_};
+  const auto first = std::partition(left_.begin(), left_.end(),
+                                    [this](const auto& one) { return !join_until(*one, now()); });
+  ended.assign(std::make_move_iterator(first), std::make_move_iterator(left_.end()));
+  left_.erase(first, left_.end());
+  left_.push_back(std::move(who));
 }
 
 bool runtime::wait(std::unique_lock<std::mutex>& lock, std::condition_variable& changed,

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace boost::asio {
 class io_context;
@@ -45,7 +46,7 @@ public:
   explicit runtime(runtime_options options = {});
   runtime(const runtime&) = delete;
   runtime& operator=(const runtime&) = delete;
-  /// Requires every actor to have finished.
+  /// Requires every actor to have finished, but for those that were left to it.
   virtual ~runtime();
 
   const runtime_options& options() const noexcept { return options_; }
@@ -63,6 +64,10 @@ public:
   void join(actor& who);
   /// The same until `deadline`; false if it has not had its last turn by then.
   bool join_until(actor& who, time_point deadline);
+
+  /// Takes over an actor that was told to end and that nobody waits for. It is destroyed some time after its last
+  /// turn; the runtime's destructor waits for that. Any thread.
+  void leave(std::unique_ptr<actor> who);
 
   /// Waits, as std::condition_variable does, until `done` (which is looked at with `lock` held) or `deadline`;
   /// returns done(). Not from a turn.
@@ -84,6 +89,9 @@ protected:
 private:
   const runtime_options options_;
   const std::unique_ptr<runtime_engine> engine_;
+
+  std::mutex lock_;
+  std::vector<std::unique_ptr<actor>> left_; // guarded by lock_
 };
 
 } // namespace weir

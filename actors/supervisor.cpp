@@ -27,7 +27,7 @@ struct supervisor::addressed_news {
 struct supervisor::inbox {
   std::mutex lock; // guards what follows
   waker* owner = nullptr;
-  std::vector<addressed_news> news; // bounded: an instance has two words
+  std::deque<addressed_news> news; // bounded: an instance has two words
 
   void put(addressed_news one) {
     const std::lock_guard guard{lock};
@@ -113,7 +113,9 @@ result<void> supervisor::begin(std::optional<child_link> parent) {
     return failure{failure_kind::fatal, std::move(found), {}}.within("supervisor '" + name()
                                                                      + "' can't start");
   const bool again = now_ == state::ended;
-  auto known = decides_.take_specs(); // of its last life
+  members_.clear(); // of its last life, as all the rest
+  ids_.clear();
+  auto known = decides_.take_specs();
   decides_ = supervisor_state{options_.supervision, options_.auto_shutdown};
   const auto enter = [&](child_key key, child_spec spec) {
     if (options_.supervision.strategy != strategy::dynamic)
@@ -161,22 +163,29 @@ void supervisor::stop_children(ending why) {
 
 void supervisor::kill() {
   const std::lock_guard lock{lock_};
+  kill_children({exit_reason::failed, fatal("killed").within("supervisor '" + name() + "'")});
+}
+
+void supervisor::kill_children(ending why) {
   if (now_ == state::idle || now_ == state::ended)
     return;
   if (std::exchange(now_, state::stopping) != state::stopping)
-    ending_ = ending{exit_reason::failed, fatal("killed").within("supervisor '" + name() + "'")};
+    ending_ = std::move(why);
   add(decides_.kill_all(node_.now()));
+}
+
+std::optional<std::chrono::milliseconds> supervisor::stop_time() const {
+  const std::lock_guard lock{lock_};
+  return decides_.stop_time();
 }
 
 /// All children are gone.
 void supervisor::finish() {
   now_ = state::ended;
   for (auto& [key, who] : members_)
-    for (auto& one : who.waiters)
+    for (auto& one : std::exchange(who.waiters, {}))
       one.answer.set_value(one.for_start ? no(kind::ended, "it has ended")
                                          : child_answer{kind::done, {identity_, key}, {}});
-  members_.clear();
-  ids_.clear();
   auto why = ending_->why;
   if (why.chain.empty())
     why = fatal("stopped before it had started").within("supervisor '" + name() + "'");
@@ -200,8 +209,8 @@ std::optional<supervisor::ending> supervisor::wait_until(time_point deadline) {
 
 supervisor::ending supervisor::wait() {
   std::unique_lock lock{lock_};
-  node_.wait(lock, changed_, {}, [this] { return now_ == state::ended; });
-  return *ending_;
+  node_.wait(lock, changed_, {}, [this] { return now_ == state::ended || now_ == state::idle; });
+  return ending_.value_or(ending{});
 }
 
 supervisor::state supervisor::now_is() const {
@@ -229,20 +238,35 @@ child_spec supervisor::as_child(weir::restart restart) {
                          .started = false};
           },
           .restart = restart,
-          .type = child_type::supervisor};
+          .type = child_type::supervisor,
+          .stop_time = [this] { return stop_time(); }};
 }
 
 // --- turns -------------------------------------------------------------------------------------------
 
 activity supervisor::turn() {
-  std::vector<addressed_news> news;
-  {
-    const std::lock_guard lock{inbox_->lock};
-    news.swap(inbox_->news);
+  try {
+    return take_turn();
+  } catch (...) { // there was no memory, or it is a defect: it ends, but nobody is left alone
+    auto why = describe_current_exception().within("supervisor '" + name() + "'");
+    const std::lock_guard lock{lock_};
+    kill_children({exit_reason::failed, std::move(why)});
+    return activity::again();
   }
+}
+
+activity supervisor::take_turn() {
   std::unique_lock lock{lock_};
-  for (auto& one : news)
+  {
+    const std::lock_guard guard{inbox_->lock};
+    for (; !inbox_->news.empty(); inbox_->news.pop_front())
+      heard_.push_back(std::move(inbox_->news.front()));
+  }
+  while (!heard_.empty()) {
+    auto one = std::move(heard_.front());
+    heard_.pop_front();
     hear(std::move(one));
+  }
   add(decides_.due(node_.now()));
   for (std::size_t done = 0; done < turn_steps && !to_do_.empty(); ++done) {
     const auto step = to_do_.front();
@@ -270,6 +294,9 @@ activity supervisor::turn() {
 
 /// Notes what is to be done, which turns do.
 void supervisor::add(supervisor_steps steps) {
+  for (const auto& step : steps)
+    if (step.what == supervisor_step::kind::shut_down)
+      ended_by_ = members_.at(step.child).id;
   to_do_.insert(to_do_.end(), steps.begin(), steps.end());
   if (!steps.empty())
     wake();
@@ -286,7 +313,10 @@ void supervisor::hear(addressed_news one) {
     return;
   }
   const auto now = node_.now();
+  const bool known = decides_.has(one.child); // else it is about to be abandoned
   if (one.news.what == child_news::kind::started) {
+    if (!known)
+      return;
     const bool expected = decides_.now_is(one.child) == supervisor_state::child_now::starting;
     add(decides_.started(one.child, now));
     if (expected)
@@ -299,6 +329,10 @@ void supervisor::hear(addressed_news one) {
     to_drop_.push_back(std::move(*who.alive));
   who.alive.reset();
   who.instance = 0;
+  if (!known) {
+    settle(one.child);
+    return;
+  }
   const bool starting = decides_.now_is(one.child) == supervisor_state::child_now::starting;
   if (one.news.what == child_news::kind::ignored && starting) {
     who.was_ignored = true;
@@ -351,12 +385,10 @@ void supervisor::settle(child_key key) {
                .within("supervisor '" + name() + "' could not start a child")});
     return true;
   });
-  if (known)
+  if (known || who.alive) // one that is alive is about to be abandoned
     return;
-  if (who.alive)
-    to_drop_.push_back(std::move(*who.alive));
-  if (options_.supervision.strategy != strategy::dynamic)
-    ids_.erase(who.id);
+  if (const auto id = ids_.find(who.id); id != ids_.end() && id->second == key)
+    ids_.erase(id);
   members_.erase(found);
 }
 
@@ -476,7 +508,10 @@ void supervisor::start(child_key key, std::unique_lock<std::mutex>& lock) {
 
 void supervisor::tell(child_event::kind what, child_key key, failure why) {
   const auto found = members_.find(key); // a temporary child is forgotten at once
-  to_tell_.push_back({what, found == members_.end() ? "" : found->second.id, std::move(why)});
+  to_tell_.push_back({what,
+                      found == members_.end() ? ended_by_ : found->second.id,
+                      std::move(why),
+                      {identity_, key}});
 }
 
 /// Tells what is to be told, and drops what is to be dropped, without the lock.
@@ -486,16 +521,33 @@ void supervisor::send(std::unique_lock<std::mutex>& lock) {
     auto drop = std::exchange(to_drop_, {});
     lock.unlock();
     for (const auto& one : events)
-      options_.report(one);
+      try {
+        options_.report(one);
+      } catch (...) { // it concerns neither the child nor the supervisor
+      }
     drop.clear();
     lock.lock();
   }
 }
 
+/// What a turn can't catch: not even the orders to its children could be noted.
 void supervisor::crashed(failure why) noexcept {
+  std::map<std::uint64_t, child> alive;
+  {
+    const std::lock_guard lock{lock_};
+    crashed_ = true;
+    ending_ = ending{exit_reason::failed, std::move(why).within("supervisor '" + name() + "'")};
+    for (auto& [key, who] : members_)
+      if (auto one = std::exchange(who.alive, {}))
+        alive.emplace(std::exchange(who.instance, 0), std::move(*one));
+  }
+  for (auto& [instance, one] : alive)
+    try {
+      one.kill ? one.kill() : one.stop();
+    } catch (...) {
+    }
+  alive.clear();
   const std::lock_guard lock{lock_};
-  crashed_ = true;
-  ending_ = ending{exit_reason::failed, std::move(why).within("supervisor '" + name() + "'")};
   finish();
 }
 

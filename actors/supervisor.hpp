@@ -3,6 +3,7 @@
 #include <weir/actors/runtime.hpp>
 #include <weir/supervision/supervisor_state.hpp>
 
+#include <chrono>
 #include <compare>
 #include <condition_variable>
 #include <cstddef>
@@ -78,8 +79,9 @@ struct child_count {
 struct child_event {
   enum class kind { started, ignored, ended, failed, killed, abandoned, gave_up, shut_down };
   kind what;
-  std::string child;
-  failure why; ///< of failed, killed, abandoned and gave_up
+  std::string child; ///< its id
+  failure why;       ///< of failed, killed, abandoned and gave_up
+  child_ref ref;     ///< which one it is, of several children of a dynamic supervisor
 };
 
 struct supervisor_options {
@@ -87,7 +89,7 @@ struct supervisor_options {
   weir::auto_shutdown auto_shutdown = weir::auto_shutdown::never;
   /// In the order of their start. Of a dynamic supervisor: the one spec that all its children have.
   std::vector<child_spec> children{};
-  /// Called in turns of the supervisor; must neither block nor throw.
+  /// Called in turns of the supervisor; must not block. What it throws is ignored.
   std::function<void(const child_event&)> report = [](const child_event&) {};
 };
 
@@ -119,7 +121,7 @@ public:
     exit_reason reason = exit_reason::normal;
     failure why; ///< of failed
   };
-  /// Not from a turn.
+  /// Not from a turn. Of one that has never begun there is nothing to wait for.
   std::optional<ending> wait_until(time_point deadline);
   ending wait();
 
@@ -139,6 +141,7 @@ public:
   /// Replaces the spec of the same id. It holds when the child is next started, stopped or has ended.
   child_answer change_child(child_spec spec);
 
+  // Once it has ended, these say what was last.
   std::vector<child_view> which_children() const;
   result<child_view> which_child(std::string_view id) const;
   result<child_view> which_child(child_ref which) const;
@@ -147,7 +150,8 @@ public:
   result<child_spec> get_child_spec(std::string_view id) const;
   result<child_spec> get_child_spec(child_ref which) const;
 
-  /// This supervisor as a child of another one, which it must outlive.
+  /// This supervisor as a child of another one, which it must outlive. It may take as long to stop as its own
+  /// children may; to give it a limit or none is to set `shutdown`.
   child_spec as_child(weir::restart restart = restart::permanent);
 
   activity turn() override;
@@ -177,6 +181,8 @@ private:
   std::vector<std::string> problems() const;
   result<void> begin(std::optional<child_link> parent);
   void stop_children(ending why);
+  void kill_children(ending why);
+  std::optional<std::chrono::milliseconds> stop_time() const;
   void add(supervisor_steps steps);
   child_key add_child(child_spec spec);
   std::optional<child_key> find(std::string_view id) const;
@@ -195,6 +201,7 @@ private:
   void tell(child_event::kind kind, child_key key, failure why = {});
   void finish();
 
+  activity take_turn();
   void carry_out(const supervisor_step& step, std::unique_lock<std::mutex>& lock);
   void start(child_key key, std::unique_lock<std::mutex>& lock);
   void send(std::unique_lock<std::mutex>& lock);
@@ -216,7 +223,9 @@ private:
   child_key next_key_ = 1;
   std::uint64_t next_instance_ = 0;
   std::map<std::uint64_t, child> abandoned_; // by instance
+  std::deque<addressed_news> heard_;
   std::deque<supervisor_step> to_do_;
+  std::string ended_by_; // the id of the child for which it shuts down: by then it may be forgotten
   std::vector<child_event> to_tell_;
   std::vector<child> to_drop_; // outside of the lock: dropping one may take a moment
   std::optional<ending> ending_;

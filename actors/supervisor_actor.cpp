@@ -12,11 +12,18 @@ supervisor_actor::supervisor_actor(std::string name, runtime& node, supervision_
       decides_{options, std::move(children)} {}
 
 void supervisor_actor::report(happening one) {
+  bool last = false;
   {
     const std::lock_guard lock{lock_};
-    happened_.push_back(std::move(one)); // bounded: a worker waits for the answer to most of them
+    const bool finished = one.what == happening::kind::finished;
+    if (!crashed_)
+      happened_.push_back(std::move(one)); // bounded: a worker waits for the answer to most of them
+    finished_ += finished ? 1U : 0U;
+    last = crashed_ && finished && finished_ == workers_.size();
   }
   wake();
+  if (last)
+    report_.all_finished();
 }
 
 void supervisor_actor::worker_failed(std::size_t index, std::uint32_t charge, failure why) {
@@ -51,9 +58,11 @@ activity supervisor_actor::turn() {
   std::vector<failure> failed;
   std::optional<failure> gave_up;
   std::optional<time_point> next;
+  bool all_finished = false;
   {
     const std::lock_guard lock{lock_};
     happened.swap(happened_);
+    all_finished = finished_ == workers_.size();
     const auto now = node_.now();
     const auto add = [&](std::vector<supervisor_step> more) {
       steps.insert(steps.end(), more.begin(), more.end());
@@ -72,7 +81,6 @@ activity supervisor_actor::turn() {
         decides_.recovered(one.child);
         break;
       case happening::kind::finished:
-        ++finished_;
         decides_.ended(one.child);
         if (one.why)
           gave_up = std::move(one.why);
@@ -92,7 +100,7 @@ activity supervisor_actor::turn() {
     report_.worker_failed(why);
   if (gave_up)
     report_.gave_up(*gave_up);
-  if (finished_ == workers_.size()) {
+  if (all_finished) {
     report_.all_finished();
     return activity::finished();
   }
@@ -114,6 +122,16 @@ void supervisor_actor::carry_out(const std::vector<supervisor_step>& steps) {
   }
 }
 
-void supervisor_actor::crashed(failure why) noexcept { report_.gave_up(why); }
+void supervisor_actor::crashed(failure why) noexcept {
+  report_.gave_up(why);
+  bool all_finished = false;
+  {
+    const std::lock_guard lock{lock_};
+    crashed_ = true;
+    all_finished = finished_ == workers_.size();
+  }
+  if (all_finished)
+    report_.all_finished();
+}
 
 } // namespace weir

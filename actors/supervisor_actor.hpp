@@ -15,7 +15,7 @@ namespace weir {
 /// and does it. It never waits for a worker.
 class supervisor_actor final : public actor, public worker_observer {
 public:
-  /// Called in turns of the supervisor.
+  /// Called in turns of the supervisor; after a turn that threw, from any thread.
   struct events {
     std::function<void(const failure&)> worker_failed; ///< and is restarted, as far as that goes
     std::function<void(const failure&)> gave_up;
@@ -59,11 +59,10 @@ private:
 
   mutable std::mutex lock_; // guards what follows
   std::vector<happening> happened_;
-  bool aborted_ = false;
-  supervisor_state decides_; // changed in turns only
-
-  // The actor's own.
   std::size_t finished_ = 0;
+  bool aborted_ = false;
+  bool crashed_ = false;     // there are no turns any more: workers that finish are only counted
+  supervisor_state decides_; // changed in turns only
 };
 
 } // namespace weir

@@ -31,11 +31,13 @@ child_answer supervisor::not_found(std::string_view id) const {
 
 std::optional<child_key> supervisor::find(std::string_view id) const {
   const auto found = ids_.find(id);
-  return found == ids_.end() ? std::nullopt : std::optional{found->second};
+  if (found == ids_.end() || !decides_.has(found->second))
+    return std::nullopt;
+  return found->second;
 }
 
 std::optional<child_key> supervisor::find(child_ref which) const {
-  if (which.owner_ != identity_ || !members_.contains(which.key_))
+  if (which.owner_ != identity_ || !members_.contains(which.key_) || !decides_.has(which.key_))
     return std::nullopt;
   return which.key_;
 }
@@ -214,7 +216,8 @@ std::vector<child_view> supervisor::which_children() const {
   const std::lock_guard lock{lock_};
   std::vector<child_view> all;
   for (const auto& one : members_)
-    all.push_back(view(one.first));
+    if (decides_.has(one.first))
+      all.push_back(view(one.first));
   return all;
 }
 
@@ -251,6 +254,8 @@ child_count supervisor::count_children() const {
   child_count all{.abandoned = abandoned_.size()};
   for (const auto& one : members_) {
     using enum supervisor_state::child_now;
+    if (!decides_.has(one.first))
+      continue;
     const auto now = decides_.now_is(one.first);
     ++all.specs;
     all.active += now == starting || now == running || now == stopping ? 1U : 0U;

@@ -165,7 +165,7 @@ private:
                          + " ms; the last time it was " + cause,
                      WIFEXITED(status) ? WEXITSTATUS(status) : exit_codes::failed);
     const auto delay = options_.delays.delay(++restarts_, jitter_(random_));
-    window_.pause(delay);
+    window_.pause(0, delay);
     log_.write(log::level::info, "it is started again",
                {{"restarts", std::to_string(restarts_)},
                 {"delay_ms", std::to_string(delay.count() / 1'000'000)}});

@@ -74,6 +74,9 @@ struct child_spec {
   bool significant = false;
   std::optional<weir::shutdown> shutdown{}; ///< none: shutdown::usual
   child_type type = child_type::worker;
+  /// Of one that takes as long as what is below it (see supervisor::as_child), unless it has a `shutdown`: how
+  /// long that is, nothing if nobody can say. Asked when it is to be stopped; must neither block nor ask back.
+  std::function<std::optional<std::chrono::milliseconds>()> stop_time{};
 };
 
 /// What is wrong with it, a sentence each.

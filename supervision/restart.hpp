@@ -72,8 +72,8 @@ struct supervision_options {
   /// More than `intensity` restarts within `period`, and the supervisor gives up: it escalates.
   std::uint32_t intensity = 5;
   std::chrono::milliseconds period{30'000};
-  /// Before each restart of a child, by the number of its restarts since it last did some work. The time this
-  /// takes does not count in `period`: else long delays would keep the window from ever filling.
+  /// Before each restart of a child, by the number of its restarts since it last did some work. What a child was
+  /// charged with does not age while it waits: else long delays would keep the window from ever filling.
   backoff delays{.delay_min = std::chrono::milliseconds{5},
                  .delay_max = std::chrono::milliseconds{500}};
 };

@@ -8,9 +8,10 @@ bool restart_window::add(std::size_t child, std::uint32_t count, time_point now)
   return size(now) <= intensity_;
 }
 
-void restart_window::pause(std::chrono::nanoseconds delay) {
+void restart_window::pause(std::size_t child, std::chrono::nanoseconds delay) {
   for (auto& one : charges_)
-    one.at += delay;
+    if (one.child == child)
+      one.at += delay;
 }
 
 void restart_window::forgive(std::size_t child) {

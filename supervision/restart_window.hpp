@@ -19,8 +19,8 @@ public:
   /// Notes `count` restarts of `child` at `now`; returns false if that is too many.
   bool add(std::size_t child, std::uint32_t count, time_point now);
 
-  /// Nothing can happen for `delay`: that time does not count.
-  void pause(std::chrono::nanoseconds delay);
+  /// Nothing can happen to `child` for `delay`: that time does not count for what it was charged with.
+  void pause(std::size_t child, std::chrono::nanoseconds delay);
 
   /// Takes back what `child` was charged with.
   void forgive(std::size_t child);

@@ -41,7 +41,18 @@ shutdown supervisor_state::time_of(const child_spec& spec) const {
   return spec.shutdown.value_or(shutdown::usual(spec.type));
 }
 
-void supervisor_state::move(child_state& one, child_now to) {
+/// How long it may take to stop; nothing if that has no limit.
+std::optional<milliseconds> supervisor_state::bound(const child_state& one) const {
+  const auto time = time_of(one.spec);
+  if (time.how != shutdown::kind::infinite)
+    return time.time;
+  const bool was_there = one.why == started_for::restart;
+  if (one.spec.shutdown || !one.spec.stop_time || !was_there)
+    return std::nullopt;
+  return one.spec.stop_time();
+}
+
+void supervisor_state::move(child_state& one, child_now to, std::optional<started_for> why) {
   const auto is_alive = [](child_now state) {
     return state == child_now::starting || state == child_now::running
            || state == child_now::stopping;
@@ -52,6 +63,8 @@ void supervisor_state::move(child_state& one, child_now to) {
       change(alive_);
     if (state == child_now::stopping)
       change(stopping_);
+    if (one.why == started_for::all && (is_alive(state) || state == child_now::restarting))
+      change(never_started_);
     if (state != child_now::starting)
       return;
     if (one.why == started_for::all || one.why == started_for::restart)
@@ -61,6 +74,7 @@ void supervisor_state::move(child_state& one, child_now to) {
   };
   count(one.now, false);
   one.now = to;
+  one.why = to == child_now::running ? started_for::restart : why.value_or(one.why);
   count(one.now, true);
 }
 
@@ -73,7 +87,8 @@ void supervisor_state::add(child_key child, child_spec spec) {
 std::map<child_key, child_spec> supervisor_state::take_specs() {
   std::map<child_key, child_spec> all;
   for (auto& [key, one] : children_)
-    all.emplace_hint(all.end(), key, std::move(one.spec));
+    if (one.after != then::forgotten)
+      all.emplace_hint(all.end(), key, std::move(one.spec));
   children_.clear();
   return all;
 }
@@ -105,29 +120,36 @@ supervisor_steps supervisor_state::terminate(child_key child, time_point now) {
   const auto found = children_.find(child);
   auto& one = found->second;
   switch (one.now) {
-  case child_now::down:
   case child_now::ended:
     break;
   case child_now::restarting:
     forget_start(found);
     move(one, child_now::down);
+    [[fallthrough]];
+  case child_now::down: // one that isn't kept was to come back in the next life
     if (!is_kept(one.spec))
       children_.erase(found);
     break;
   case child_now::starting:
   case child_now::running:
-    one.after = then::down;
+    one.after = is_kept(one.spec) ? then::down : then::forgotten;
     one.stop_by = time_point::max();
     move(one, child_now::stopping);
     tell(found, now, steps);
     break;
   case child_now::stopping:
-    one.after = then::down;
+    if (one.after != then::forgotten)
+      one.after = is_kept(one.spec) ? then::down : then::forgotten;
     break;
   }
   const auto more = advance(now);
   steps.insert(steps.end(), more.begin(), more.end());
   return steps;
+}
+
+/// What was added and never came to be is answered as not started: so it isn't there in the next life.
+supervisor_state::then supervisor_state::after_the_end(const child_state& one) {
+  return one.why == started_for::adding ? then::forgotten : then::down;
 }
 
 /// From now on nothing is started, and all are queued to be stopped.
@@ -141,10 +163,12 @@ void supervisor_state::end_all(time_point now) {
       alive.push_back(one);
       break;
     case child_now::stopping:
-      one->second.after = then::down;
+      if (one->second.after != then::forgotten)
+        one->second.after = after_the_end(one->second);
       break;
     case child_now::restarting:
       forget_start(one);
+      one->second.after = after_the_end(one->second);
       move(one->second, child_now::down);
       break;
     case child_now::down:
@@ -251,7 +275,6 @@ supervisor_steps supervisor_state::exited(child_key child, exit_reason reason, s
   if (was == child_now::running && now - one.since > options_.period)
     one.in_a_row = 0; // it was healthy
   const auto delay = options_.delays.delay(++one.in_a_row, random);
-  window_.pause(delay);
   restart_group(found, now + delay, now);
   return advance(now);
 }
@@ -266,12 +289,14 @@ supervisor_steps supervisor_state::give_up(child_key child, failure why, std::st
 /// The child waits to be started again, and the others of its group are stopped for it.
 void supervisor_state::restart_group(place child, time_point at, time_point now) {
   wait_for_start(child, started_for::restart, at);
+  back_off(child, at, now);
   if (!ordered())
     return;
   std::vector<place> group;
   for (auto k = options_.strategy == strategy::rest_for_one ? child : children_.begin();
        k != children_.end(); ++k) {
     auto& one = k->second;
+    back_off(k, at, now);
     switch (one.now) {
     case child_now::restarting:
       if (const auto due = std::max(one.due, at); one.why == started_for::restart && k != child) {
@@ -295,12 +320,22 @@ void supervisor_state::restart_group(place child, time_point at, time_point now)
   queue_stops(group, then::restart, now);
 }
 
+/// Nothing can happen to the child until then. Where waits overlap, the time is taken out once.
+void supervisor_state::back_off(place child, time_point until, time_point now) {
+  auto& one = child->second;
+  const auto from = std::max(now, one.waits_until);
+  if (until <= from)
+    return;
+  window_.pause(child->first, until - from);
+  one.waits_until = until;
+}
+
 supervisor_steps supervisor_state::stopped(child_key child, time_point now) {
   const auto found = children_.find(child);
   if (found == children_.end() || (given_up_ && !ending_)
       || found->second.now != child_now::stopping)
     return {};
-  gone(found);
+  gone(found, now);
   return advance(now);
 }
 
@@ -310,7 +345,7 @@ void supervisor_state::ended(child_key child) {
     return;
   auto& one = found->second;
   if (one.now == child_now::stopping) {
-    gone(found); // instead of stopping
+    gone(found, {}); // instead of stopping
     if (!has(child))
       return;
   }
@@ -331,26 +366,24 @@ supervisor_steps supervisor_state::due(time_point now) { return advance(now); }
 
 /// All that stop together share a time: that of the one which may take longest. One by one, each is told when
 /// those behind it are gone; but at the latest when no more is left than half of what it or one before it may
-/// take. So one that hangs costs its neighbours at most half of their time, and nobody's time adds up.
+/// take. So one that hangs costs its neighbours at most half of their time, and nobody's time adds up. One
+/// without a limit is waited for, and the time that it takes is not theirs: see lift_barrier.
 void supervisor_state::queue_stops(const std::vector<place>& group, then after, time_point now) {
-  auto longest = milliseconds{0};
-  bool finite = false;
+  std::vector<milliseconds> times;
+  times.reserve(group.size());
   for (const auto& one : group)
-    if (const auto time = time_of(one->second.spec); time.how != shutdown::kind::infinite) {
-      longest = std::max(longest, time.time);
-      finite = true;
-    }
-  if (!finite)
-    longest = shutdown::usual(child_type::worker).time;
+    times.push_back(bound(one->second).value_or(milliseconds{0}));
+  const auto longest = times.empty() ? milliseconds{0} : *std::ranges::max_element(times);
   auto most = milliseconds{0};
-  for (const auto& stopped : group) {
+  for (std::size_t k = 0; k < group.size(); ++k) {
+    const auto& stopped = group[k];
     auto& one = stopped->second;
-    const auto time = time_of(one.spec);
-    most = std::max(most, time.how == shutdown::kind::infinite ? longest : time.time);
-    one.after = after;
+    most = std::max(most, times[k]);
+    one.after = after == then::restart ? after : after_the_end(one);
     one.phase = stop_phase::queued;
     one.stop_by = now + longest;
     one.at_latest = order_ == order::at_once ? now : one.stop_by - most / 2;
+    one.since_order = now;
     move(one, child_now::stopping);
     stops_.insert(stopped->first);
     stops_at_latest_.insert({one.at_latest, stopped->first});
@@ -370,6 +403,9 @@ void supervisor_state::tell(place child, time_point now, supervisor_steps& steps
   }
   if (time.how == shutdown::kind::within)
     one.at_latest = std::min(now + time.time, one.stop_by);
+  else if (order_ == order::one_by_one && !bound(one))
+    barriers_.insert(child->first);
+  one.since_order = now;
   deadlines_.insert({one.at_latest, child->first});
   steps.push_back({supervisor_step::kind::stop, child->first});
 }
@@ -379,6 +415,7 @@ void supervisor_state::kill(place child, time_point now, supervisor_steps& steps
   stops_.erase(child->first);
   stops_at_latest_.erase({one.at_latest, child->first});
   deadlines_.erase({one.at_latest, child->first});
+  barriers_.erase(child->first);
   one.phase = stop_phase::killed;
   // A supervisor is gone as soon as its own children are, each of which is killed or abandoned.
   one.at_latest = one.spec.type == child_type::supervisor ? time_point::max() : now + kill_grace;
@@ -387,22 +424,45 @@ void supervisor_state::kill(place child, time_point now, supervisor_steps& steps
 }
 
 /// Requires that it was stopping.
-void supervisor_state::gone(place child) {
+void supervisor_state::gone(place child, time_point now) {
   auto& one = child->second;
+  lift_barrier(child, now);
   stops_.erase(child->first);
   stops_at_latest_.erase({one.at_latest, child->first});
   deadlines_.erase({one.at_latest, child->first});
   move(one, child_now::down);
   const bool temporary = one.spec.restart == restart::temporary;
   if (one.after == then::restart && !temporary)
-    wait_for_start(child, started_for::restart, one.due);
-  else if (temporary || (!is_kept(one.spec) && !ending_))
+    wait_for_start(child, one.why, one.due);
+  else if (temporary || one.after == then::forgotten)
     children_.erase(child);
+}
+
+/// Those that waited for a child without a limit have their time from now on.
+void supervisor_state::lift_barrier(place child, time_point now) {
+  if (barriers_.erase(child->first) == 0)
+    return;
+  for (const auto key : stops_) {
+    if (key > child->first)
+      break;
+    auto& one = children_.at(key);
+    const auto taken = now - std::max(one.since_order, child->second.since_order);
+    stops_at_latest_.erase({one.at_latest, key});
+    one.at_latest += taken;
+    one.stop_by += taken;
+    stops_at_latest_.insert({one.at_latest, key});
+  }
+}
+
+/// Does the next to be told wait for one without a limit?
+bool supervisor_state::stop_is_barred() const {
+  return !stops_.empty() && !barriers_.empty() && *barriers_.rbegin() > *stops_.rbegin();
 }
 
 void supervisor_state::stop_due(time_point now, supervisor_steps& steps) {
   for (;;) {
-    if (!stops_.empty() && (deadlines_.empty() || stops_at_latest_.begin()->first <= now)) {
+    if (!stops_.empty() && !stop_is_barred()
+        && (deadlines_.empty() || stops_at_latest_.begin()->first <= now)) {
       tell(children_.find(*stops_.rbegin()), now, steps);
       continue;
     }
@@ -413,7 +473,7 @@ void supervisor_state::stop_due(time_point now, supervisor_steps& steps) {
       kill(late, now, steps);
     } else {
       steps.push_back({supervisor_step::kind::abandon, late->first});
-      gone(late);
+      gone(late, now);
     }
   }
 }
@@ -422,8 +482,7 @@ void supervisor_state::stop_due(time_point now, supervisor_steps& steps) {
 
 void supervisor_state::wait_for_start(place child, started_for why, time_point due) {
   auto& one = child->second;
-  move(one, child_now::restarting);
-  one.why = why;
+  move(one, child_now::restarting, why);
   one.due = due;
   if (why == started_for::all) {
     first_starts_.insert(child->first);
@@ -456,11 +515,9 @@ void supervisor_state::start_due(time_point now, supervisor_steps& steps) {
   if (ordered() && order_ == order::one_by_one) {
     if (starting_ > 0)
       return;
-    auto next = restarts_.empty() ? children_.end() : children_.find(*restarts_.begin());
-    if (!first_starts_.empty() && (restarts_.empty() || *first_starts_.begin() < next->first))
-      next = children_.find(*first_starts_.begin());
-    if (next != children_.end() && next->second.due <= now)
-      begin(next, now, steps);
+    const auto next = next_in_order();
+    if (next && children_.at(*next).due <= now)
+      begin(children_.find(*next), now, steps);
     return;
   }
   std::vector<child_key> ready;
@@ -474,6 +531,14 @@ void supervisor_state::start_due(time_point now, supervisor_steps& steps) {
   std::ranges::sort(ready);
   for (const auto child : ready)
     begin(children_.find(child), now, steps);
+}
+
+std::optional<child_key> supervisor_state::next_in_order() const {
+  if (restarts_.empty() && first_starts_.empty())
+    return std::nullopt;
+  if (restarts_.empty() || first_starts_.empty())
+    return restarts_.empty() ? *first_starts_.begin() : *restarts_.begin();
+  return std::min(*restarts_.begin(), *first_starts_.begin());
 }
 
 supervisor_steps supervisor_state::advance(time_point now) {
@@ -510,7 +575,7 @@ std::optional<time_point> supervisor_state::next_due() const {
     if (at != time_point::max() && (!next || at < *next))
       next = at;
   };
-  if (!stops_at_latest_.empty())
+  if (!stops_at_latest_.empty() && !stop_is_barred())
     also(stops_at_latest_.begin()->first);
   if (!deadlines_.empty())
     also(deadlines_.begin()->first);
@@ -519,10 +584,34 @@ std::optional<time_point> supervisor_state::next_due() const {
   if (!ordered() || order_ == order::at_once) {
     if (!restarts_due_.empty())
       also(restarts_due_.begin()->first);
-  } else if (!restarts_.empty() && starting_ == 0) {
-    also(children_.at(*restarts_.begin()).due);
+  } else if (const auto first = next_in_order(); first && starting_ == 0) {
+    also(children_.at(*first).due);
   }
   return next;
+}
+
+std::optional<milliseconds> supervisor_state::stop_time() const {
+  std::vector<std::pair<const child_state*, milliseconds>> all;
+  auto longest = milliseconds{0};
+  for (const auto& [key, one] : children_) {
+    if (one.now == child_now::down || one.now == child_now::restarting
+        || one.now == child_now::ended)
+      continue;
+    const auto time = bound(one);
+    if (!time)
+      return std::nullopt;
+    all.emplace_back(&one, *time);
+    longest = std::max(longest, *time);
+  }
+  auto whole = longest;
+  auto most = milliseconds{0};
+  for (const auto& [one, time] : all) {
+    most = std::max(most, time);
+    // A supervisor has all of its time, even if it is told late: see queue_stops.
+    if (time_of(one->spec).how == shutdown::kind::infinite && order_ == order::one_by_one)
+      whole = std::max(whole, longest - most / 2 + time);
+  }
+  return whole;
 }
 
 std::string_view to_string(supervisor_state::child_now state) noexcept {

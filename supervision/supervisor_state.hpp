@@ -108,6 +108,8 @@ public:
   // --- what is known ---------------------------------------------------------------------------------
   /// When `due` is next wanted.
   std::optional<time_point> next_due() const;
+  /// How long a stop of all may take, as long as what is killed is gone; nothing if nobody can say.
+  std::optional<std::chrono::milliseconds> stop_time() const;
   /// After it escalated: why, as a chain from the child's failure.
   const std::optional<failure>& given_up() const { return given_up_; }
   bool has(child_key child) const { return children_.contains(child); }
@@ -120,23 +122,26 @@ public:
   std::uint64_t restarts(child_key child) const { return children_.at(child).restarts; }
   std::size_t charged(time_point now) { return window_.size(now); }
   /// Have all been started that `start_all` wanted?
-  bool all_started() const { return first_starts_.empty() && starting_first_ == 0; }
+  bool all_started() const { return never_started_ == 0; }
 
 private:
   enum class started_for { all, adding, asking, restart };
-  enum class then { restart, down };
+  enum class then { restart, down, forgotten };
   enum class stop_phase { queued, told, killed };
 
   struct child_state {
     child_spec spec;
     child_now now = child_now::down;
-    started_for why = started_for::all; // of starting, and of restarting
-    time_point due{};                   // of restarting
-    time_point since{};                 // of running
-    then after = then::down;            // of stopping, as the rest
+    started_for why =
+        started_for::all;     // why it is started for the first time; from then on: restart
+    time_point due{};         // of restarting
+    time_point since{};       // of running
+    time_point waits_until{}; // of the back-off: that time does not count in the window
+    then after = then::down;  // of stopping, as the rest; of down while all end
     stop_phase phase = stop_phase::queued;
     time_point at_latest{}; // when it is told, or killed, or abandoned
     time_point stop_by{time_point::max()};
+    time_point since_order{};   // when it was queued, and then: told
     std::uint32_t in_a_row = 0; // restarts since it last worked for long
     std::uint64_t restarts = 0; // ever
   };
@@ -145,17 +150,23 @@ private:
   bool ordered() const;
   bool is_kept(const child_spec& spec) const;
   shutdown time_of(const child_spec& spec) const;
-  void move(child_state& one, child_now to);
+  std::optional<std::chrono::milliseconds> bound(const child_state& one) const;
+  void move(child_state& one, child_now to, std::optional<started_for> why = {});
+  void back_off(place child, time_point until, time_point now);
   void wait_for_start(place child, started_for why, time_point due);
   void forget_start(place child);
   void end_all(time_point now);
+  static then after_the_end(const child_state& one);
   void queue_stops(const std::vector<place>& group, then after, time_point now);
   void tell(place child, time_point now, supervisor_steps& steps);
   void kill(place child, time_point now, supervisor_steps& steps);
-  void gone(place child);
+  void gone(place child, time_point now);
+  void lift_barrier(place child, time_point now);
+  bool stop_is_barred() const;
   void restart_group(place child, time_point at, time_point now);
   void stop_due(time_point now, supervisor_steps& steps);
   void start_due(time_point now, supervisor_steps& steps);
+  std::optional<child_key> next_in_order() const;
   void begin(place child, time_point now, supervisor_steps& steps);
   supervisor_steps advance(time_point now);
   supervisor_steps give_up(child_key child, failure why, std::string because);
@@ -175,11 +186,13 @@ private:
   std::set<child_key> stops_; // queued
   std::set<std::pair<time_point, child_key>> stops_at_latest_;
   std::set<std::pair<time_point, child_key>> deadlines_; // of those told or killed
+  std::set<child_key> barriers_; // told, with no limit: those before it wait for it
 
   std::size_t alive_ = 0;          // starting, running or stopping
   std::size_t stopping_ = 0;       // queued ones included
   std::size_t starting_ = 0;       // for all, or a restart
   std::size_t starting_first_ = 0; // for all
+  std::size_t never_started_ = 0;  // likewise, whatever became of it meanwhile
 };
 
 std::string_view to_string(supervisor_state::child_now state) noexcept;

@@ -7,6 +7,8 @@
 
 #include <atomic>
 #include <functional>
+#include <future>
+#include <memory>
 #include <stop_token>
 
 #include <gmock/gmock.h>
@@ -100,6 +102,22 @@ TEST_F(SupervisorThread, ThatDoesNotListenIsAbandoned) {
   EXPECT_FALSE(*left);
   held->open();
   EXPECT_TRUE(eventually([&] { return left->load(); }));
+}
+
+TEST_F(SupervisorThread, LetsGoOfWhatItHoldsBeforeItsLastWord) {
+  auto held = std::make_shared<int>(1);
+  const std::weak_ptr<int> seen = held;
+  auto start = weir::thread_child(
+      [held = std::move(held)](const std::stop_token&) { return weir::result<void>{}; });
+  std::promise<bool> ended;
+  gate last_word;
+  auto born = start(weir::child_link{[&](const weir::child_news&) {
+    last_word.pass(); // until the copy in the spec is gone
+    ended.set_value(seen.expired());
+  }});
+  start = {};
+  last_word.open();
+  EXPECT_TRUE(ended.get_future().get());
 }
 
 // Many children, many threads that ask for things: nothing is lost, nobody waits for ever.
@@ -242,6 +260,33 @@ TEST(SupervisorPipeline, IsDrainedWhenItIsStopped) {
   tree.stop();
   EXPECT_EQ(tree.wait().reason, exit_reason::normal);
   EXPECT_EQ(out.items(), (std::vector{1, 2, 3}));
+}
+
+TEST(SupervisorPipeline, ThatHangsIsLeftToItsNode) {
+  weir::runtime node{{.threads = 2}};
+  gate stuck;
+  auto tree = std::make_unique<supervisor>(
+      node, "tree",
+      weir::supervisor_options{
+          .children = {{.id = "p",
+                        .start = weir::pipeline_child(
+                            node,
+                            [&stuck] {
+                              weir::pipeline p{"p"};
+                              p.from("source", numbers(1)).to("sink", [&stuck](int) noexcept {
+                                stuck.pass();
+                              });
+                              return p;
+                            }),
+                        .shutdown = 1ms}}});
+  ASSERT_TRUE(tree->start().get());
+  ASSERT_TRUE(stuck.wait_for(1));
+  tree->stop();
+  EXPECT_TRUE(tree->wait_until(node.now() + patience));
+  EXPECT_EQ(tree->count_children().abandoned, 1U);
+  auto gone = std::async(std::launch::async, [&] { tree.reset(); });
+  EXPECT_EQ(gone.wait_for(patience), std::future_status::ready);
+  stuck.open(); // which the node waits for
 }
 
 TEST(SupervisorPipeline, ThatCantStartIsAnAnswer) {

@@ -120,7 +120,7 @@ TEST_F(SupervisorChildren, LiveAndAreAdministeredById) {
   EXPECT_EQ(house_.now(one.terminate_child("a")).what, kind::ended);
   EXPECT_EQ(house_.now(one.restart_child("a")).what, kind::ended);
   EXPECT_EQ(one.delete_child("a").what, kind::ended);
-  EXPECT_TRUE(one.which_children().empty());
+  EXPECT_EQ(now_is("a"), "down");
 }
 
 // SUP-25
@@ -304,6 +304,121 @@ TEST_F(SupervisorChildren, MayTakeTimeToStart) {
   house_.history();
   EXPECT_EQ(house_.now(tree_->terminate_child("b")).what, kind::done);
   EXPECT_THAT(house_.now(std::move(called_off)).why.message(), HasSubstr("it was terminated"));
+}
+
+// SUP-47: a sibling takes one down that has never been there
+TEST_F(SupervisorChildren, AreNotAllStartedWhileOneOfThemHasNeverBeenThere) {
+  for (const bool works : {true, false}) {
+    nursery house;
+    house.is_slow("b");
+    supervisor two{house.node,
+                   "two",
+                   {.supervision = at_once(weir::one_for_all), .children = house.children("ab")}};
+    auto started = two.start();
+    EXPECT_EQ(house.history(), "+a +b");
+    if (!works)
+      house.next_starts("b", {nursery::fails("no disk")});
+    house.crashes("a");
+    if (works) {
+      EXPECT_EQ(house.history(), "~a -b +a +b");
+      EXPECT_FALSE(house.outcome(started)) << "b was told to stop before it was there";
+      EXPECT_EQ(two.now_is(), supervisor::state::starting);
+      house.has_started("b");
+      EXPECT_TRUE(house.outcome(started)->has_value());
+      continue;
+    }
+    EXPECT_EQ(house.history(), "~a -b +a +b -a");
+    const auto how = house.outcome(started);
+    ASSERT_TRUE(how && !*how);
+    EXPECT_EQ(how->error().message(),
+              "supervisor 'two' ← gave up on 'b': could not be started ← no disk");
+  }
+}
+
+TEST_F(SupervisorChildren, ThatWereAddedAndNeverStartedAreNotThereInTheNextLife) {
+  auto& two = tree("ab", weir::one_for_all);
+  house_.is_deaf("b");
+  house_.crashes("a");
+  auto added = two.start_child(house_.child("c")); // waits for its group
+  EXPECT_EQ(house_.history(), "~a -b");
+  two.stop();
+  house_.obeys("b");
+  EXPECT_EQ(house_.now(std::move(added)).what, kind::ended);
+  house_.is_deaf("b", false);
+  auto again = two.start();
+  EXPECT_EQ(house_.history(), "+a +b");
+}
+
+TEST_F(SupervisorChildren, CanBeLookedAtOnceItHasEnded) {
+  auto& two =
+      tree({.supervision = at_once(weir::one_for_one, 1), .children = house_.children("ab")});
+  const auto a = two.which_child("a")->child;
+  house_.crashes("a", "the first");
+  house_.history();
+  house_.crashes("a", "the last");
+  house_.history();
+  ASSERT_TRUE(two.ended());
+  EXPECT_EQ(two.which_child("a")->restarts, 1U);
+  EXPECT_EQ(two.which_child(a)->last_failure.message(), "the last");
+  EXPECT_EQ(two.which_children().size(), 2U);
+  EXPECT_EQ(two.count_children(), (weir::child_count{.specs = 2, .active = 0, .workers = 2}));
+  house_.starts(two);
+  EXPECT_EQ(two.which_child(a)->restarts, 0U) << "a new life";
+}
+
+TEST_F(SupervisorChildren, ArentWaitedForIfItHasNeverBegun) {
+  supervisor idle{house_.node, "idle", {.children = {{.id = "a"}}}};
+  EXPECT_FALSE(house_.node.ready());
+  EXPECT_FALSE(idle.start().get()) << "a start is missing";
+  idle.stop();
+  EXPECT_EQ(idle.wait().reason, weir::exit_reason::normal);
+  EXPECT_FALSE(idle.wait_until(house_.node.now() + 1s));
+}
+
+TEST_F(SupervisorChildren, AreNotConcernedByAReportThatThrows) {
+  auto& one =
+      tree({.supervision = at_once(weir::one_for_one),
+            .children = house_.children("a"),
+            .report = [](const weir::child_event&) { throw std::runtime_error{"no log"}; }});
+  house_.crashes("a");
+  EXPECT_EQ(house_.history(), "~a +a");
+  EXPECT_EQ(one.now_is(), supervisor::state::running);
+}
+
+/// A start that can't always be copied: which the supervisor does in its turn.
+struct fragile_start {
+  bool* broken;
+  weir::start_function start;
+
+  fragile_start(bool& when, weir::start_function what) : broken{&when}, start{std::move(what)} {}
+  fragile_start(const fragile_start& other) : broken{other.broken}, start{other.start} {
+    if (std::exchange(*broken, false))
+      throw std::runtime_error{"no memory"};
+  }
+  weir::start_answer operator()(weir::child_link link) const { return start(std::move(link)); }
+};
+
+// Whatever is thrown in a turn of the supervisor itself, nobody is left alone.
+TEST(SupervisorDefect, EndsItWithItsChildrenAndItCanBeRestarted) {
+  nursery house;
+  bool broken = false;
+  for (const auto* id : {"x", "y"})
+    house.is_killable(id);
+  auto children = house.children("xy");
+  children[0].start = fragile_start{broken, children[0].start};
+  supervisor inner{
+      house.node, "inner", {.supervision = at_once(weir::one_for_one), .children = children}};
+  supervisor outer{house.node,
+                   "outer",
+                   {.supervision = at_once(weir::one_for_one), .children = {inner.as_child()}}};
+  house.starts(outer);
+  broken = true;
+  house.crashes("x");
+  EXPECT_EQ(house.history(), "~x !y +x +y");
+  EXPECT_EQ(outer.which_child("inner")->restarts, 1U);
+  EXPECT_EQ(outer.which_child("inner")->last_failure.message(), "supervisor 'inner' ← no memory");
+  outer.stop();
+  EXPECT_EQ(house.history(), "-y -x");
 }
 
 // SUP-15, SUP-28, SUP-30, SUP-65

@@ -252,6 +252,42 @@ TEST_F(SupervisorDynamic, ItsChildrenSurviveItsOwnRestart) {
   EXPECT_EQ(terminate(gone), kind::done);
 }
 
+TEST_F(SupervisorDynamic, AChildThatWasTerminatedDoesNotComeBackHoweverSlowlyItWent) {
+  auto& sessions = tree();
+  for (const auto* id : {"a", "b"})
+    house_.is_deaf(id);
+  const auto a = child("a");
+  const auto b = child("b");
+  const auto c = child("c");
+  child("d");
+  auto before = sessions.terminate_child(a);
+  house_.history();
+  sessions.stop();
+  house_.history();
+  auto meanwhile = sessions.terminate_child(b);
+  EXPECT_EQ(terminate(c), kind::done) << "it is gone already";
+  house_.obeys("a");
+  house_.obeys("b");
+  EXPECT_EQ(house_.now(std::move(before)).what, kind::done);
+  EXPECT_EQ(house_.now(std::move(meanwhile)).what, kind::done);
+  ASSERT_TRUE(sessions.ended());
+  house_.history();
+  auto again = sessions.start();
+  EXPECT_EQ(house_.history(), "+d");
+}
+
+TEST_F(SupervisorDynamic, AChildThatWasAnsweredAsNotStartedDoesNotComeBack) {
+  auto& sessions = tree();
+  house_.is_slow("a");
+  auto answer = sessions.start_child(house_.called("a"));
+  EXPECT_EQ(house_.history(), "+a");
+  sessions.stop();
+  EXPECT_FALSE(house_.now(std::move(answer)));
+  EXPECT_EQ(house_.history(), "-a");
+  auto again = sessions.start();
+  EXPECT_EQ(house_.history(), "");
+}
+
 TEST_F(SupervisorDynamic, TemporaryChildrenDontSurviveItsRestart) {
   auto& sessions = tree({.restart = restart::temporary});
   child("a");

@@ -108,6 +108,27 @@ TEST(SupervisorShutdown, DoesNotFollowWhileASignificantChildIsRestarted) {
   EXPECT_TRUE(home.ended());
 }
 
+TEST(SupervisorShutdown, NamesTheChildThatCausedItEvenIfItIsForgotten) {
+  nursery house;
+  std::vector<std::string> told;
+  std::vector<weir::child_ref> which;
+  supervisor tree{
+      house.node,
+      "tree",
+      {.auto_shutdown = auto_shutdown::any_significant,
+       .children = {house.child({.id = "a", .restart = restart::temporary, .significant = true})},
+       .report = [&](const weir::child_event& event) {
+         told.push_back(std::string{to_string(event.what)} + " " + event.child);
+         which.push_back(event.ref);
+       }}};
+  house.starts(tree);
+  const auto a = tree.which_child("a")->child;
+  house.ends("a");
+  house.history();
+  EXPECT_EQ(told, (std::vector<std::string>{"started a", "ended a", "shut_down a"}));
+  EXPECT_EQ(which, std::vector(3, a));
+}
+
 // SUP-67
 TEST(SupervisorShutdown, GoesUpOnlyWhereTheNestedOneIsSignificantItself) {
   for (const bool significant : {false, true}) {

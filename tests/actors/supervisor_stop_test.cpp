@@ -78,11 +78,51 @@ TEST_F(SupervisorStop, MayBeWaitedForWithoutEnd) {
   auto& two = tree({5s, shutdown::infinite()});
   are_deaf("b");
   two.stop();
-  EXPECT_EQ(house_.after(1h), "-b -a");
-  EXPECT_FALSE(ended());
+  EXPECT_EQ(house_.after(1h), "-b") << "what it stands on stays";
   house_.obeys("b");
+  EXPECT_EQ(house_.history(), "-a");
   EXPECT_TRUE(ended());
   EXPECT_TRUE(fates_.empty());
+}
+
+// SUP-16, SUP-90
+TEST_F(SupervisorStop, GivesThoseBeforeOneWithoutALimitTheirTimeOnceItIsGone) {
+  are_killable("ac");
+  auto& three = tree({1s, shutdown::infinite(), 4s});
+  are_deaf("abc");
+  three.stop();
+  EXPECT_EQ(house_.after(3499ms), "-c");
+  EXPECT_EQ(house_.after(1ms), "-b") << "half a second is for a";
+  EXPECT_EQ(house_.after(1h), "!c");
+  house_.obeys("b");
+  EXPECT_EQ(house_.history(), "-a");
+  EXPECT_EQ(house_.after(499ms), "");
+  EXPECT_EQ(house_.after(1ms), "!a") << "the time of b is not a's";
+  EXPECT_TRUE(ended());
+}
+
+// SUP-16, SUP-90
+TEST_F(SupervisorStop, LetsANestedOneTakeAsLongAsItsChildrenMayBeforeThoseItStandsOnAreTold) {
+  supervisor workers{
+      house_.node, "workers", {.children = {house_.child({.id = "w", .shutdown = 20s})}}};
+  supervisor all{house_.node,
+                 "all",
+                 {.children = {house_.child({.id = "db", .shutdown = 1s}), workers.as_child()}}};
+  house_.starts(all);
+  house_.is_deaf("w");
+  all.stop();
+  EXPECT_EQ(house_.after(19s), "-w");
+  house_.obeys("w");
+  EXPECT_EQ(house_.history(), "-db");
+  EXPECT_TRUE(all.ended());
+
+  house_.is_killable("w");
+  house_.starts(all);
+  all.stop();
+  EXPECT_EQ(house_.after(19'499ms), "-w");
+  EXPECT_EQ(house_.after(1ms), "-db") << "half of its own time is left";
+  EXPECT_EQ(house_.after(500ms), "!w");
+  EXPECT_TRUE(all.ended()) << "20 s";
 }
 
 // SUP-17
@@ -190,12 +230,13 @@ TEST_F(SupervisorStop, OfATreeIsBoundedByItsLongestPath) {
   supervisor root{house_.node, "root", {.children = {left.as_child(), right.as_child()}}};
   house_.starts(root);
   root.stop();
-  EXPECT_EQ(house_.after(2499ms), "-d -c");
-  EXPECT_EQ(house_.after(1500ms), "-b") << "left is told after 2.5 s, though right still hangs";
-  house_.after(1ms);
+  EXPECT_EQ(house_.after(1999ms), "-d");
+  EXPECT_EQ(house_.after(1ms), "-c -b") << "left is told after 2 s, though right still hangs";
+  house_.after(2s);
   EXPECT_EQ(right.now_is(), supervisor::state::ended);
-  house_.after(2500ms);
-  EXPECT_EQ(root.now_is(), supervisor::state::ended) << "6.5 s, and not 8 s or 16 s";
+  EXPECT_EQ(root.now_is(), supervisor::state::stopping);
+  house_.after(2s);
+  EXPECT_EQ(root.now_is(), supervisor::state::ended) << "6 s, and not 8 s or 16 s";
 }
 
 TEST_F(SupervisorStop, OfAGroupThatIsRestartedIsBoundedToo) {

@@ -84,6 +84,34 @@ TEST(Supervisor, EscalatesThoughItsBackOffIsLongerThanThePeriod) {
   EXPECT_EQ(house.fails('a'), "escalate a");
 }
 
+TEST(Supervisor, CountsTheFailuresOfManyChildrenByTheClock) {
+  auto house = of(std::vector(20, restart::permanent), 100, 10s);
+  for (int k = 0; k < 1000; ++k) { // 20 in each period, each with its own delay
+    ASSERT_EQ(house.fails(static_cast<char>('a' + k % 20)), "") << k / 2 << " s";
+    const auto until = house.now() + 500ms;
+    while (house.next_due() >= 0ms && house.now() + house.next_due() <= until)
+      house.when_due();
+    house.after(until - house.now());
+  }
+  EXPECT_LE(house->charged(house.now()), 24U) << "those of 10 s, and of their delays";
+}
+
+TEST(Supervisor, TakesTimeInWhichAGroupIsDownOutOnce) {
+  auto house = of(std::vector(3, restart::permanent), 100, 1s, strategy::rest_for_one);
+  EXPECT_EQ(house.fails('c'), "");
+  EXPECT_EQ(house->charged(house.now()), 1U);
+  EXPECT_EQ(house.next_due(), 10ms);
+  house.after(5ms);
+  house.fails('b'); // c is to wait 5 ms more
+  house.stopped('c');
+  EXPECT_EQ(house.when_due(), "start b, start c");
+  EXPECT_EQ(house->charged(house.now()), 2U);
+  house.after(1s);
+  EXPECT_EQ(house->charged(house.now()), 2U) << "15 ms were taken out of both";
+  house.after(1ms);
+  EXPECT_EQ(house->charged(house.now()), 0U);
+}
+
 TEST(Supervisor, SaysWhomItGaveUpAndWhy) {
   auto house = of({restart::permanent, restart::permanent}, 0, 30s);
   EXPECT_FALSE(house->given_up());
