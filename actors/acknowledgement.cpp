@@ -34,10 +34,18 @@ origin acknowledgement::group(std::vector<origin> members) {
   return origin{made};
 }
 
+std::string beyond_positions(std::uint64_t position) {
+  return "position " + std::to_string(position) + ", beyond the last one there is, "
+         + std::to_string(origin::position_max)
+         + " (2^48 - 1): positions are line numbers, offsets, or times in milliseconds";
+}
+
 std::uint32_t acknowledgement::add_lane(std::string name, std::uint64_t resume_after) {
   if (lanes_.size() >= origin::lanes_max)
     throw std::length_error{"weir: a pipeline has at most " + std::to_string(origin::lanes_max)
                             + " lanes"};
+  if (resume_after > origin::position_max)
+    throw std::length_error{"weir: lane '" + name + "': " + beyond_positions(resume_after)};
   lanes_.push_back(std::make_unique<lane>(std::move(name), resume_after));
   return static_cast<std::uint32_t>(lanes_.size() - 1);
 }

@@ -32,6 +32,9 @@ private:
   std::atomic<ending> gravest_{ending::filtered};
 };
 
+/// What is wrong with a position that no origin can hold.
+std::string beyond_positions(std::uint64_t position);
+
 /// Where the reading of a lane goes on.
 struct resume_point {
   std::string lane;
@@ -55,7 +58,8 @@ public:
   acknowledgement& operator=(const acknowledgement&) = delete;
   ~acknowledgement();
 
-  /// Before the pipeline starts. The lane's index is its number in origins.
+  /// Before the pipeline starts. The lane's index is its number in origins. Throws std::length_error for too many
+  /// lanes, and for one that would go on beyond origin::position_max.
   std::uint32_t add_lane(std::string name, std::uint64_t resume_after);
   /// The same for the one lane of items that are put in again from the dead letters. Its positions are in no order:
   /// they are the letters' ids, so that they mean the same in each life. No resume point has it.

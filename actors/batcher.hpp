@@ -33,13 +33,11 @@ public:
 
   slice_result step(std::size_t budget, worker& self) override {
     if (!out_.flush())
-      return {
-          .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+      return without_credit();
     if (!items_.empty() && self.now() >= due_) {
       hand_on(self);
       if (!out_.ready()) // it is credit that must wake us then, not input
-        return {
-            .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+        return without_credit();
     }
     auto* from = in_.next();
     if (from == nullptr)
@@ -96,8 +94,7 @@ private:
     }
     hand_on(self); // the end of the stream does not wait for the delay
     if (!out_.flush())
-      return {
-          .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+      return without_credit();
     if (!self.dead_letters_stored())
       return {.what = slice_result::state::waiting, .time = waiting_as::blocked};
     out_.close();

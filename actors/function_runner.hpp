@@ -92,7 +92,7 @@ public:
 
   void begin(const std::shared_ptr<run>& one, origin from, worker& self) override {
     if constexpr (Work::takes_item)
-      one->payload = payload_of(one->item);
+      one->payload = kept_payload_of(one->item);
     if (!limited()) {
       carry_out(*one, *idle_.back().function, options_, self.where());
       one->ends_in_turn();
@@ -134,7 +134,7 @@ public:
   }
 
   void let_go(run& one) override {
-    if (auto mine = busy_.extract(&one); mine.mapped().thread)
+    if (auto mine = busy_.extract(&one); mine && mine.mapped().thread)
       mine.mapped().thread->give_up();
   }
 
@@ -194,9 +194,8 @@ private:
     }
   }
 
+  /// There is one: with the runs of older generations no more go on than a generation has functions.
   place take_place() {
-    if (idle_.empty()) // runs of an older generation hold more than there are now
-      return {.generation = generation_};
     auto mine = std::move(idle_.back());
     idle_.pop_back();
     return mine;
@@ -229,7 +228,7 @@ private:
   template <class Call>
   std::optional<failure> without_item(std::vector<Out>& outputs, context& where, Call call) {
     auto& mine = idle_.back();
-    emitter<Out> emit{outputs, SIZE_MAX};
+    emitter<Out> emit{outputs, SIZE_MAX}; // see has_timer
     auto failed = call(*mine.function, emit);
     if constexpr (recoverable_stage<product>)
       if (auto wrong = settle_state(!failed, mine, where))

@@ -13,6 +13,9 @@ namespace {
 /// How a batch begins whose items could not be told apart by lines alone.
 constexpr std::string_view with_lengths = "weir batch ";
 
+/// How the text begins that is kept in place of a payload.
+constexpr std::string_view none = "no payload: weir_payload threw: ";
+
 template <class Number>
 std::string shortest(Number value) {
   std::array<char, 64> digits{}; // "-1.18973149535723176502e+4932"
@@ -65,6 +68,21 @@ result<long double> read_real(std::string_view text) {
 }
 result<double> read_double(std::string_view text) { return read_number<double>(text, "a number"); }
 result<float> read_float(std::string_view text) { return read_number<float>(text, "a number"); }
+
+std::string no_payload() noexcept {
+  const auto why = describe_current_exception();
+  try {
+    return std::string{none} + why.message();
+  } catch (...) { // no memory
+    return {};
+  }
+}
+
+std::optional<failure> why_no_payload(std::string_view text) {
+  if (!text.starts_with(none))
+    return std::nullopt;
+  return poison("there is no item to read: " + std::string{text});
+}
 
 std::string join(const std::vector<std::string>& items) {
   const bool clear =

@@ -20,7 +20,8 @@
 ///     std::string weir_payload(const reading& one);
 ///     weir::result<reading> weir_from_payload(std::type_identity<reading>, std::string_view text);
 ///
-/// The second is for replay and repro only; it answers weir::poison where the text is no such item.
+/// The second is for replay and repro only; it answers weir::poison where the text is no such item. If the first
+/// throws, the letter is kept without the item: its payload says what was thrown, and is never read back as one.
 namespace weir {
 
 template <class T>
@@ -63,6 +64,11 @@ concept payload_readable = payload_read_back<T>::value;
 template <class T>
 std::string payload_of(const T& item);
 
+/// The payload of a letter, which must be kept whatever its item is: where a payload can't be made, a text in its
+/// place says why.
+template <class T>
+std::string kept_payload_of(const T& item) noexcept;
+
 /// The item that a payload was made from; poison if it is no payload of a T.
 template <payload_readable T>
 result<T> from_payload(std::string_view text);
@@ -79,6 +85,11 @@ result<std::uint64_t> read_unsigned(std::string_view text, std::uint64_t max);
 result<long double> read_real(std::string_view text);
 result<float> read_float(std::string_view text);
 result<double> read_double(std::string_view text);
+
+/// What is kept in place of a payload that could not be made. Must be called in a catch clause.
+std::string no_payload() noexcept;
+/// Null if it is no such text.
+std::optional<failure> why_no_payload(std::string_view text);
 
 /// One item a line; where that would not be clear, each with its length before it.
 std::string join(const std::vector<std::string>& items);
@@ -101,6 +112,8 @@ struct text {
 
   static result<T> read(std::string_view from) {
     if constexpr (has_weir_from_payload<T>) {
+      if (auto why = why_no_payload(from))
+        return std::move(*why);
       return weir_from_payload(std::type_identity<T>{}, from);
     } else if constexpr (std::same_as<T, std::string>) {
       return std::string{from};
@@ -130,10 +143,11 @@ private:
 };
 template <class T>
 struct text<batch<T>> {
-  static std::string of(const batch<T>& item) {
+  static std::string of(const batch<T>& item) { return of(item, &payload_of<T>); }
+  static std::string of(const batch<T>& item, std::string (*each)(const T&)) {
     std::vector<std::string> items;
     for (const auto& one : item.items)
-      items.push_back(payload_of(one));
+      items.push_back(each(one));
     return join(items);
   }
   static result<batch<T>> read(std::string_view from) {
@@ -173,6 +187,22 @@ std::string payload_of(const T& item) {
                 "weir: an item of this type can't be kept as a dead letter: write "
                 "`std::string weir_payload(const T&)` in its namespace");
   return payloads::text<T>::of(item);
+}
+
+template <class T>
+std::string kept_payload_of(const T& item) noexcept {
+  try {
+    if constexpr (requires { typename T::value_type; }) {
+      if constexpr (std::same_as<T, batch<typename T::value_type>>)
+        return payloads::text<T>::of(item, &kept_payload_of<typename T::value_type>);
+      else
+        return payload_of(item);
+    } else {
+      return payload_of(item);
+    }
+  } catch (...) {
+    return payloads::no_payload();
+  }
 }
 
 template <payload_readable T>

@@ -29,8 +29,7 @@ public:
 
   slice_result step(std::size_t budget, worker& self) override {
     if (!flush())
-      return {
-          .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+      return without_credit();
     auto* from = in_.next();
     if (from == nullptr) {
       if (!in_.finished())

@@ -160,6 +160,20 @@ public:
     }
     return next;
   }
+  void abandon(worker& self) noexcept override {
+    for (auto& one : runs_) {
+      if (one.now != state::running || !one.run) // it may be this one's beginning that failed
+        continue;
+      try {
+        cancel(one, self);
+      } catch (...) { // no memory to ask for it: then it goes on to its end
+      }
+      try {
+        give_up(one, self);
+      } catch (...) { // given up, and no memory to remember it
+      }
+    }
+  }
 
 private:
   enum class state { running, waiting_to_run_again, succeeded, ended };
@@ -331,6 +345,7 @@ private:
   /// Looks at the clock: runs that take too long, and items whose back-off is over. Returns when to look next.
   std::optional<time_point> look_at_clock(slice& now) {
     auto& self = now.self;
+    const auto limit = self.options().item_time_max;
     std::optional<time_point> next;
     const auto not_before = [&next](time_point when) {
       if (when != time_point::max() && (!next || when < *next))
@@ -360,8 +375,9 @@ private:
       }
       if (!one.timed_out)
         not_before(one.until);
-      const auto limit = self.options().item_time_max;
-      if (const auto since = one.run->silent_since(); since && limit.count() > 0) {
+      if (limit.count() == 0)
+        continue;
+      if (const auto since = one.run->silent_since()) {
         if (*since + limit > self.now())
           not_before(*since + limit);
         else if (give_up(one, self))
@@ -407,8 +423,9 @@ private:
 
   void park(in_hand& one, const failure& why, worker& self) {
     const auto& item = one.run->item;
-    self.park(one.from, one.run->payload ? *one.run->payload : kept_as<In>::payload(item),
-              kept_as<In>::type(item), why, one.trouble);
+    const auto& taken = one.run->payload; // made of the item as it was
+    self.park(one.from, taken ? *taken : kept_as<In>::payload(item),
+              taken ? typeid(In) : kept_as<In>::type(item), why, one.trouble);
     self.give_place(std::exchange(one.recorded, {}));
     one.now = state::ended;
   }
@@ -564,8 +581,7 @@ private:
       drained_ = true;
     }
     if (!exit_.flush())
-      return {
-          .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+      return without_credit();
     exit_.close();
     return {.what = slice_result::state::finished};
   }

@@ -101,12 +101,13 @@ private:
 };
 
 /// The batch is taken apart: each item ends its own way. `trouble` is how the batch as a whole has failed so far.
+/// If it throws, for want of memory, nothing has happened.
 template <class Batch>
 void settle_members(const Batch& batch, origin where, batch_outcome& outcome,
                     const item_trouble& trouble, worker& self) {
   std::vector<origin> members;
   if (where.is_group())
-    members = self.books().take_apart(where);
+    members.assign(where.group()->members().begin(), where.group()->members().end());
   else
     members.push_back(where);
   std::vector<ending> how(members.size(), ending::acknowledged);
@@ -117,27 +118,39 @@ void settle_members(const Batch& batch, origin where, batch_outcome& outcome,
   const auto what = same                  ? parked_as::whole_item
                     : members.size() == 1 ? parked_as::part_of_item
                                           : parked_as::stranger;
-  std::vector<bool> seen(batch.items.size(), false);
-  std::size_t next_member = 0;
-  for (auto& one : outcome.rejected) {
-    if (seen[one.index])
-      continue;
-    seen[one.index] = true;
-    auto mine = trouble;
-    self.count_failure(one.why, mine);
-    const auto member = same ? one.index : next_member++;
-    origin mine_to_settle;
-    if (member < members.size()) {
-      how[member] = ending::dead_lettered; // settled by the dead-letter actor
-      mine_to_settle = members[member];
-    } else if (
-        !members
-             .empty()) { // more rows than members: the last one is settled with all of their letters
-      self.books().share(members.back(), 1);
-      mine_to_settle = members.back();
+  std::size_t letters = 0;
+  std::uint32_t shares = 0; // of the last member, beside the one that every member has
+  try {
+    std::vector<bool> seen(batch.items.size(), false);
+    std::size_t next_member = 0;
+    for (auto& one : outcome.rejected) {
+      if (seen[one.index])
+        continue;
+      seen[one.index] = true;
+      auto mine = trouble;
+      self.count_failure(one.why, mine);
+      const auto member = same ? one.index : next_member++;
+      origin mine_to_settle;
+      if (member < members.size()) {
+        how[member] = ending::dead_lettered; // settled by the dead-letter actor
+        mine_to_settle = members[member];
+      } else if (!members.empty()) {
+        // More rows than members: the last one is settled with all of their letters.
+        self.books().share(members.back(), 1);
+        ++shares;
+        mine_to_settle = members.back();
+      }
+      self.park(mine_to_settle, kept_payload_of(batch.items[one.index]),
+                typeid(typename Batch::value_type), std::move(one.why), mine, what);
+      ++letters;
     }
-    self.park(mine_to_settle, payload_of(batch.items[one.index]),
-              typeid(typename Batch::value_type), std::move(one.why), mine, what);
+    if (where.is_group())
+      (void)self.books().take_apart(where); // from here on nothing throws
+  } catch (...) {
+    self.take_back(letters);
+    for (; shares > 0; --shares)
+      self.books().settle(members.back(), ending::filtered);
+    throw;
   }
   if (same)
     for (auto index : outcome.filtered)

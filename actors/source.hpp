@@ -43,7 +43,8 @@ public:
   }
 
   /// Puts an item at `position`, which must lie behind the last one. Positions that are left out were empty.
-  /// Throws std::logic_error without room, or for a position that does not lie behind the last one.
+  /// Throws std::logic_error without room, for a position that does not lie behind the last one, and for one beyond
+  /// origin::position_max.
   void put(T item, std::uint64_t position) {
     if (room() > 0 && position != (next_ & origin::position_max)) {
       skip_to(position);
@@ -105,7 +106,9 @@ private:
     --left_;
   }
   void skip_to(std::uint64_t position) {
-    if (position <= last() || position > origin::position_max)
+    if (position > origin::position_max - room()) // whatever follows it in this call has one too
+      throw std::logic_error{"weir: a source put " + beyond_positions(position)};
+    if (position <= last())
       throw std::logic_error{"weir: a source put position " + std::to_string(position)
                              + " after position " + std::to_string(last())};
     admit_run();
@@ -160,14 +163,17 @@ public:
 
   slice_result step(std::size_t budget, worker& self) override {
     if (!out_.flush())
-      return {
-          .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+      return without_credit();
     auto& lane = self.books().lane_at(lane_);
     if ((done_ && !deferred_) || self.where().stopping().stop_requested())
       return end_of_stream();
     if (budget == 0)
       return {};
-    budget = static_cast<std::size_t>(std::min<std::uint64_t>(budget, lane.room()));
+    const auto positions_left = origin::position_max - lane.last_admitted();
+    if (positions_left == 0)
+      return failed_with(fatal(beyond_positions(origin::position_max + 1)), 0);
+    budget =
+        static_cast<std::size_t>(std::min<std::uint64_t>({budget, lane.room(), positions_left}));
     if (budget == 0)
       return {.what = slice_result::state::waiting,
               .until = lane.call_when_settled(self) ? std::nullopt : std::optional{self.now()},
@@ -182,8 +188,7 @@ public:
     auto* const single = out_.single();
     budget = std::min(budget, single != nullptr ? single->credit(budget) : out_.room());
     if (budget == 0)
-      return {
-          .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+      return without_credit();
     auto deferred = std::exchange(deferred_, std::nullopt);
     if (deferred) // nothing is in flight: the lane can begin anew there
       lane.jump_to(deferred->second);

@@ -97,6 +97,8 @@ struct stage_call {
 };
 
 /// What a stage with state does without an item: on_timer, on_drain. Both return void or result<void>.
+/// What one call emits is held until there is credit for it. No option limits it: it is made of the stage's own
+/// state, and so the stage has to see to it that this is bounded.
 template <class S>
 concept has_timer = stateful_stage<S> && requires(S stage, emitter<typename S::output>& emit,
                                                   context& where) {

@@ -45,6 +45,11 @@ struct slice_result {
   std::optional<std::uint32_t> charge = {};
 };
 
+/// Nothing goes on before one of stepper::blocked_on gives credit.
+inline slice_result without_credit() {
+  return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+}
+
 /// What a stepper with a mailbox would run next.
 struct next_item {
   bool there = false;
@@ -135,6 +140,8 @@ public:
   virtual bool quiet() const { return true; }
   /// After `cancel`: leaves to itself what has had its time to end. Returns when to look next.
   virtual std::optional<time_point> give_up_late(worker&) { return std::nullopt; }
+  /// The worker ended by a defect: what goes on outside of turns may not touch it any more.
+  virtual void abandon(worker&) noexcept {}
 
 protected:
   slice_result failed_with(failure why, std::size_t items) {

@@ -26,11 +26,11 @@ inline std::uint64_t item_id(const ring_base& where, std::size_t index) {
 /// How an item is kept if it becomes a dead letter: a batch of one as a row that a sink rejects.
 template <class In>
 struct kept_as {
-  static std::string payload(const In& item) {
+  static std::string payload(const In& item) noexcept {
     if constexpr (is_batch)
       if (item.items.size() == 1)
-        return payload_of(item.items.front());
-    return payload_of(item);
+        return kept_payload_of(item.items.front());
+    return kept_payload_of(item);
   }
   static const std::type_info& type(const In& item) {
     if constexpr (is_batch)
@@ -192,8 +192,7 @@ public:
 
   slice_result step(std::size_t budget, worker& self) override {
     if (!out_.ready() && !out_.flush())
-      return {
-          .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+      return without_credit();
     if (auto failed = drained_ ? std::nullopt : timer(self))
       return std::move(*failed);
     auto* from = in_.next();
@@ -222,10 +221,8 @@ private:
     const auto target = to.write_index();
     const auto count = std::min({budget, from.available(), to.credit(budget),
                                  from.contiguous(first), to.contiguous(target)});
-    if (count == 0) {
-      return {
-          .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
-    }
+    if (count == 0)
+      return without_credit();
     In* const source = from.value(first);
     Out* const destination = to.value(target);
     const origin* const source_origin = &from.from(first);
@@ -425,8 +422,7 @@ private:
         drained_ = true;
       }
     if (!out_.flush())
-      return {
-          .what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+      return without_credit();
     if (!self.dead_letters_stored())
       return {.what = slice_result::state::waiting, .time = waiting_as::blocked};
     out_.close();
@@ -439,7 +435,7 @@ private:
     outputs_.clear();
     std::optional<failure> failed;
     try {
-      emitter<Out> emit{outputs_, SIZE_MAX};
+      emitter<Out> emit{outputs_, SIZE_MAX}; // see has_timer
       failed = failure_of([&]() -> decltype(auto) { return call(emit); });
       if (!failed) {
         choose_lanes();

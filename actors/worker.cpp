@@ -160,7 +160,8 @@ std::optional<activity> worker::carry_out_order() {
     account(waiting_as::busy);
     state_.store(state::running);
     // What failed once may fail again: after a restart it takes one item first, and twice as many each time all
-    // goes well. So a stage that crashes again and again holds up those before it.
+    // goes well, so that little is run in vain. That is no pause: of a quick function the slices are soon long. It
+    // is the supervisor's back-off that holds up those before a stage that crashes again and again.
     if (std::exchange(started_before_, true))
       slice_ = slice_min;
     break;
@@ -387,8 +388,6 @@ activity worker::go_down(std::uint32_t charge, failure why) {
 
 void worker::park(origin where, std::string payload, const std::type_info& payload_type,
                   failure why, const item_trouble& trouble, parked_as what, std::string key) {
-  worker_counters::add(counters_.parked, 1);
-  letters_on_their_way_.fetch_add(1);
   const auto read_at =
       what == parked_as::stranger ? resume_point{} : services_.books.position_of(where);
   // Several items of one position may fail in one stage: their payloads tell them apart, the same ones again
@@ -422,6 +421,14 @@ void worker::park(origin where, std::string payload, const std::type_info& paylo
                      .where = where,
                      .from = this,
                      .keys = counts ? keys_ : nullptr});
+  worker_counters::add(counters_.parked, 1);
+  letters_on_their_way_.fetch_add(1);
+}
+
+void worker::take_back(std::size_t letters) noexcept {
+  parked_.erase(parked_.end() - static_cast<std::ptrdiff_t>(letters), parked_.end());
+  counters_.parked.fetch_sub(letters, std::memory_order_relaxed);
+  letters_on_their_way_.fetch_sub(static_cast<std::uint32_t>(letters));
 }
 
 bool worker::keys_full() const noexcept { return keys_->full(); }
@@ -511,6 +518,7 @@ activity worker::finish() {
 void worker::crashed(failure why) noexcept {
   nothing_in_hand();
   state_.store(state::finished);
+  stepper_->abandon(*this);
   observer_.worker_finished(index_, std::move(why).within("worker '" + name() + "'"));
 }
 

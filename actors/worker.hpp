@@ -149,6 +149,9 @@ public:
             const item_trouble& trouble, parked_as what = parked_as::whole_item,
             std::string key = {});
 
+  /// The last ones that were parked in this turn, without a key, are no dead letters after all.
+  void take_back(std::size_t letters) noexcept;
+
   /// The stage's parked keys; null without park_key. Set before it is spawned.
   parked_keys* keys() const noexcept { return keys_; }
   void set_keys(parked_keys* keys) noexcept { keys_ = keys; }

@@ -125,6 +125,57 @@ TEST_F(AwaitableStage, ThatThrowsGetsAFreshFunctionWhileItsOtherRunsGoOn) {
   EXPECT_EQ(r.stage("stage").restarts, 1U);
 }
 
+/// Its move throws once it is armed: that is the worker's end, and the pipeline's, whatever goes on.
+struct unmovable_later {
+  int n;
+  std::shared_ptr<bool> armed;
+  unmovable_later(int number, std::shared_ptr<bool> when) : n{number}, armed{std::move(when)} {}
+  unmovable_later(const unmovable_later&) = default;
+  unmovable_later(unmovable_later&& other) : n{other.n}, armed{other.armed} {
+    if (*armed)
+      throw std::runtime_error{"can't be moved"};
+  }
+};
+std::string weir_payload(const unmovable_later& one) { return std::to_string(one.n); }
+
+TEST_F(AwaitableStage, LeavesNothingBehindThatTouchesAWorkerThatCrashed) {
+  struct counted_end {
+    std::shared_ptr<int> ended;
+    ~counted_end() { ++*ended; }
+  };
+  auto armed = std::make_shared<bool>(false);
+  auto begun = std::make_shared<int>(0);
+  auto ended = std::make_shared<int>(0);
+  weir::virtual_runtime node;
+  {
+    weir::pipeline p{"waiting", restarting()};
+    p.from("source", counted{count,
+                             [=](std::size_t n) {
+                               return unmovable_later{static_cast<int>(n), armed};
+                             }})
+        .via("stage",
+             [=](const unmovable_later& one) -> awaitable<int> {
+               ++*begun;
+               const counted_end at_end{ended};
+               if (one.n == 0)
+                 *armed = true;
+               else
+                 co_await weir::sleep_for(1h);
+               co_return one.n;
+             },
+             {.in_flight_max = 4})
+        .to("sink", out_.sink());
+    p.dead_letters_to(letters_);
+    weir::running_pipeline r{std::move(p), node};
+    ASSERT_TRUE(r.start());
+    EXPECT_EQ(r.wait(), state::failed);
+    EXPECT_EQ(r.why().message(), "pipeline 'waiting' ← worker 'stage' ← can't be moved");
+    EXPECT_EQ(*begun, 4);
+  }
+  node.advance(2h); // they would have ended by now, and told the worker
+  EXPECT_EQ(*ended, 4);
+}
+
 TEST_F(AwaitableStage, IsCancelledByAnAbort) {
   still r{with(
       [](int n) -> awaitable<result<int>> {

@@ -95,6 +95,39 @@ TEST_F(OutOfMemory, ALetterThatCouldNotBeCopiedIsStoredLater) {
   EXPECT_EQ(letters.letters().front().payload.size(), heavy_size);
 }
 
+/// Rejects a row of the first batch, and there is no memory for its letter.
+struct rejecting_sink {
+  using input = weir::batch<int>;
+  collected<std::size_t> stored;
+
+  weir::result<weir::batch_outcome> on_batch(const input& all, weir::context&) {
+    stored.add(all.items.size());
+    if (all.items.front() != 0)
+      return weir::batch_outcome{};
+    if (stored.size() == 1)
+      fails_next = sizeof(weir::parked_item);
+    return weir::batch_outcome{.filtered = {0}, .rejected = {{2, weir::poison("two")}}};
+  }
+};
+
+TEST_F(OutOfMemory, ABatchWhoseLetterCouldNotBeMadeIsStoredAgain) {
+  weir::dead_letters::memory letters;
+  collected<std::size_t> stored;
+  weir::pipeline p{"rows", restarting()};
+  p.from("numbers", numbers(10))
+      .batch("batch", {.size_max = 5, .delay_max = 1h})
+      .to("sink", rejecting_sink{.stored = stored});
+  p.dead_letters_to(letters);
+  still r{std::move(p)};
+  r.finishes();
+  EXPECT_EQ(stored.items(), (std::vector<std::size_t>{5, 5, 5})) << "the first one twice";
+  EXPECT_EQ(r.stage("sink").parked, 1U);
+  ASSERT_EQ(letters.letters().size(), 1U);
+  EXPECT_EQ(letters.letters().front().payload, "2");
+  EXPECT_EQ(r.ledger(), (weir::ledger_totals{
+                            .admitted = 10, .acknowledged = 8, .filtered = 1, .dead_lettered = 1}));
+}
+
 /// Says at length why it can't keep anything, and then there is no memory for saying so.
 struct verbose_store final : weir::dead_letter_store {
   weir::result<void> open() override { return {}; }

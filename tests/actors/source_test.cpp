@@ -249,6 +249,43 @@ TEST_F(Source, ThatGoesBackFails) {
   EXPECT_EQ(r.ledger().admitted, 1U);
 }
 
+TEST_F(Source, ThatGoesBeyondThePositionsThereAreFails) {
+  running r{into_sink(scripted<int>{[](intake<int>& in, context&) -> source_state {
+    in.put(1, 1'700'000'000'000'000); // a time in microseconds
+    return source_state::more;
+  }})};
+  EXPECT_EQ(r.ended(), weir::running_pipeline::state::failed);
+  EXPECT_THAT(
+      r->why().message(),
+      testing::EndsWith("weir: a source put position 1700000000000000, beyond the last "
+                        "one there is, 281474976710655 (2^48 - 1): positions are line numbers, "
+                        "offsets, or times in milliseconds"));
+}
+
+TEST_F(Source, ThatResumesBeyondThePositionsThereAreIsNotStarted) {
+  weir::runtime node;
+  weir::running_pipeline r{
+      into_sink(scripted<int>{.script = {}, .after = weir::origin::position_max + 1}), node};
+  const auto started = r.start();
+  ASSERT_FALSE(started);
+  EXPECT_THAT(
+      started.error().message(),
+      testing::HasSubstr("lane 'lane-7': position 281474976710656, beyond the last one there is"));
+}
+
+TEST_F(Source, ThatHasUsedUpThePositionsFails) {
+  scripted<int> source{[](intake<int>& in, context&) -> source_state {
+    while (in.room() > 0)
+      in.put(1);
+    return source_state::more;
+  }};
+  source.after = weir::origin::position_max - 100;
+  running r{into_sink(source)};
+  EXPECT_EQ(r.ended(), weir::running_pipeline::state::failed);
+  EXPECT_THAT(r->why().message(), testing::HasSubstr("beyond the last one there is"));
+  EXPECT_EQ(r.ledger().admitted, 100U);
+}
+
 TEST_F(Source, ThatBlocksIsToldToStop) {
   gate reading;
   weir::pipeline p{"sources"};
