@@ -516,9 +516,9 @@ activity worker::finish() {
 }
 
 void worker::crashed(failure why) noexcept {
+  stepper_->abandon(*this);
   nothing_in_hand();
   state_.store(state::finished);
-  stepper_->abandon(*this);
   observer_.worker_finished(index_, std::move(why).within("worker '" + name() + "'"));
 }
 
