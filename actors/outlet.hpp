@@ -26,7 +26,7 @@ public:
     for (const auto& one : ports.rings)
       rings_.push_back({static_cast<ring<T>*>(one.get()), 0});
   }
-  outlet(outlet&&) = default; // and no copy, which not all items allow
+  outlet(outlet&&) = default; // and no copy NOLINT(performance-noexcept-move-constructor)
 
   /// The only ring, if there is only one: then a stepper may write into it itself.
   ring<T>* single() const { return rings_.size() == 1 ? rings_.front().where : nullptr; }

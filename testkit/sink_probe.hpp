@@ -137,7 +137,7 @@ private:
     if constexpr (std::copy_constructible<Item>)
       return item;
     else
-      return std::move(const_cast<Item&>(item)); // NOLINT(cppcoreguidelines-pro-type-const-cast)
+      return std::move(const_cast<Item&>(item));
   }
 
   std::shared_ptr<shared> shared_ = std::make_shared<shared>();

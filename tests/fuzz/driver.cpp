@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+// NOLINTNEXTLINE(bugprone-reserved-identifier, readability-identifier-naming)
 extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(void (*)());
 
 namespace {

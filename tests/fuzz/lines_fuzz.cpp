@@ -40,13 +40,13 @@ line_reader reader_of(const fuzz::memory_file& file) {
 } // namespace
 
 std::vector<std::string> fuzz::corpus() {
+  const std::string mark = "\xEF\xBB\xBF";
   const std::string text = "{\"id\": \"a\"}\n\n\xEF\xBB\xBFtwo\r\nthree \xC3\xA4\r\n"
                            + std::string(150, 'x') + "\r\n" + std::string{"\0nul\n", 5} + "last";
   return {text,
           "",
           "\n",
-          "\xEF\xBB\xBF"
-          "first\nsecond",
+          mark + "first\nsecond",
           std::string(300, 'y'),
           compressed(text),
           compressed(text) + compressed("more\n"),
