@@ -184,8 +184,8 @@ void supervisor::finish() {
   now_ = state::ended;
   for (auto& [key, who] : members_)
     for (auto& one : std::exchange(who.waiters, {}))
-      one.answer.set_value(one.for_start ? no(kind::ended, "it has ended")
-                                         : child_answer{kind::done, {identity_, key}, {}});
+      answer(one, one.for_start ? no(kind::ended, "it has ended")
+                                : child_answer{kind::done, {identity_, key}, {}});
   auto why = ending_->why;
   if (why.chain.empty())
     why = fatal("stopped before it had started").within("supervisor '" + name() + "'");
@@ -368,21 +368,20 @@ void supervisor::settle(child_key key) {
     if (!one.for_start) {
       if (now == stopping)
         return false;
-      one.answer.set_value({kind::done, self, {}});
+      answer(one, {kind::done, self, {}});
       return true;
     }
     if (now == running)
-      one.answer.set_value({kind::done, self, {}});
+      answer(one, {kind::done, self, {}});
     else if (now != down)
       return false;
     else if (who.was_ignored)
-      one.answer.set_value({kind::ignored, self, {}});
+      answer(one, {kind::ignored, self, {}});
     else
-      one.answer.set_value(
-          {kind::failed,
-           {},
-           who.start_failure.value_or(fatal("it was terminated before it had started"))
-               .within("supervisor '" + name() + "' could not start a child")});
+      answer(one, {kind::failed,
+                   {},
+                   who.start_failure.value_or(fatal("it was terminated before it had started"))
+                       .within("supervisor '" + name() + "' could not start a child")});
     return true;
   });
   if (known || who.alive) // one that is alive is about to be abandoned
@@ -516,14 +515,20 @@ void supervisor::tell(child_event::kind what, child_key key, failure why) {
 
 /// Tells what is to be told, and drops what is to be dropped, without the lock.
 void supervisor::send(std::unique_lock<std::mutex>& lock) {
-  while (!to_tell_.empty() || !to_drop_.empty()) {
+  while (!to_tell_.empty() || !to_answer_.empty() || !to_drop_.empty()) {
     const auto events = std::exchange(to_tell_, {});
+    auto answers = std::exchange(to_answer_, {});
     auto drop = std::exchange(to_drop_, {});
     lock.unlock();
     for (const auto& one : events)
       try {
         options_.report(one);
       } catch (...) { // it concerns neither the child nor the supervisor
+      }
+    for (auto& [on_answer, what] : answers)
+      try {
+        on_answer(std::move(what));
+      } catch (...) { // likewise
       }
     drop.clear();
     lock.lock();
@@ -547,8 +552,12 @@ void supervisor::crashed(failure why) noexcept {
     } catch (...) {
     }
   alive.clear();
-  const std::lock_guard lock{lock_};
+  std::unique_lock lock{lock_};
   finish();
+  try {
+    send(lock);
+  } catch (...) {
+  }
 }
 
 } // namespace weir

@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weir {
@@ -133,6 +134,10 @@ public:
   std::future<child_answer> start_child(child_spec spec);
   /// Of a dynamic supervisor: another child of its one spec, started by `start` if that is given.
   std::future<child_answer> start_child(start_function start = {});
+  /// The same for those who can't wait, such as turns: the answer comes in a turn of the supervisor or, if there is
+  /// nothing to wait for, from this call. `on_answer` must not block; what it throws in a turn is ignored.
+  void start_child(child_spec spec, std::function<void(child_answer)> on_answer);
+  void start_child(start_function start, std::function<void(child_answer)> on_answer);
   /// Ready when it is gone, or if it was not there. A spec is kept unless it is temporary.
   std::future<child_answer> terminate_child(std::string_view id);
   std::future<child_answer> terminate_child(child_ref which); ///< of a dynamic supervisor
@@ -163,6 +168,7 @@ private:
   struct waiter {
     bool for_start; // else until it is gone
     std::promise<child_answer> answer;
+    std::function<void(child_answer)> on_answer{}; // takes it instead, if there is one
   };
   /// What stands behind a child of the state machine.
   struct member {
@@ -193,7 +199,10 @@ private:
   child_view view(child_key key) const;
   child_spec spec_of(child_key key) const;
   std::optional<child_answer> is_there(std::string_view id) const;
+  std::optional<child_answer> add_and_start(child_spec spec, waiter who);
+  std::optional<child_answer> add_and_start(start_function start, waiter who);
   std::future<child_answer> when_started(child_key key);
+  void answer(waiter& who, child_answer what);
   std::future<child_answer> terminate(child_key key);
   void hear(addressed_news news);
   void abandon(child_key key);
@@ -227,6 +236,7 @@ private:
   std::deque<supervisor_step> to_do_;
   std::string ended_by_; // the id of the child for which it shuts down: by then it may be forgotten
   std::vector<child_event> to_tell_;
+  std::vector<std::pair<std::function<void(child_answer)>, child_answer>> to_answer_;
   std::vector<child> to_drop_; // outside of the lock: dropping one may take a moment
   std::optional<ending> ending_;
   std::optional<child_link> parent_;

@@ -76,37 +76,78 @@ std::optional<child_answer> supervisor::is_there(std::string_view id) const {
   return answer;
 }
 
-std::future<child_answer> supervisor::start_child(child_spec spec) {
-  const std::lock_guard lock{lock_};
+/// The answer, unless `who` has to wait for it.
+std::optional<child_answer> supervisor::add_and_start(child_spec spec, waiter who) {
   if (now_ != state::starting && now_ != state::running)
-    return ready(no(kind::ended, "it isn't running"));
+    return no(kind::ended, "it isn't running");
   if (options_.supervision.strategy == strategy::dynamic)
-    return ready(no(kind::refused, "the children of a dynamic supervisor have its one spec"));
+    return no(kind::refused, "the children of a dynamic supervisor have its one spec");
   if (auto found = weir::problems(spec, options_.auto_shutdown); !found.empty())
-    return ready(refusal(std::move(found)));
-  if (auto answer = is_there(spec.id))
-    return ready(std::move(*answer));
+    return refusal(std::move(found));
+  if (auto there = is_there(spec.id))
+    return there;
   const auto key = add_child(std::move(spec));
-  auto answer = when_started(key);
+  members_.at(key).waiters.push_back(std::move(who));
   add(decides_.start(key, false, node_.now()));
-  return answer;
+  return std::nullopt;
 }
 
-std::future<child_answer> supervisor::start_child(start_function start) {
-  const std::lock_guard lock{lock_};
+std::optional<child_answer> supervisor::add_and_start(start_function start, waiter who) {
   if (now_ != state::starting && now_ != state::running)
-    return ready(no(kind::ended, "it isn't running"));
+    return no(kind::ended, "it isn't running");
   if (options_.supervision.strategy != strategy::dynamic)
-    return ready(no(kind::refused, "only a dynamic supervisor starts children without a spec"));
+    return no(kind::refused, "only a dynamic supervisor starts children without a spec");
   auto spec = options_.children.front();
   if (start)
     spec.start = std::move(start);
   if (!spec.start)
-    return ready(no(kind::refused, "child '" + spec.id + "': start is missing"));
+    return no(kind::refused, "child '" + spec.id + "': start is missing");
   const auto key = add_child(std::move(spec));
-  auto answer = when_started(key);
+  members_.at(key).waiters.push_back(std::move(who));
   add(decides_.start(key, false, node_.now()));
-  return answer;
+  return std::nullopt;
+}
+
+std::future<child_answer> supervisor::start_child(child_spec spec) {
+  const std::lock_guard lock{lock_};
+  waiter who{true, {}};
+  auto later = who.answer.get_future();
+  auto now = add_and_start(std::move(spec), std::move(who));
+  return now ? ready(std::move(*now)) : std::move(later);
+}
+
+std::future<child_answer> supervisor::start_child(start_function start) {
+  const std::lock_guard lock{lock_};
+  waiter who{true, {}};
+  auto later = who.answer.get_future();
+  auto now = add_and_start(std::move(start), std::move(who));
+  return now ? ready(std::move(*now)) : std::move(later);
+}
+
+void supervisor::start_child(child_spec spec, std::function<void(child_answer)> on_answer) {
+  std::unique_lock lock{lock_};
+  auto now = add_and_start(std::move(spec), {true, {}, on_answer});
+  lock.unlock();
+  if (now)
+    on_answer(std::move(*now));
+}
+
+void supervisor::start_child(start_function start, std::function<void(child_answer)> on_answer) {
+  std::unique_lock lock{lock_};
+  auto now = add_and_start(std::move(start), {true, {}, on_answer});
+  lock.unlock();
+  if (now)
+    on_answer(std::move(*now));
+}
+
+/// In its future, or in the next turn.
+void supervisor::answer(waiter& who, child_answer what) {
+  if (!who.on_answer) {
+    who.answer.set_value(std::move(what));
+    return;
+  }
+  to_answer_.emplace_back(std::move(who.on_answer), std::move(what));
+  wake();
 }
 
 std::future<child_answer> supervisor::terminate(child_key key) {

@@ -375,6 +375,30 @@ TEST_F(SupervisorChildren, ArentWaitedForIfItHasNeverBegun) {
   EXPECT_FALSE(idle.wait_until(house_.node.now() + 1s));
 }
 
+TEST_F(SupervisorChildren, CanBeStartedByThoseWhoCantWait) {
+  auto& one = tree("a");
+  std::vector<kind> answers;
+  const auto note = [&](const weir::child_answer& answer) {
+    answers.push_back(answer.what);
+    (void)one.which_children(); // no lock is held
+  };
+  house_.is_slow("b");
+  one.start_child(house_.child("b"), note);
+  house_.history();
+  EXPECT_THAT(answers, testing::IsEmpty());
+  house_.has_started("b");
+  house_.history();
+  EXPECT_THAT(answers, ElementsAre(kind::done));
+  one.start_child(house_.child("b"), note);
+  one.start_child(weir::start_function{}, note);
+  EXPECT_THAT(answers, ElementsAre(kind::done, kind::already_started, kind::refused)) << "at once";
+  house_.is_slow("c");
+  one.start_child(house_.child("c"), note);
+  house_.history();
+  tree_.reset();
+  EXPECT_THAT(answers, ElementsAre(kind::done, kind::already_started, kind::refused, kind::failed));
+}
+
 TEST_F(SupervisorChildren, AreNotConcernedByAReportThatThrows) {
   auto& one =
       tree({.supervision = at_once(weir::one_for_one),

@@ -21,7 +21,8 @@ constexpr auto longest = 3s;
 /// A supervisor whose children, callers and clock do what chance says.
 class chaos {
 public:
-  explicit chaos(unsigned seed) : random_{seed}, how_{strategies[seed % 4]} {
+  explicit chaos(unsigned seed)
+      : random_{seed}, how_{strategies[seed % 4]}, without_limit_{seed % 5 == 0} {
     weir::supervisor_options options{
         .supervision = {.strategy = how_,
                         .intensity = seed % 3 == 0 ? 3U : 10'000U,
@@ -104,6 +105,10 @@ public:
       house_.is_deaf(id);
     tree_->stop();
     house_.node.advance(longest);
+    if (without_limit_) { // they are waited for, and those before them have their time then
+      house_.all_behave();
+      house_.node.advance(longest);
+    }
     EXPECT_EQ(tree_->now_is(), state::ended) << "it took longer than its longest child may take";
     EXPECT_EQ(house_.living(), 0U);
   }
@@ -117,10 +122,11 @@ private:
   weir::child_spec any_spec(const std::string& id) {
     constexpr std::array types{restart::permanent, restart::permanent, restart::transient,
                                restart::temporary};
-    const std::array times{shutdown{0ms}, shutdown{10ms}, shutdown{1s}, shutdown{longest},
-                           shutdown::brutal_kill()};
-    return {
-        .id = id, .restart = types[below(types.size())], .shutdown = times[below(times.size())]};
+    const std::array times{shutdown{0ms},     shutdown{10ms},          shutdown{1s},
+                           shutdown{longest}, shutdown::brutal_kill(), shutdown::infinite()};
+    return {.id = id,
+            .restart = types[below(types.size())],
+            .shutdown = times[below(times.size() - (without_limit_ ? 0 : 1))]};
   }
 
   void asks(const std::string& id) {
@@ -158,6 +164,7 @@ private:
 
   std::mt19937 random_;
   const weir::strategy how_;
+  const bool without_limit_;
   nursery house_{{.job = [this](std::size_t count) { return below(count); }}};
   std::optional<supervisor> tree_;
   std::future<weir::result<void>> start_;
