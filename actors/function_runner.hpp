@@ -124,8 +124,12 @@ public:
     if (!limited())
       return std::nullopt;
     auto mine = std::move(busy_.extract(&one).mapped());
-    if (mine.generation != generation_)
+    if (mine.generation != generation_) {
+      if constexpr (recoverable_stage<product>)
+        if (!one.failed)
+          return take_over(*mine.function, where);
       return std::nullopt;
+    }
     std::optional<failure> wrong;
     if constexpr (recoverable_stage<product>)
       wrong = settle_state(!one.failed, mine, where);
@@ -221,6 +225,24 @@ private:
         return std::move(built.error());
       return std::nullopt;
     } catch (...) {
+      return describe_current_exception();
+    }
+  }
+
+  /// A run that went on while the worker was started anew has succeeded. Nothing else has run since: the function
+  /// that was made meanwhile gets the state that it leaves.
+  std::optional<failure> take_over(product& from, context& where) {
+    auto before = kept_;
+    try {
+      kept_ = from.checkpoint();
+      for (auto& fresh : idle_)
+        if (auto built = fill(fresh, where); !built) {
+          kept_ = std::move(before);
+          return std::move(built.error());
+        }
+      return std::nullopt;
+    } catch (...) {
+      kept_ = std::move(before);
       return describe_current_exception();
     }
   }

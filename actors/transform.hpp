@@ -209,6 +209,9 @@ public:
     return step_through(*from, budget, self);
   }
 
+  std::size_t admit(std::size_t budget, worker& self) override {
+    return given_up_ ? budget : consuming_stepper<In>::admit(budget, self); // they were, before
+  }
   void blocked_on(std::vector<ring_base*>& rings) const override { out_.blocked_on(rings); }
 
 private:
@@ -345,7 +348,8 @@ private:
       from.release(done);
     if (failed)
       return this->item_failed(std::move(*failed), done);
-    in_.turn_over();
+    if (!given_up_) // what is run again, and the item that failed, are next in this ring
+      in_.turn_over();
     return {.items = done};
   }
 

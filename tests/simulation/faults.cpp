@@ -28,6 +28,8 @@ constexpr std::array<kind, faults_count> kinds{{
     {"predicate_throws", 0.2},
     {"source_fails", 0.3},
     {"source_throws", 0.2},
+    {"source_fails_after_an_item", 0.1},
+    {"source_throws_after_an_item", 0.1},
     {"source_waits", 0.5},
     {"wait_fails", 0.3},
     {"wait_throws", 0.2},
@@ -70,7 +72,9 @@ std::optional<fault> fault_named(std::string_view name) {
   return static_cast<fault>(found - kinds.begin());
 }
 
-fault_table::fault_table(std::uint64_t seed, const std::array<bool, faults_count>& without) {
+fault_table::fault_table(std::uint64_t seed, const std::array<bool, faults_count>& without,
+                         std::vector<std::string>* trace)
+    : trace_{trace} {
   weir::testkit::seeded all{mixed(seed, 0xFA17)};
   const auto share = all.share(); // from a run with hardly any faults to one with all of them
   for (std::size_t k = 0; k < faults_count; ++k) {

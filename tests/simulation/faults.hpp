@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace simulation {
 
@@ -26,6 +28,8 @@ enum class fault : std::uint8_t {
   predicate_throws,
   source_fails,
   source_throws,
+  source_fails_after_an_item,
+  source_throws_after_an_item,
   source_waits,
   wait_fails,
   wait_throws,
@@ -70,14 +74,24 @@ std::optional<fault> fault_named(std::string_view name);
 /// this run at all fires with a probability that is drawn for the run.
 class fault_table {
 public:
-  fault_table(std::uint64_t seed, const std::array<bool, faults_count>& without);
+  fault_table(std::uint64_t seed, const std::array<bool, faults_count>& without,
+              std::vector<std::string>* trace = nullptr);
 
   bool fires(fault which) {
-    auto& one = points_[static_cast<std::size_t>(which)];
-    if (!on_ || one.probability <= 0 || !one.chance.chance(one.probability))
+    if (!is_due(which))
       return false;
-    ++fired_[static_cast<std::size_t>(which)];
+    fired_now(which);
     return true;
+  }
+  /// The same for what may turn out to change nothing: then it has not fired, else `fired_now` says so.
+  bool is_due(fault which) {
+    auto& one = points_[static_cast<std::size_t>(which)];
+    return on_ && one.probability > 0 && one.chance.chance(one.probability);
+  }
+  void fired_now(fault which) {
+    ++fired_[static_cast<std::size_t>(which)];
+    if (trace_ != nullptr)
+      trace_->push_back("    fault: " + std::string{name_of(which)});
   }
 
   /// No fault fires any more: what is broken is repaired.
@@ -93,6 +107,7 @@ private:
   };
   std::array<point, faults_count> points_;
   std::array<std::uint64_t, faults_count> fired_{};
+  std::vector<std::string>* const trace_;
   bool on_ = true;
 };
 

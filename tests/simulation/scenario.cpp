@@ -112,31 +112,116 @@ scenario scenario::drawn(std::uint64_t seed, const reduction& without) {
   return made;
 }
 
+namespace {
+
+std::string ms(milliseconds time) { return std::to_string(time.count()) + " ms"; }
+
+/// What is not always the same of a stage's options.
+std::string text_of(const weir::stage_options& options, bool has_rate) {
+  const auto attempts = options.retry.attempts;
+  std::string text = "(";
+  if (options.workers > 1)
+    text += std::to_string(options.workers) + " workers, ";
+  text += "mailbox " + std::to_string(options.mailbox_capacity) + ", "
+          + (attempts == weir::unlimited ? std::string{"unlimited"} : std::to_string(attempts))
+          + (attempts == 1 ? " attempt" : " attempts") + " after " + ms(options.retry.delay_min)
+          + " to " + ms(options.retry.delay_max);
+  if (options.in_flight_max > 1)
+    text += ", in flight " + std::to_string(options.in_flight_max)
+            + (options.order == weir::order::relaxed ? ", relaxed" : "");
+  if (options.timeout.count() > 0)
+    text += ", timeout " + ms(options.timeout);
+  if (options.item_time_max.count() > 0)
+    text += ", an item at most " + ms(options.item_time_max);
+  if (has_rate && options.rate.permits > 0)
+    text += ", " + std::to_string(options.rate.permits) + " in " + ms(options.rate.per) + ", burst "
+            + std::to_string(options.rate.burst);
+  if (options.execution == weir::execution::own_thread)
+    text += ", own thread";
+  return text + ")";
+}
+
+std::string text_of(const weir::batch_options& options) {
+  return "(" + std::to_string(options.size_max) + " items, " + ms(options.delay_max) + ")";
+}
+
+constexpr std::string_view strategy_names[] = {"one_for_one", "one_for_all", "rest_for_one"};
+
+} // namespace
+
 std::string scenario::describe() const {
   auto text = std::to_string(sources) + " source" + (sources == 1 ? "" : "s") + " of "
               + std::to_string(items) + " items (positions " + std::to_string(stride) + " apart)";
-  for (const auto& one : segments) {
+  for (std::size_t k = 0; k < segments.size(); ++k) {
+    const auto& one = segments[k];
+    const auto options = options_at({k, 1});
     text += " -> ";
     text += kind_names[static_cast<std::size_t>(one.kind)];
-    if (one.options.workers > 1)
-      text += "*" + std::to_string(one.options.workers);
-    if (one.options.item_time_max.count() > 0)
-      text += "(at most " + std::to_string(one.options.item_time_max.count()) + " ms)";
-    if (one.options.in_flight_max > 1 || one.kind == segment_kind::wait)
-      text += "(in flight " + std::to_string(one.options.in_flight_max)
-              + (one.options.order == weir::order::relaxed ? ", relaxed)" : ")");
     if (one.kind == segment_kind::batch)
-      text += "(" + std::to_string(one.batch.size_max) + ")";
+      text += text_of(one.batch);
+    text += text_of(options, options.rate.permits > 0);
   }
-  text += batched_sink ? " -> batch(" + std::to_string(last_batch.size_max) + ") -> sink"
-                       : std::string{" -> sink"};
-  text += "; intensity " + std::to_string(supervision.intensity) + " in "
-          + std::to_string(supervision.period.count()) + " ms; faults for "
-          + std::to_string(chaos_steps) + " steps";
+  if (batched_sink)
+    text += " -> batch" + text_of(last_batch);
+  text += " -> sink" + text_of(sink, true) + "; "
+          + std::string{strategy_names[static_cast<std::size_t>(supervision.strategy)]}
+          + ", intensity " + std::to_string(supervision.intensity) + " in " + ms(supervision.period)
+          + ", restarts after " + ms(supervision.delays.delay_min) + " to "
+          + ms(supervision.delays.delay_max) + "; faults for " + std::to_string(chaos_steps)
+          + " steps";
   return text;
 }
 
+weir::stage_options scenario::options_at(place at) const {
+  if (at.segment == no_segment)
+    return {};
+  if (at.segment >= segments.size())
+    return sink;
+  const auto& one = segments[at.segment];
+  auto options = one.options;
+  switch (one.kind) {
+  case segment_kind::broadcast:
+  case segment_kind::route:
+  case segment_kind::batch:
+    if (at.leg == 0)
+      return {};
+    [[fallthrough]];
+  case segment_kind::map_noexcept:
+    options.rate = {};
+    break;
+  case segment_kind::partition:
+    options.workers = std::max(2U, options.workers);
+    break;
+  default:
+    break;
+  }
+  return options;
+}
+
+bool scenario::runs_outside(place at) const {
+  return options_at(at).item_time_max.count() > 0
+         || (at.segment < segments.size() && segments[at.segment].kind == segment_kind::wait);
+}
+
+bool scenario::runs_again(place at) const {
+  return at.segment < segments.size() && segments[at.segment].kind == segment_kind::count;
+}
+
+bool scenario::is_seen(place at) const {
+  if (runs_outside(at)) // its success is known when the worker looks
+    return false;
+  return at.segment >= segments.size() || at.leg > 0
+         || (segments[at.segment].kind != segment_kind::broadcast
+             && segments[at.segment].kind != segment_kind::batch);
+}
+
+bool scenario::has_batches() const {
+  return std::ranges::find(segments, segment_kind::batch, &segment::kind) != segments.end();
+}
+
 std::string stage_name(const scenario& of, place where) {
+  if (where.segment == no_segment)
+    return "source-" + std::to_string(where.leg);
   if (where.segment >= of.segments.size())
     return "sink";
   auto name = std::string{kind_names[static_cast<std::size_t>(of.segments[where.segment].kind)]}
@@ -151,6 +236,9 @@ std::optional<place> place_of(const scenario& of, std::string_view stage) {
     for (std::size_t leg = 0; leg < 3; ++leg)
       if (stage_name(of, {k, leg}) == stage)
         return place{k, leg};
+  for (std::size_t k = 0; k < of.sources; ++k)
+    if (stage_name(of, source_place(k)) == stage)
+      return source_place(k);
   return std::nullopt;
 }
 

@@ -44,6 +44,15 @@ struct segment {
   weir::batch_options batch{}; ///< of batch
 };
 
+/// Which stage of the pipeline: its segment and its leg. The sink lies behind the last segment.
+struct place {
+  std::size_t segment = 0;
+  std::size_t leg = 0; ///< of branches: 0 is the router, 1 and 2 the branches; of sources: which one
+  auto operator<=>(const place&) const = default;
+};
+inline constexpr std::size_t no_segment = 1000; ///< of sources
+inline place source_place(std::size_t source) { return {no_segment, source}; }
+
 /// Everything that is drawn from the seed but the schedule and the faults: the graph, its options, the items.
 struct scenario {
   std::uint64_t seed = 0;
@@ -63,13 +72,18 @@ struct scenario {
   std::string describe() const;
 
   std::uint64_t position_of(std::uint32_t id) const { return (id & 0xFFFFFFU) * stride; }
+
+  /// As the stage there has them.
+  weir::stage_options options_at(place at) const;
+  /// Do runs go on there while the worker's turns are over?
+  bool runs_outside(place at) const;
+  /// Is what has failed there not always reported at once, as what came before it is run again first?
+  bool runs_again(place at) const;
+  /// Is it told at once where something succeeds there? Not where no function of ours runs.
+  bool is_seen(place at) const;
+  bool has_batches() const;
 };
 
-/// Which stage of the pipeline has this name: its segment and its leg. The sink lies behind the last segment.
-struct place {
-  std::size_t segment = 0;
-  std::size_t leg = 0; ///< of branches: 0 is the router, 1 and 2 the branches
-};
 std::optional<place> place_of(const scenario& of, std::string_view stage);
 std::string stage_name(const scenario& of, place where);
 

@@ -45,7 +45,8 @@ public:
 private:
   weir::pipeline build();
   void build_segment(weir::pipeline& p, std::optional<weir::flow<thing>>& flow, std::size_t k);
-  weir::stage_options options_for(weir::stage_options options);
+  weir::stage_options options_for(weir::stage_options options, bool waits = false);
+  weir::batch_options batch_for(weir::batch_options options);
 
   std::size_t pick(std::size_t count) { return simple_ ? 0 : schedule_.below(count); }
   std::size_t slice(std::size_t most) {
@@ -58,13 +59,13 @@ private:
                ? std::chrono::milliseconds{schedule_.between(5, 5000)}
                : std::chrono::milliseconds{0};
   }
-  void failed(const weir::failure& why) {
-    ++failures_;
-    if (in_.tracing())
-      in_.note("    worker failed: " + why.message());
-  }
+  void failed(const weir::failure& why);
   bool healed() const { return in_.faults.healed(); }
   void disturb();
+  void kill(std::size_t worker);
+  bool over() const { return pipeline_.workers_have_finished() || !pipeline_.why().chain.empty(); }
+  std::vector<place> idle_consumers() const;
+  void check_supervision();
   void check();
   std::optional<end> ended();
 
@@ -75,26 +76,47 @@ private:
   outcome& so_far_;
   std::size_t width_ = 1; // workers of the stage before, times the flows that are merged there
   std::shared_ptr<running_counts> running_ = std::make_shared<running_counts>();
-  std::uint64_t in_flight_max_ = 0;
-  std::uint64_t failures_ = 0;
-  std::uint32_t storm_ = 0; // steps it still lasts
+  std::uint64_t share_ = 1;         // items of one origin, where they are: of a batch of batches
+  std::uint64_t in_flight_max_ = 0; // beside letters, and what is replayed
+  struct one_worker {
+    std::string stage;
+    std::uint32_t index = 0; // in the stage
+  };
+  std::vector<one_worker> workers_;
+  std::uint64_t failures_ = 0;         // of workers
+  std::uint64_t failures_checked_ = 0; // by check_supervision
+  std::uint32_t storm_ = 0;            // steps it still lasts
+  bool storm_is_new_ = false;
+  bool drained_ = false;
   weir::virtual_runtime node_;
   weir::running_pipeline pipeline_;
 };
 
 /// The capacity that was drawn is that of each ring.
-weir::stage_options life::options_for(weir::stage_options options) {
+weir::stage_options life::options_for(weir::stage_options options, bool waits) {
   options.mailbox_capacity *= static_cast<std::uint32_t>(width_);
   options.mailbox_capacity = std::max(options.mailbox_capacity, options.in_flight_max);
-  in_flight_max_ += std::uint64_t{options.mailbox_capacity} * options.workers
-                    + std::uint64_t{options.in_flight_max} * options.workers + options.workers;
+  // A worker that has several items in hand may hand all on at once, and then take as many again; another one has
+  // what one item led to, and a letter.
+  const auto in_hand = options.outside_of_slices() || waits ? options.mailbox_capacity : 0;
+  in_flight_max_ += share_ * options.workers * (options.mailbox_capacity + in_hand + 2);
   width_ = options.workers;
+  return options;
+}
+
+/// What comes out of a batch shares an ending, and is in flight until all of it has ended.
+weir::batch_options life::batch_for(weir::batch_options options) {
+  options.mailbox_capacity = options.size_max * static_cast<std::uint32_t>(width_);
+  in_flight_max_ += share_ * (options.mailbox_capacity + options.size_max);
+  share_ *= options.size_max;
+  width_ = 1;
   return options;
 }
 
 weir::pipeline life::build() {
   weir::pipeline p{"simulated", {.supervision = of_.supervision}};
   std::optional<weir::flow<thing>> flow;
+  const place sink{of_.segments.size(), 0};
   for (std::size_t k = 0; k < of_.sources; ++k) {
     auto next = p.from("source-" + std::to_string(k), numbered_source{.in = &in_, .index = k});
     if (flow)
@@ -106,66 +128,64 @@ weir::pipeline life::build() {
   for (std::size_t k = 0; k < of_.segments.size(); ++k)
     build_segment(p, flow, k);
   if (of_.batched_sink) {
-    auto size = of_.last_batch;
-    size.mailbox_capacity = size.size_max * static_cast<std::uint32_t>(width_);
-    in_flight_max_ += std::uint64_t{size.mailbox_capacity} + 2ULL * size.size_max
-                      + std::uint64_t{of_.sink.mailbox_capacity + 1} * size.size_max;
-    width_ = 1;
-    auto options = of_.sink;
-    std::move(*flow).batch("last-batch", size).to("sink", batch_sink{{.in = &in_}}, options);
+    const auto size = batch_for(of_.last_batch);
+    const auto options = options_for(of_.sink);
+    in_flight_max_ += share_ * options.mailbox_capacity; // rows that were rejected, on their way
+    std::move(*flow).batch("last-batch", size).to("sink", batch_sink{{{{&in_, sink}}}}, options);
   } else {
-    std::move(*flow).to("sink", item_sink{{.in = &in_}}, options_for(of_.sink));
+    std::move(*flow).to("sink", item_sink{{{{&in_, sink}}}}, options_for(of_.sink));
   }
   p.dead_letters_to(std::make_shared<letter_store>(in_));
-  // What was parked is in flight until it is stored; a worker parks a slice at most before it hands over.
-  in_flight_max_ += weir::runtime_options{}.letters_waiting_max + 64;
-  in_flight_max_ +=
-      16 * 3 * 2 * (of_.segments.size() + 1) * 6; // replayed items, or batches of them
+  for (const auto& stage : p.as_graph().stages)
+    for (std::uint32_t k = 0; k < stage.options.workers; ++k)
+      workers_.push_back({stage.name, k});
   return p;
 }
 
 void life::build_segment(weir::pipeline& p, std::optional<weir::flow<thing>>& flow, std::size_t k) {
   const auto& one = of_.segments[k];
-  const auto name = stage_name(of_, {k, 0});
+  const place at{k, 0};
+  const auto name = stage_name(of_, at);
   auto from = std::move(*flow);
   switch (one.kind) {
   case segment_kind::map:
-    flow = std::move(from).via(name, map_stage{&in_, k}, options_for(one.options));
+    flow = std::move(from).via(name, map_stage{{&in_, at}}, options_for(one.options));
     break;
   case segment_kind::map_noexcept: {
     auto options = one.options;
     options.rate = {};
-    flow = std::move(from).via(name, map_noexcept_stage{k}, options_for(options));
+    flow = std::move(from).via(name, map_noexcept_stage{{&in_, at}}, options_for(options));
     break;
   }
   case segment_kind::filter:
-    flow = std::move(from).via(name, filter_stage{&in_, k}, options_for(one.options));
+    flow = std::move(from).via(name, filter_stage{{&in_, at}}, options_for(one.options));
     break;
   case segment_kind::emit:
-    flow = std::move(from).via(name, emit_stage{{.in = &in_}, k}, options_for(one.options));
+    flow = std::move(from).via(name, emit_stage{{{&in_, at}}}, options_for(one.options));
     break;
   case segment_kind::wait:
-    flow = std::move(from).via(name, wait_stage{&in_, k, running_}, options_for(one.options));
+    flow = std::move(from).via(name, wait_stage{{&in_, at}, running_},
+                                options_for(one.options, true));
     break;
   case segment_kind::count:
-    flow = std::move(from).via(name, count_stage{{.in = &in_}, k}, options_for(one.options));
+    flow = std::move(from).via(name, count_stage{{{&in_, at}}}, options_for(one.options));
     break;
   case segment_kind::broadcast:
   case segment_kind::route: {
     // Routers take no options: their mailbox is the default one.
-    in_flight_max_ += weir::stage_options{}.mailbox_capacity + 1;
+    in_flight_max_ += share_ * (weir::stage_options{}.mailbox_capacity + 2);
     auto [left, right] = one.kind == segment_kind::broadcast
                              ? std::move(from).broadcast<2>(name)
-                             : std::move(from).route(left_predicate{&in_, k}, name);
+                             : std::move(from).route(left_predicate{&in_, at}, name);
     auto branch = one.options;
     branch.rate = {};
     width_ = 1;
     auto l =
-        std::move(left).via(stage_name(of_, {k, 1}), map_stage{&in_, k, 1}, options_for(branch));
+        std::move(left).via(stage_name(of_, {k, 1}), map_stage{{&in_, {k, 1}}}, options_for(branch));
     const auto width = width_;
     width_ = 1;
     auto r =
-        std::move(right).via(stage_name(of_, {k, 2}), map_stage{&in_, k, 2}, options_for(branch));
+        std::move(right).via(stage_name(of_, {k, 2}), map_stage{{&in_, {k, 2}}}, options_for(branch));
     flow = p.merge(std::move(l), std::move(r));
     width_ += width;
     break;
@@ -173,24 +193,22 @@ void life::build_segment(weir::pipeline& p, std::optional<weir::flow<thing>>& fl
   case segment_kind::partition: {
     auto options = one.options;
     options.workers = std::max(2U, options.workers);
+    // What comes from a source or a stage with state may be all of one key, and wait for that.
+    in_flight_max_ +=
+        share_ * width_ * options.workers * std::max<std::size_t>(options.mailbox_capacity, 1);
     flow = std::move(from)
                .partition_by(key_function{&in_}, {.lanes = options.workers})
-               .via(name, map_stage{&in_, k}, options_for(options))
+               .via(name, map_stage{{&in_, at}}, options_for(options))
                .merge();
     break;
   }
   case segment_kind::batch: {
-    auto size = one.batch;
-    size.mailbox_capacity = size.size_max * static_cast<std::uint32_t>(width_);
-    width_ = 1;
+    const auto size = batch_for(one.batch);
     auto options = one.options;
     options.rate = {};
-    in_flight_max_ +=
-        std::uint64_t{size.mailbox_capacity} + 2ULL * size.size_max
-        + std::uint64_t{options.mailbox_capacity + 2} * options.workers * size.size_max;
     flow = std::move(from)
                .batch(name, size)
-               .via(stage_name(of_, {k, 1}), unbatch_stage{&in_, k}, options_for(options));
+               .via(stage_name(of_, {k, 1}), unbatch_stage{{&in_, {k, 1}}}, options_for(options));
     break;
   }
   case segment_kind::count_:
@@ -203,24 +221,114 @@ void life::disturb() {
   auto& faults = in_.faults;
   if (storm_ > 0) {
     --storm_;
-    pipeline_.kill(schedule_.below(pipeline_.workers_count()));
+    kill(schedule_.below(pipeline_.workers_count()));
   }
-  if (faults.fires(fault::worker_killed))
-    pipeline_.kill(schedule_.below(pipeline_.workers_count()));
-  if (faults.fires(fault::restart_storm))
+  if (faults.is_due(fault::worker_killed))
+    kill(schedule_.below(pipeline_.workers_count()));
+  if (faults.is_due(fault::restart_storm)) {
     storm_ = 30;
+    storm_is_new_ = true;
+  }
   if (faults.fires(fault::node_crashes))
     in_.crash_asked = true;
-  if (faults.fires(fault::node_drains))
+  if (faults.is_due(fault::node_drains)) {
+    if (!drained_ && !over())
+      faults.fired_now(fault::node_drains);
+    drained_ = true;
+    in_.watch.input_ends();
     pipeline_.drain();
-  if (faults.fires(fault::node_aborts))
+  }
+  if (faults.is_due(fault::node_aborts)) {
+    if (!over())
+      faults.fired_now(fault::node_aborts);
     pipeline_.abort();
+  }
   if (faults.fires(fault::clock_jumps))
     node_.jump(std::chrono::milliseconds{schedule_.below(5000)});
-  if (faults.fires(fault::replay_asked))
-    (void)pipeline_.replay({}, {.replays_max = 3, .forced = schedule_.chance(0.2)});
+  if (faults.is_due(fault::replay_asked)
+      && pipeline_.replay({}, {.replays_max = 3, .forced = schedule_.chance(0.2)}))
+    faults.fired_now(fault::replay_asked);
   if (faults.fires(fault::wall_clock_jumps))
     node_.shift_wall_clock(std::chrono::seconds{schedule_.below(7200)} - 1h);
+}
+
+/// Has it an effect, then the worker must be started anew before it does anything.
+void life::kill(std::size_t worker) {
+  pipeline_.kill(worker);
+  const auto& who = workers_[worker];
+  if (const auto at = place_of(of_, who.stage))
+    in_.watch.must_start(*at, who.index);
+}
+
+/// In a turn of the supervisor.
+void life::failed(const weir::failure& why) {
+  ++failures_;
+  const auto message = why.message();
+  if (in_.tracing())
+    in_.note("    worker failed: " + message);
+  const auto said = [&](std::string_view what) { return message.find(what) != std::string::npos; };
+  if (said("killed")) {
+    if (std::exchange(storm_is_new_, false))
+      in_.faults.fired_now(fault::restart_storm);
+    else
+      in_.faults.fired_now(fault::worker_killed);
+  }
+  const auto begin = message.find('\'') + 1;
+  const auto stage = message.substr(begin, message.find('\'', begin) - begin);
+  const auto at = place_of(of_, stage);
+  // Where no item is to blame, the worker is. Where nothing is seen to succeed, it may be forgiven at any time.
+  const bool sure = said("killed") || said("can't start") || said("thrown at the start")
+                    || said("thrown by the checkpoint") || said("thrown by the source");
+  in_.watch.worker_failed(stage, sure && at && of_.is_seen(*at));
+
+  const auto first = std::ranges::find(workers_, stage, &one_worker::stage);
+  const auto behind = std::ranges::find_if(
+      first, workers_.end(), [&](const one_worker& one) { return one.stage != stage; });
+  auto begins = behind - first == 1 ? first : behind; // which of several it was is not known
+  auto ends = behind;
+  if (of_.supervision.strategy == weir::one_for_all)
+    begins = workers_.begin();
+  if (of_.supervision.strategy != weir::one_for_one)
+    ends = workers_.end();
+  for (auto one = begins; one < ends; ++one)
+    if (const auto where = place_of(of_, one->stage))
+      in_.watch.must_start(*where, one->index);
+}
+
+/// Who gives up, and whether it is time to.
+void life::check_supervision() {
+  failures_checked_ = failures_;
+  const auto why = pipeline_.why();
+  if (why.chain.empty()) {
+    if (in_.watch.must_give_up())
+      in_.violated("supervision: more than " + std::to_string(of_.supervision.intensity)
+                   + " restarts in " + std::to_string(of_.supervision.period.count())
+                   + " ms, and the pipeline goes on");
+    return;
+  }
+  in_.watch.pipeline_failed();
+  if (why.message().find("gave up") != std::string::npos && !in_.watch.may_give_up())
+    in_.violated("supervision: it gave up within the intensity: " + why.message());
+}
+
+/// Those of batches that have nothing in their mailboxes.
+std::vector<place> life::idle_consumers() const {
+  std::vector<place> idle;
+  const auto look_at = [&](place at) {
+    const auto name = stage_name(of_, at);
+    for (std::size_t k = 0; k < workers_.size(); ++k)
+      if (workers_[k].stage == name)
+        for (const auto& ring : pipeline_.mailbox(k))
+          if (ring->size() > 0)
+            return;
+    idle.push_back(at);
+  };
+  for (std::size_t k = 0; k < of_.segments.size(); ++k)
+    if (of_.segments[k].kind == segment_kind::batch)
+      look_at({k, 1});
+  if (of_.batched_sink)
+    look_at({of_.segments.size(), 0});
+  return idle;
 }
 
 /// Everything that must be true between any two steps.
@@ -231,9 +339,19 @@ void life::check() {
     in_.violated("ledger: " + to_string(totals));
   if (books.settled_twice())
     in_.violated("an item was settled twice");
-  if (totals.in_flight > in_flight_max_)
-    in_.violated("bound: " + std::to_string(totals.in_flight) + " items in flight, "
-                 + std::to_string(in_flight_max_) + " have a place");
+  if (totals.in_flight > in_flight_max_) {
+    const auto now = pipeline_.snapshot();
+    const auto most =
+        in_flight_max_ + now.dead_letters_waiting * share_ + now.replays_in_flight;
+    if (totals.in_flight > most)
+      in_.violated("bound: " + std::to_string(totals.in_flight) + " items in flight, "
+                   + std::to_string(most) + " have a place, "
+                   + std::to_string(now.dead_letters_waiting)
+                   + " letters on their way and " + std::to_string(now.replays_in_flight)
+                   + " replayed ones among them");
+  }
+  if (failures_ != failures_checked_)
+    check_supervision();
   for (std::size_t k = 0; k < pipeline_.workers_count(); ++k)
     for (const auto& ring : pipeline_.mailbox(k))
       if (ring->size() > ring->capacity())
@@ -252,17 +370,16 @@ std::optional<life::end> life::ended() {
   if (*how == weir::running_pipeline::state::failed) {
     if (in_.tracing())
       in_.note("pipeline failed: " + pipeline_.why().message());
-    auto failures = failures_; // of workers, and runs of items
-    for (const auto& one : pipeline_.snapshot().stages)
-      failures += one.failed;
-    if (pipeline_.why().message().find("gave up") != std::string::npos
-        && failures <= of_.supervision.intensity)
-      in_.violated("gave up after " + std::to_string(failures) + " failures, intensity "
-                   + std::to_string(of_.supervision.intensity));
     return end::failed;
   }
   if (ledger.in_flight != 0)
     in_.violated("finished with " + std::to_string(ledger.in_flight) + " items in flight");
+  in_.check_endings(ledger);
+  for (const auto& stage : pipeline_.snapshot().stages)
+    if (const auto at = place_of(of_, stage.stage); at && of_.runs_again(*at))
+      if (const auto kept = in_.watch.kept(*at); kept != stage.processed)
+        in_.violated("state: " + stage.stage + " has done " + std::to_string(stage.processed)
+                     + " items, its state knows of " + std::to_string(kept));
   return end::finished;
 }
 
@@ -300,9 +417,13 @@ life::end life::run(bool replay) {
       check();
     } else if (auto how = ended()) {
       return *how;
-    } else if (!node_.advance_to_next_timer()) {
-      in_.violated("lost wake-up: nothing can happen any more, and it has not ended: "
-                   + to_string(pipeline_.books().totals()));
+    } else {
+      const auto began = node_.now();
+      const auto idle = idle_consumers();
+      if (!node_.advance_to_next_timer())
+        in_.violated("lost wake-up: nothing can happen any more, and it has not ended: "
+                     + to_string(pipeline_.books().totals()));
+      in_.watch.time_passed(began, node_.now(), idle);
     }
     if (!in_.violation().empty())
       return end::stuck;
@@ -314,7 +435,7 @@ life::end life::run(bool replay) {
 outcome run(std::uint64_t seed, const reduction& without, std::vector<std::string>* trace) {
   outcome so_far;
   const auto drawn = scenario::drawn(seed, without);
-  fault_table faults{seed, without.without};
+  fault_table faults{seed, without.without, trace};
   world in{drawn, faults, trace};
   seeded schedule{mixed(seed, 0x5C4ED)};
   if (drawn.chaos_steps == 0)

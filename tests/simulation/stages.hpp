@@ -46,6 +46,26 @@ inline std::uint64_t now_ns() {
   return static_cast<std::uint64_t>(weir::clock::now().time_since_epoch().count());
 }
 
+/// One run of an item, with the oracle looking on; nothing where the run was given up, and nobody waits for it.
+template <class Function>
+auto watched(world& in, place at, const thing& one, weir::context& where, Function function)
+    -> decltype(function()) {
+  if (!where.progress())
+    return weir::transient("given up");
+  if (in.drawn.options_at(at).item_time_max.count() > 0)
+    in.watch.item_taken(at, one);
+  in.watch.run_begins(at, where.worker_index(), one);
+  try {
+    auto answer = function();
+    in.watch.run_ends(at, one, answer ? nullptr : &answer.error());
+    return answer;
+  } catch (...) {
+    const auto why = weir::fatal("thrown");
+    in.watch.run_ends(at, one, &why);
+    throw;
+  }
+}
+
 /// A source whose reading goes on where the world says.
 struct numbered_source {
   using output = thing;
@@ -56,9 +76,16 @@ struct numbered_source {
   std::string lane() const { return "source-" + std::to_string(index); }
   std::uint64_t resume_after() const { return in->position(index); }
 
+  weir::result<void> on_start(weir::context&) {
+    in->watch.started(source_place(index), 0);
+    return {};
+  }
+
   weir::result<weir::source_state> poll(weir::intake<thing>& to, weir::context& where) {
-    if (!next)
+    if (!next) {
+      in->watch.source_begins(index, where.last_position());
       next = static_cast<std::uint32_t>(where.last_position() / in->drawn.stride) + 1;
+    }
     if (in->faults.fires(fault::source_fails))
       return weir::transient("the file is gone for a moment");
     if (in->faults.fires(fault::source_throws))
@@ -68,18 +95,36 @@ struct numbered_source {
       return weir::source_state::wait;
     }
     while (to.room() > 0 && *next <= in->drawn.items) {
-      const auto number = *next;
-      to.put({.id = static_cast<std::uint32_t>(index << 24U) + number},
-             std::uint64_t{number} * in->drawn.stride);
+      const auto id = static_cast<std::uint32_t>(index << 24U) + *next;
+      to.put({.id = id}, in->drawn.position_of(id));
       ++*next;
+      in->watch.source_put(index, in->drawn.position_of(id));
+      in->admitted(id);
+      if (in->faults.fires(fault::source_fails_after_an_item))
+        return weir::transient("the file ends in the middle of a line");
+      if (in->faults.fires(fault::source_throws_after_an_item))
+        throw std::runtime_error{"thrown by the source"};
     }
-    return *next <= in->drawn.items ? weir::source_state::more : weir::source_state::done;
+    if (*next <= in->drawn.items)
+      return weir::source_state::more;
+    in->watch.source_ended(index);
+    return weir::source_state::done;
   }
 };
 
-struct start_may_fail {
+/// What stages have in common: the world, and where in the pipeline they are.
+struct placed {
   world* in;
-  weir::result<void> on_start(weir::context&) {
+  place at;
+  weir::result<void> on_start(weir::context& where) {
+    in->watch.started(at, where.worker_index());
+    return {};
+  }
+};
+
+struct start_may_fail : placed {
+  weir::result<void> on_start(weir::context& where) {
+    in->watch.started(at, where.worker_index());
     if (in->faults.fires(fault::stage_start_throws))
       throw std::runtime_error{"thrown at the start"};
     if (in->faults.fires(fault::stage_start_fails))
@@ -88,48 +133,51 @@ struct start_may_fail {
   }
 };
 
-struct map_stage {
-  world* in;
-  std::size_t segment;
-  std::size_t leg = 0;
-  weir::result<thing> operator()(const thing& one) const {
-    in->rate_used(segment, now_ns());
-    if (auto why = trouble(*in))
-      return *why;
-    return mapped(one, segment, leg);
+struct map_stage : placed {
+  weir::result<thing> operator()(const thing& one, weir::context& where) const {
+    return watched(*in, at, one, where, [&]() -> weir::result<thing> {
+      in->rate_used(at.segment, now_ns());
+      if (auto why = trouble(*in))
+        return *why;
+      return mapped(one, at.segment, at.leg);
+    });
   }
 };
 
-struct map_noexcept_stage {
-  std::size_t segment;
-  thing operator()(const thing& one) const noexcept { return mapped(one, segment, 0); }
+struct map_noexcept_stage : placed {
+  thing operator()(const thing& one) const noexcept {
+    in->watch.succeeded(at);
+    return mapped(one, at.segment, 0);
+  }
 };
 
-struct filter_stage {
-  world* in;
-  std::size_t segment;
-  weir::result<std::optional<thing>> operator()(const thing& one) const {
-    in->rate_used(segment, now_ns());
-    if (auto why = trouble(*in))
-      return *why;
-    return is_kept(one, segment) ? std::optional{mapped(one, segment, 0)} : std::nullopt;
+struct filter_stage : placed {
+  using answer = weir::result<std::optional<thing>>;
+  answer operator()(const thing& one, weir::context& where) const {
+    return watched(*in, at, one, where, [&]() -> answer {
+      in->rate_used(at.segment, now_ns());
+      if (auto why = trouble(*in))
+        return *why;
+      return is_kept(one, at.segment) ? std::optional{mapped(one, at.segment, 0)} : std::nullopt;
+    });
   }
 };
 
 struct emit_stage : start_may_fail {
   using input = thing;
   using output = thing;
-  std::size_t segment;
-  weir::result<void> on_item(const thing& one, weir::emitter<thing>& out, weir::context&) {
-    in->rate_used(segment, now_ns());
-    for (std::size_t k = 0; k < emitted_count(one, segment); ++k) {
-      out(emitted(one, segment, k));
-      if (in->faults.fires(fault::stage_throws_after_output))
-        throw std::runtime_error{"thrown after an output"};
-    }
-    if (auto why = trouble(*in))
-      return *why;
-    return {};
+  weir::result<void> on_item(const thing& one, weir::emitter<thing>& out, weir::context& where) {
+    return watched(*in, at, one, where, [&]() -> weir::result<void> {
+      in->rate_used(at.segment, now_ns());
+      for (std::size_t k = 0; k < emitted_count(one, at.segment); ++k) {
+        out(emitted(one, at.segment, k));
+        if (in->faults.fires(fault::stage_throws_after_output))
+          throw std::runtime_error{"thrown after an output"};
+      }
+      if (auto why = trouble(*in))
+        return *why;
+      return {};
+    });
   }
 };
 
@@ -137,45 +185,56 @@ struct emit_stage : start_may_fail {
 struct count_stage : start_may_fail {
   using input = thing;
   using output = thing;
-  std::size_t segment;
   std::uint64_t seen = 0;
+  std::uint32_t worker = 0;
 
-  weir::result<void> on_item(const thing& one, weir::emitter<thing>& out, weir::context&) {
-    in->rate_used(segment, now_ns());
-    ++seen;
-    out(mapped(one, segment, 0));
-    if (in->faults.fires(fault::stage_throws_after_output))
-      throw std::runtime_error{"thrown after an output"};
-    if (auto why = trouble(*in))
-      return *why;
-    return {};
+  weir::result<void> on_start(weir::context& where) {
+    worker = where.worker_index();
+    in->watch.goes_on_with(at, worker, seen);
+    auto begun = start_may_fail::on_start(where);
+    if (begun)
+      in->watch.began(at, worker, seen);
+    return begun;
+  }
+  weir::result<void> on_item(const thing& one, weir::emitter<thing>& out, weir::context& where) {
+    return watched(*in, at, one, where, [&]() -> weir::result<void> {
+      in->rate_used(at.segment, now_ns());
+      ++seen;
+      out(mapped(one, at.segment, 0));
+      if (in->faults.fires(fault::stage_throws_after_output))
+        throw std::runtime_error{"thrown after an output"};
+      if (auto why = trouble(*in))
+        return *why;
+      return {};
+    });
   }
   std::uint64_t checkpoint() const {
     if (in->faults.fires(fault::checkpoint_throws))
       throw std::runtime_error{"thrown by the checkpoint"};
+    in->watch.kept(at, worker, seen);
     return seen;
   }
   void restore(std::uint64_t to) { seen = to; }
 
   /// A last thing, which no item of a source led to.
   void on_drain(weir::emitter<thing>& out, weir::context& where) {
-    out(in->last_word(segment, where.worker_index()));
+    out(in->last_word(at.segment, where.worker_index()));
     if (in->faults.fires(fault::stage_throws_after_output))
       throw std::runtime_error{"thrown after a last output"};
   }
 };
 
-struct wait_stage {
-  world* in;
-  std::size_t segment;
+struct wait_stage : placed {
   std::shared_ptr<running_counts> running;
 
   boost::asio::awaitable<weir::result<thing>> operator()(thing one) const {
-    return run(in, segment, running, one);
+    return run(in, at, running, one);
   }
 
   static boost::asio::awaitable<weir::result<thing>>
-  run(world* in, std::size_t segment, std::shared_ptr<running_counts> running, thing one) {
+  run(world* in, place at, std::shared_ptr<running_counts> running, thing one) {
+    const auto segment = at.segment;
+    const auto began = weir::clock::now();
     struct counted {
       std::int64_t& number;
       explicit counted(std::int64_t& which) : number{++which} {}
@@ -190,27 +249,41 @@ struct wait_stage {
       co_await weir::sleep_for(std::chrono::seconds{10});
       co_return mapped(one, segment, 0);
     }
+    in->watch.run_begins(at, 0, one);
     const counted mine{(*running)[segment]};
     in->in_flight(segment, mine.number);
     if (in->faults.fires(fault::wait_hangs))
       co_await weir::sleep_until(weir::clock::time_point::max());
     if (in->faults.fires(fault::wait_is_slow))
       co_await weir::sleep_for(std::chrono::milliseconds{one.path % 400});
-    if (in->faults.fires(fault::wait_throws))
+    // After its time it says nothing any more that counts.
+    const bool counts = in->faults.fired(fault::clock_jumps) == 0
+                        && weir::clock::now() - began < in->drawn.options_at(at).timeout;
+    const auto told = [&](const weir::failure& why) {
+      if (counts)
+        in->watch.run_ends(at, one, &why);
+      return why;
+    };
+    if (in->faults.fires(fault::wait_throws)) {
+      told(weir::fatal("thrown while waiting"));
       throw std::runtime_error{"thrown while waiting"};
+    }
     if (in->faults.fires(fault::wait_fails))
-      co_return weir::transient("503", std::chrono::milliseconds{one.path % 100});
+      co_return told(weir::transient("503", std::chrono::milliseconds{one.path % 100}));
+    in->watch.run_ends(at, one, nullptr);
     co_return mapped(one, segment, 0);
   }
 };
 
-struct unbatch_stage {
-  world* in;
-  std::size_t segment;
-  weir::result<std::vector<thing>> operator()(const weir::batch<thing>& all) const {
-    if (auto why = trouble(*in))
-      return *why;
-    return all.items;
+struct unbatch_stage : placed {
+  using answer = weir::result<std::vector<thing>>;
+  answer operator()(const weir::batch<thing>& all, weir::context& where) const {
+    in->watch.batch_seen(at, all, in->drawn.segments[at.segment].batch);
+    return watched(*in, at, all.items.front(), where, [&]() -> answer {
+      if (auto why = trouble(*in))
+        return *why;
+      return all.items;
+    });
   }
 };
 
@@ -225,17 +298,17 @@ struct key_function {
 
 struct left_predicate {
   world* in;
-  std::size_t segment;
+  place at;
   bool operator()(const thing& one) const {
     if (in->faults.fires(fault::predicate_throws))
       throw std::runtime_error{"thrown by the predicate"};
-    return goes_left(one, segment);
+    in->watch.succeeded(at);
+    return goes_left(one, at.segment);
   }
 };
 
 /// What both sinks share: they are slow, they store, their answers get lost.
-struct store_port {
-  world* in;
+struct store_port : start_may_fail {
   bool fast = false; // it was slow, and is fast until it took something
 
   std::size_t demand(weir::context& where) {
@@ -254,7 +327,7 @@ struct store_port {
     if (in->faults.fires(fault::sink_throws))
       throw std::runtime_error{"thrown by the sink"};
     if (in->faults.fires(fault::sink_busy))
-      return weir::transient("the store is busy");
+      return weir::transient("the store is busy", std::chrono::milliseconds{20});
     return std::nullopt;
   }
   std::optional<weir::failure> after(std::span<const thing> rows) const {
@@ -282,6 +355,11 @@ struct store_port {
 struct item_sink : store_port {
   using input = thing;
   weir::result<void> on_item(const thing& one, weir::context& where) {
+    return watched(*in, at, one, where, [&] { return store(one, where); });
+  }
+
+private:
+  weir::result<void> store(const thing& one, weir::context& where) {
     if (auto why = before())
       return *why;
     if (auto why = trouble(*in))
@@ -297,6 +375,12 @@ struct item_sink : store_port {
 struct batch_sink : store_port {
   using input = weir::batch<thing>;
   weir::result<weir::batch_outcome> on_batch(const input& all, weir::context& where) {
+    in->watch.batch_seen(at, all, in->drawn.last_batch);
+    return watched(*in, at, all.items.front(), where, [&] { return store(all, where); });
+  }
+
+private:
+  weir::result<weir::batch_outcome> store(const input& all, weir::context& where) {
     if (auto why = before())
       return *why;
     if (in->faults.fires(fault::sink_refuses_the_batch))

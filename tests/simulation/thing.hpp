@@ -1,5 +1,6 @@
 #pragma once
 
+#include <weir/actors/clock.hpp>
 #include <weir/supervision/failure.hpp>
 
 #include <charconv>
@@ -11,12 +12,29 @@
 
 namespace simulation {
 
+/// When an item was last moved: taken out of a mailbox into a batch, or into a run of its own. Copies keep it.
+struct move_time {
+  weir::clock::time_point at{};
+  move_time() = default;
+  move_time(const move_time&) = default;
+  move_time& operator=(const move_time&) = default;
+  move_time(move_time&&) noexcept : at{weir::clock::now()} {}
+  move_time& operator=(move_time&&) noexcept {
+    at = weir::clock::now();
+    return *this;
+  }
+  ~move_time() = default;
+  std::strong_ordering operator<=>(const move_time&) const { return std::strong_ordering::equal; }
+  bool operator==(const move_time&) const { return true; }
+};
+
 /// What flows through a simulated pipeline: which item it was, and what has become of it.
 struct thing {
   std::uint32_t id = 0; ///< the item's number in its source, from 1; the source in the upper byte
   std::uint64_t path =
       0; ///< a hash of the stages and branches it went through, so that copies differ
   std::uint32_t branch = 0; ///< of the branches alone: the order is kept within one
+  move_time taken{};
   auto operator<=>(const thing&) const = default;
 };
 

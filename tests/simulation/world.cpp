@@ -58,6 +58,9 @@ void world::begin_life() {
   fenced_ = false;
   crash_asked = false;
   last_of_key_.clear();
+  admitted_.clear();
+  lettered_.clear();
+  watch.begin_life();
   // What earlier lives had to say last, and did not get out, belongs to no position: it is gone.
   for (auto one = uncovered_.lower_bound(id_of(no_source, 0)); one != uncovered_.end();
        one = uncovered_.erase(one))
@@ -137,15 +140,19 @@ void world::may_repeat(std::span<const thing> rows) {
   repeatable_.insert(rows.begin(), rows.end());
 }
 
-std::vector<thing> world::held_by(const weir::dead_letter& letter) {
-  const auto where = place_of(drawn, letter.stage);
-  std::vector<thing> items;
+std::vector<thing> world::items_of(const weir::dead_letter& letter) {
   if (letter.payload_type.find("batch") != std::string::npos) {
     if (auto read = weir::from_payload<weir::batch<thing>>(letter.payload))
-      items = std::move(read->items);
+      return std::move(read->items);
   } else if (auto read = weir::from_payload<thing>(letter.payload)) {
-    items.push_back(*read);
+    return {*read};
   }
+  return {};
+}
+
+std::vector<thing> world::held_by(const weir::dead_letter& letter) {
+  const auto where = place_of(drawn, letter.stage);
+  const auto items = items_of(letter);
   if (!where || items.empty()) {
     violated("a dead letter of '" + letter.stage + "' that can't be read: '" + letter.payload
              + "'");
@@ -175,8 +182,15 @@ void world::parked(const weir::dead_letter& letter) {
     return;
   if (tracing())
     note("    dead letter of " + letter.stage + ": " + letter.payload + " " + letter.why.message());
-  if (letter.why.chain.empty() || letter.attempts == 0 || letter.payload.empty())
-    violated("a dead letter without cause, attempts or payload, from " + letter.stage);
+  if (letter.why.chain.empty() || letter.payload.empty()) {
+    violated("a dead letter without cause or payload, from " + letter.stage);
+    return;
+  }
+  const auto items = items_of(letter);
+  if (const auto at = place_of(drawn, letter.stage); at && !items.empty())
+    watch.parked(*at, items, letter);
+  for (const auto& one : items)
+    lettered_.insert(one.id);
   for (const auto& one : held_by(letter)) {
     const auto mine = rows_.find(one);
     if (mine != rows_.end() && mine->second > last_unclean_ && !repeatable_.contains(one))
@@ -215,6 +229,30 @@ bool world::all_rows() const {
         if (!rows_.contains(one))
           return false;
   return true;
+}
+
+void world::admitted(std::uint32_t id) { admitted_.insert(id); }
+
+void world::check_endings(const weir::ledger_totals& totals) {
+  // Of what was replayed only its letter is known; and what a source had put aside as it ended isn't in.
+  if (totals.replayed > 0 || totals.admitted != admitted_.size())
+    return;
+  std::uint64_t filtered = 0;
+  std::uint64_t parked = 0;
+  for (const auto id : admitted_) {
+    if (lettered_.contains(id))
+      ++parked;
+    else if (outcomes(drawn, {.id = id}, {}).empty())
+      ++filtered;
+  }
+  // Items of a batch share the gravest ending of its rows.
+  const bool right = drawn.has_batches()
+                         ? totals.dead_lettered >= parked
+                         : totals.dead_lettered == parked && totals.filtered == filtered;
+  if (!right || totals.dropped > 0)
+    violated("endings: " + std::to_string(parked) + " items are dead letters and "
+             + std::to_string(filtered) + " were filtered, but the ledger says "
+             + to_string(totals));
 }
 
 void world::rate_used(std::size_t segment, std::uint64_t now_ns) {

@@ -2,10 +2,12 @@
 
 #include "faults.hpp"
 #include "scenario.hpp"
+#include "stage_watch.hpp"
 #include "thing.hpp"
 
 #include <weir/actors/context.hpp>
 #include <weir/supervision/dead_letter_memory.hpp>
+#include <weir/supervision/ledger.hpp>
 
 #include <cstdint>
 #include <map>
@@ -27,6 +29,7 @@ public:
   fault_table& faults;
 
   weir::dead_letters::memory letters{100'000};
+  stage_watch watch{drawn, *this};
 
   // --- a life of the node ----------------------------------------------------------------------------
 
@@ -48,6 +51,8 @@ public:
 
   // --- what the ports tell ---------------------------------------------------------------------------
 
+  /// A source put the item.
+  void admitted(std::uint32_t id);
   /// What a stage has to say when its stream ends: from now on it must come out too, in this life.
   thing last_word(std::size_t segment, std::uint32_t worker);
   /// A thing came to the sink, in this order. Not yet stored.
@@ -69,6 +74,8 @@ public:
 
   // --- the oracle ------------------------------------------------------------------------------------
 
+  /// At a clean end: every item must have ended as what was seen of it says.
+  void check_endings(const weir::ledger_totals& totals);
   void violated(std::string what);
   const std::string& violation() const { return violation_; }
   /// Is every item accounted for?
@@ -85,6 +92,7 @@ public:
   std::uint64_t fingerprint = 0;
 
 private:
+  static std::vector<thing> items_of(const weir::dead_letter& letter);
   void expect(std::uint32_t id, std::vector<thing> all_of_it);
   void cover(const thing& one);
   std::uint64_t covered_up_to(std::size_t source) const;
@@ -103,6 +111,8 @@ private:
   std::size_t missing_ = 0;
   std::map<std::pair<std::size_t, std::uint32_t>, std::uint32_t> last_of_key_; // by key and branch
   std::map<std::size_t, std::vector<std::uint64_t>> calls_;                    // by segment
+  std::set<std::uint32_t> admitted_; // in this life
+  std::set<std::uint32_t> lettered_; // items of letters that were stored in this life
   std::string violation_;
 };
 

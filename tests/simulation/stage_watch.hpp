@@ -1,0 +1,118 @@
+#pragma once
+
+#include "scenario.hpp"
+#include "thing.hpp"
+
+#include <weir/actors/batch.hpp>
+#include <weir/actors/clock.hpp>
+#include <weir/supervision/dead_letter.hpp>
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace simulation {
+
+class world;
+
+/// The part of the oracle that looks at stages: how often and when each runs an item, with which state, whether it
+/// was started anew where it had to be, and what is in a batch.
+///
+/// Told by the functions of stages, sources and sinks, which are replaced with each restart; this is not.
+class stage_watch {
+public:
+  stage_watch(const scenario& of, world& in) : of_{of}, in_{in} {}
+
+  void begin_life();
+
+  // --- what functions tell -----------------------------------------------------------------------------
+
+  /// A fresh function begins.
+  void started(place at, std::uint32_t worker);
+  void run_begins(place at, std::uint32_t worker, const thing& one);
+  /// Null: it succeeded. What was thrown counts as fatal.
+  void run_ends(place at, const thing& one, const weir::failure* why);
+  /// Something succeeded there that is no run of an item.
+  void succeeded(place at) { doubts_.erase(at); }
+
+  /// A stage with state: it was kept; it is what a fresh function goes on with.
+  void kept(place at, std::uint32_t worker, std::uint64_t state);
+  void goes_on_with(place at, std::uint32_t worker, std::uint64_t state);
+  void began(place at, std::uint32_t worker, std::uint64_t state) {
+    kept_[{at, worker}] = {.now = state, .before = state};
+  }
+  /// Of all workers of the stage.
+  std::uint64_t kept(place at) const;
+
+  void batch_seen(place at, const weir::batch<thing>& all, const weir::batch_options& options);
+  /// A function got an item longer ago than it may have it, and nobody has given it up.
+  void item_taken(place at, const thing& one);
+
+  void source_put(std::size_t source, std::uint64_t position);
+  void source_begins(std::size_t source, std::uint64_t last_position);
+  void source_ended(std::size_t source) { ended_sources_.insert(source); }
+  void input_ends() { draining_ = true; }
+
+  // --- what the life tells -------------------------------------------------------------------------------
+
+  void parked(place at, std::span<const thing> items, const weir::dead_letter& letter);
+  /// It must not run anything before it was started anew.
+  void must_start(place at, std::uint32_t worker) { must_start_.insert({at, worker}); }
+  void pipeline_failed() { must_start_.clear(); }
+  /// A worker of this stage has ended by a failure; `sure` if that is charged in any case.
+  void worker_failed(const std::string& stage, bool sure);
+  /// Is it too much, or can't it be, that `intensity` has been exceeded?
+  bool must_give_up() const;
+  bool may_give_up() const;
+
+  /// Nothing could happen from `began` to `ended` but that time passed; with `idle`, the consumers of batches had
+  /// nothing in their mailboxes.
+  void time_passed(weir::clock::time_point began, weir::clock::time_point ended,
+                   const std::vector<place>& idle);
+
+private:
+  struct run {
+    std::uint32_t failed = 0; ///< times in a row
+    bool is_over = false;     ///< it is to be parked
+    weir::clock::time_point not_before{};
+  };
+  struct kept_state {
+    std::uint64_t now = 0;
+    std::uint64_t before = 0;
+    bool in_doubt = false; ///< where no function can be made to go on with it, it may not have happened
+  };
+  struct worker_failure {
+    weir::clock::time_point at;
+    std::string stage;
+  };
+  struct pause {
+    weir::clock::time_point began{};
+    weir::clock::time_point ended{};
+  };
+
+  /// Was it in a dead letter? Then it may be there twice: both where it was read, and replayed.
+  bool came_again(const thing& one) const { return parked_.contains(one.id); }
+  bool undisturbed_since(weir::clock::time_point when) const;
+
+  const scenario& of_;
+  world& in_;
+
+  std::map<std::pair<place, thing>, run> runs_; // that failed
+  std::map<std::pair<place, std::uint32_t>, kept_state> kept_;
+  std::set<std::pair<place, std::uint32_t>> must_start_;
+  std::map<std::size_t, std::uint64_t> last_put_; // by source
+  std::set<std::size_t> ended_sources_;
+  bool draining_ = false;
+  std::vector<worker_failure> failures_;
+  std::map<place, std::vector<weir::clock::time_point>>
+      doubts_; // failures since which nothing can have succeeded there
+  std::set<std::uint32_t> parked_; // items that ever were in a letter
+  pause last_pause_;
+  std::map<place, pause> idle_; // by consumer of batches
+};
+
+} // namespace simulation
