@@ -97,6 +97,11 @@ scenario scenario::drawn(std::uint64_t seed, const reduction& without) {
     made.sink.execution = weir::execution::own_thread;
   made.chaos_steps = chance.chance(0.1) ? 0 : chance.between(20, 1500);
 
+  if (chance.chance(0.5))
+    made.letters_waiting_max = between(chance, 1, 8);
+  if (chance.chance(0.01) && !without.items) // mailboxes are small against that
+    made.items = between(chance, 200, 800);
+
   const auto count = chance.below(5);
   for (std::size_t k = 0; k < count; ++k) {
     seeded own{mixed(seed, 0x5E6000 + k)}; // leaving one out doesn't change the others
@@ -167,7 +172,8 @@ std::string scenario::describe() const {
           + std::string{strategy_names[static_cast<std::size_t>(supervision.strategy)]}
           + ", intensity " + std::to_string(supervision.intensity) + " in " + ms(supervision.period)
           + ", restarts after " + ms(supervision.delays.delay_min) + " to "
-          + ms(supervision.delays.delay_max) + "; faults for " + std::to_string(chaos_steps)
+          + ms(supervision.delays.delay_max) + ", letters on their way "
+          + std::to_string(letters_waiting_max) + "; faults for " + std::to_string(chaos_steps)
           + " steps";
   return text;
 }

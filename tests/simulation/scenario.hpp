@@ -47,7 +47,8 @@ struct segment {
 /// Which stage of the pipeline: its segment and its leg. The sink lies behind the last segment.
 struct place {
   std::size_t segment = 0;
-  std::size_t leg = 0; ///< of branches: 0 is the router, 1 and 2 the branches; of sources: which one
+  std::size_t leg =
+      0; ///< of branches: 0 is the router, 1 and 2 the branches; of sources: which one
   auto operator<=>(const place&) const = default;
 };
 inline constexpr std::size_t no_segment = 1000; ///< of sources
@@ -64,8 +65,9 @@ struct scenario {
   weir::batch_options last_batch{};
   weir::stage_options sink{};
   weir::supervision_options supervision{};
-  std::size_t chaos_steps = 0; ///< after that nothing goes wrong any more
-  bool keeps_order = true;     ///< of the items of one key and branch
+  std::uint32_t letters_waiting_max = 256; ///< on their way to the store
+  std::size_t chaos_steps = 0;             ///< after that nothing goes wrong any more
+  bool keeps_order = true;                 ///< of the items of one key and branch
 
   static scenario drawn(std::uint64_t seed, const reduction& without = {});
 

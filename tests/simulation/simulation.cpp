@@ -30,7 +30,8 @@ public:
         schedule_{schedule},
         simple_{simple},
         so_far_{so_far},
-        node_{{.slice_items = [this](std::size_t most) { return slice(most); }},
+        node_{{.slice_items = [this](std::size_t most) { return slice(most); },
+               .letters_waiting_max = of.letters_waiting_max},
               {.job = [this](std::size_t count) { return pick(count); },
                .random = [this] { return schedule_.share(); },
                .helper_delay = [this] { return stuck_for(); }}},
@@ -164,8 +165,8 @@ void life::build_segment(weir::pipeline& p, std::optional<weir::flow<thing>>& fl
     flow = std::move(from).via(name, emit_stage{{{&in_, at}}}, options_for(one.options));
     break;
   case segment_kind::wait:
-    flow = std::move(from).via(name, wait_stage{{&in_, at}, running_},
-                                options_for(one.options, true));
+    flow =
+        std::move(from).via(name, wait_stage{{&in_, at}, running_}, options_for(one.options, true));
     break;
   case segment_kind::count:
     flow = std::move(from).via(name, count_stage{{{&in_, at}}}, options_for(one.options));
@@ -180,12 +181,12 @@ void life::build_segment(weir::pipeline& p, std::optional<weir::flow<thing>>& fl
     auto branch = one.options;
     branch.rate = {};
     width_ = 1;
-    auto l =
-        std::move(left).via(stage_name(of_, {k, 1}), map_stage{{&in_, {k, 1}}}, options_for(branch));
+    auto l = std::move(left).via(stage_name(of_, {k, 1}), map_stage{{&in_, {k, 1}}},
+                                 options_for(branch));
     const auto width = width_;
     width_ = 1;
-    auto r =
-        std::move(right).via(stage_name(of_, {k, 2}), map_stage{{&in_, {k, 2}}}, options_for(branch));
+    auto r = std::move(right).via(stage_name(of_, {k, 2}), map_stage{{&in_, {k, 2}}},
+                                  options_for(branch));
     flow = p.merge(std::move(l), std::move(r));
     width_ += width;
     break;
@@ -339,16 +340,14 @@ void life::check() {
     in_.violated("ledger: " + to_string(totals));
   if (books.settled_twice())
     in_.violated("an item was settled twice");
-  if (totals.in_flight > in_flight_max_) {
+  if (totals.in_flight > in_flight_max_ && !pipeline_.workers_have_finished()) {
     const auto now = pipeline_.snapshot();
-    const auto most =
-        in_flight_max_ + now.dead_letters_waiting * share_ + now.replays_in_flight;
+    const auto most = in_flight_max_ + now.dead_letters_waiting * share_ + now.replays_in_flight;
     if (totals.in_flight > most)
       in_.violated("bound: " + std::to_string(totals.in_flight) + " items in flight, "
                    + std::to_string(most) + " have a place, "
-                   + std::to_string(now.dead_letters_waiting)
-                   + " letters on their way and " + std::to_string(now.replays_in_flight)
-                   + " replayed ones among them");
+                   + std::to_string(now.dead_letters_waiting) + " letters on their way and "
+                   + std::to_string(now.replays_in_flight) + " replayed ones among them");
   }
   if (failures_ != failures_checked_)
     check_supervision();

@@ -24,8 +24,8 @@ clock::duration shortest_delay(const weir::retry_policy& policy, std::uint32_t f
   const auto grown = static_cast<double>(policy.delay_min.count())
                      * std::pow(policy.factor, failed - policy.immediate - 1);
   const auto most = static_cast<double>(policy.delay_max.count());
-  return std::chrono::duration_cast<clock::duration>(std::chrono::duration<double, std::milli>{
-      std::min(grown, most) * (1.0 - policy.jitter)});
+  return std::chrono::duration_cast<clock::duration>(
+      std::chrono::duration<double, std::milli>{std::min(grown, most) * (1.0 - policy.jitter)});
 }
 
 } // namespace
@@ -137,8 +137,7 @@ void stage_watch::batch_seen(place at, const weir::batch<thing>& all,
       && !came_again(first))
     in_.violated("batch: one that began with " + text_of(at, first, of_) + " was still incomplete "
                  + std::to_string((idle->second.ended - due) / 1us) + " us after its time");
-  if (clock::now() < due && !draining_ && ended_sources_.size() < of_.sources
-      && !came_again(first))
+  if (clock::now() < due && !draining_ && ended_sources_.size() < of_.sources && !came_again(first))
     in_.violated("batch: one that is not full went on " + std::to_string((due - clock::now()) / 1us)
                  + " us before its time: " + text_of(at, first, of_));
 }
@@ -178,9 +177,8 @@ bool stage_watch::must_give_up() const {
     return false;
   std::size_t sure = 0;
   for (const auto& [at, all] : doubts_)
-    sure += static_cast<std::size_t>(std::ranges::count_if(all, [&](auto when) {
-      return clock::now() - when <= of_.supervision.period;
-    }));
+    sure += static_cast<std::size_t>(std::ranges::count_if(
+        all, [&](auto when) { return clock::now() - when <= of_.supervision.period; }));
   return sure > of_.supervision.intensity;
 }
 

@@ -83,7 +83,8 @@ private:
   struct kept_state {
     std::uint64_t now = 0;
     std::uint64_t before = 0;
-    bool in_doubt = false; ///< where no function can be made to go on with it, it may not have happened
+    bool in_doubt =
+        false; ///< where no function can be made to go on with it, it may not have happened
   };
   struct worker_failure {
     weir::clock::time_point at;
@@ -109,7 +110,7 @@ private:
   bool draining_ = false;
   std::vector<worker_failure> failures_;
   std::map<place, std::vector<weir::clock::time_point>>
-      doubts_; // failures since which nothing can have succeeded there
+      doubts_;                     // failures since which nothing can have succeeded there
   std::set<std::uint32_t> parked_; // items that ever were in a letter
   pause last_pause_;
   std::map<place, pause> idle_; // by consumer of batches

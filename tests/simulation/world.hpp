@@ -111,7 +111,7 @@ private:
   std::size_t missing_ = 0;
   std::map<std::pair<std::size_t, std::uint32_t>, std::uint32_t> last_of_key_; // by key and branch
   std::map<std::size_t, std::vector<std::uint64_t>> calls_;                    // by segment
-  std::set<std::uint32_t> admitted_; // in this life
+  std::set<std::uint32_t> admitted_;                                           // in this life
   std::set<std::uint32_t> lettered_; // items of letters that were stored in this life
   std::string violation_;
 };
