@@ -20,6 +20,11 @@ struct acknowledgement::rare {
   std::unordered_set<origin_group*> groups; // guarded by groups_lock
 };
 
+origin_group::origin_group(std::vector<origin> members) : members_{std::move(members)} {}
+origin_group::~origin_group() = default;
+
+std::span<const origin> origin_group::members() const noexcept { return members_; }
+
 acknowledgement::acknowledgement() : rare_{std::make_unique<rare>()} {}
 
 acknowledgement::~acknowledgement() {

@@ -18,14 +18,15 @@ namespace weir {
 /// and owned by the books.
 class origin_group {
 public:
-  std::span<const origin> members() const noexcept { return members_; }
+  std::span<const origin> members() const noexcept;
   void share(std::uint32_t more) noexcept { shares_.fetch_add(more, std::memory_order_relaxed); }
   /// Does another copy of the batch exist?
   bool shared() const noexcept { return shares_.load(std::memory_order_acquire) > 1; }
 
 private:
   friend class acknowledgement;
-  explicit origin_group(std::vector<origin> members) : members_{std::move(members)} {}
+  explicit origin_group(std::vector<origin> members);
+  ~origin_group();
 
   std::vector<origin> members_;
   std::atomic<std::uint32_t> shares_{1};

@@ -44,10 +44,10 @@ public:
 /// into one.
 class actor : public waker {
 public:
-  explicit actor(std::string name) : name_{std::move(name)} {}
+  explicit actor(std::string name);
   actor(const actor&) = delete;
   actor& operator=(const actor&) = delete;
-  virtual ~actor() = default;
+  virtual ~actor();
 
   const std::string& name() const noexcept { return name_; }
 

@@ -13,8 +13,8 @@ struct batch {
   std::vector<T> items;
 };
 
-/// A batch goes on when it is full, or when its first item is this old, or at the end of the stream. The
-/// delay counts from the first item; there are no empty batches.
+/// A batch goes on when it is full, or when its first item is this old, or at the end of the stream; or, with a
+/// predicate, behind an item that closes it. The delay counts from the first item; there are no empty batches.
 struct batch_options {
   std::uint32_t size_max = 100;
   std::chrono::milliseconds delay_max{200};

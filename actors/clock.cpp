@@ -1,4 +1,4 @@
-#include <weir/actors/clock.hpp>
+#include <weir/actors/virtual_time.hpp>
 
 #include <algorithm>
 #include <utility>

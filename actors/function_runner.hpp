@@ -7,9 +7,9 @@
 #include <weir/actors/stage_call.hpp>
 #include <weir/actors/worker.hpp>
 
-#include <map>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -262,7 +262,7 @@ private:
   const stage_options options_;
   std::uint64_t generation_ = 0;
   std::vector<place> idle_;
-  std::map<const run*, place> busy_;
+  std::unordered_map<const run*, place> busy_;
   std::optional<kept_state<product>> kept_; // of a recoverable stage
 };
 

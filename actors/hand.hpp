@@ -1,7 +1,7 @@
 #pragma once
 
 #include <weir/mailbox/origin.hpp>
-#include <weir/supervision/flight_recorder.hpp>
+#include <weir/supervision/flight_slot.hpp>
 
 namespace weir {
 

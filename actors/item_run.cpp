@@ -5,8 +5,30 @@
 
 namespace weir {
 
+/// Made by the pipeline's, and by this run's own.
+struct item_run::stop_request {
+  struct pass_on {
+    std::stop_source to;
+    void operator()() noexcept { to.request_stop(); }
+  };
+
+  explicit stop_request(const std::stop_token& pipeline) : with_pipeline{pipeline, pass_on{of}} {}
+
+  std::stop_source of;
+  std::stop_callback<pass_on> with_pipeline;
+};
+
 item_run::item_run(worker& who)
     : place_{who.place()}, began_{who.now()}, who_{&who}, sign_of_life_{began_} {}
+
+item_run::~item_run() = default;
+
+bool item_run::has_ended() const noexcept {
+  if (!ended_.load(std::memory_order_acquire))
+    return false;
+  const std::lock_guard lock{lock_}; // whoever carried it out is done with the worker
+  return true;
+}
 
 bool item_run::progress() noexcept {
   const std::lock_guard lock{lock_};
@@ -73,12 +95,11 @@ bool item_run::give_up() noexcept {
 std::stop_token item_run::stopping() {
   const std::lock_guard lock{lock_};
   if (!stop_) {
-    stop_.emplace();
-    stops_with_pipeline_.emplace(place_->stopping, request_stop{*stop_});
+    stop_ = std::make_unique<stop_request>(place_->stopping);
     if (who_ == nullptr || hurried_)
-      stop_->request_stop();
+      stop_->of.request_stop();
   }
-  return stop_->get_token();
+  return stop_->of.get_token();
 }
 
 /// Not under the lock: whoever waits for it is called.
@@ -86,7 +107,8 @@ void item_run::stop() noexcept {
   std::optional<std::stop_source> asked_for;
   {
     const std::lock_guard lock{lock_};
-    asked_for = stop_;
+    if (stop_)
+      asked_for = stop_->of;
   }
   if (asked_for)
     asked_for->request_stop();

@@ -39,7 +39,7 @@ public:
   explicit item_run(worker& who);
   item_run(const item_run&) = delete;
   item_run& operator=(const item_run&) = delete;
-  virtual ~item_run() = default;
+  virtual ~item_run();
 
   const run_place& place() const noexcept { return *place_; }
   /// When it began, by the node's clock as the worker read it.
@@ -62,12 +62,7 @@ public:
 
   // --- the worker, in its turns --------------------------------------------------------------------
 
-  bool has_ended() const noexcept {
-    if (!ended_.load(std::memory_order_acquire))
-      return false;
-    const std::lock_guard lock{lock_}; // whoever carried it out is done with the worker
-    return true;
-  }
+  bool has_ended() const noexcept;
   /// Since when the function has the item without a sign of progress; nothing while it may wait.
   std::optional<time_point> silent_since() const noexcept;
   /// It was cancelled: from now on waiting counts, and progress does not help.
@@ -81,10 +76,7 @@ public:
   std::vector<resume_point> resume_points;
 
 private:
-  struct request_stop {
-    std::stop_source of;
-    void operator()() noexcept { of.request_stop(); }
-  };
+  struct stop_request;
   void stop() noexcept;
 
   const std::shared_ptr<const run_place> place_;
@@ -97,8 +89,7 @@ private:
   std::uint32_t waiting_ = 0;
   bool hurried_ = false;
   std::optional<time_point> wake_at_;
-  std::optional<std::stop_source> stop_; // once it was asked for
-  std::optional<std::stop_callback<request_stop>> stops_with_pipeline_;
+  std::unique_ptr<stop_request> stop_; // once it was asked for
 };
 
 } // namespace weir

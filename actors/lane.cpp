@@ -14,6 +14,18 @@ constexpr std::uint64_t below(std::uint64_t position) {
 
 } // namespace
 
+struct lane::shares {
+  std::array<std::atomic<std::int32_t>, 64> more{};
+  std::array<std::atomic<std::uint8_t>, 64> gravest{};
+
+  void clear() noexcept {
+    for (auto& one : more)
+      one.store(0, std::memory_order_relaxed);
+    for (auto& one : gravest)
+      one.store(0, std::memory_order_relaxed);
+  }
+};
+
 lane::lane(std::string name, std::uint64_t resume_after)
     : name_{std::move(name)},
       blocks_{std::make_unique<block[]>(blocks_count)},
@@ -21,6 +33,8 @@ lane::lane(std::string name, std::uint64_t resume_after)
       prefix_{resume_after} {
   block_of(resume_after).settled = below(resume_after) | (std::uint64_t{1} << (resume_after % 64));
 }
+
+lane::~lane() = default;
 
 std::uint64_t lane::room() noexcept {
   const auto used = last_admitted() - prefix();

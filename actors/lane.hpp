@@ -32,6 +32,9 @@ public:
 
   /// `resume_after` is the position up to which everything was settled in an earlier life: 0 at the start.
   lane(std::string name, std::uint64_t resume_after);
+  lane(const lane&) = delete;
+  lane& operator=(const lane&) = delete;
+  ~lane();
 
   const std::string& name() const noexcept { return name_; }
 
@@ -79,18 +82,7 @@ public:
   std::uint64_t in_flight() const noexcept;
 
 private:
-  /// Shares of items that were copied; most lanes never have any.
-  struct shares {
-    std::array<std::atomic<std::int32_t>, 64> more{};
-    std::array<std::atomic<std::uint8_t>, 64> gravest{};
-
-    void clear() noexcept {
-      for (auto& one : more)
-        one.store(0, std::memory_order_relaxed);
-      for (auto& one : gravest)
-        one.store(0, std::memory_order_relaxed);
-    }
-  };
+  struct shares; // of items that were copied; most lanes never have any
   struct block {
     std::atomic<std::uint64_t> settled{0};
     std::atomic<shares*> copies{nullptr};

@@ -13,6 +13,13 @@ pipeline::pipeline(std::string name, pipeline_options options) : plan_{std::make
   plan_->replay = options.replay;
 }
 
+void pipeline::dead_letters_to(std::shared_ptr<dead_letter_store> store) {
+  plan_->graph.has_dead_letters = store != nullptr;
+  plan_->dead_letters = std::move(store);
+}
+
+std::shared_ptr<dead_letter_store> pipeline::dead_letters() const { return plan_->dead_letters; }
+
 bool pipeline::may_join(const shared_plan& from, bool used, bool parked_alike) {
   const auto refuse = [&](const std::string& what) {
     plan_->graph.mistakes.push_back("pipeline '" + name() + "': merge takes flows " + what);

@@ -64,12 +64,9 @@ public:
   void dead_letters_to(Store store) {
     dead_letters_to(std::make_shared<Store>(std::move(store)));
   }
-  void dead_letters_to(std::shared_ptr<dead_letter_store> store) {
-    plan_->graph.has_dead_letters = store != nullptr;
-    plan_->dead_letters = std::move(store);
-  }
+  void dead_letters_to(std::shared_ptr<dead_letter_store> store);
   /// Null if there is none.
-  std::shared_ptr<dead_letter_store> dead_letters() const { return plan_->dead_letters; }
+  std::shared_ptr<dead_letter_store> dead_letters() const;
 
   /// What keeps the pipeline from running, a sentence each; empty if nothing does.
   std::vector<std::string> validate() const { return plan_->graph.problems(); }

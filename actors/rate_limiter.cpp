@@ -1,5 +1,5 @@
-#include <weir/actors/clock.hpp>
 #include <weir/actors/rate_limiter.hpp>
+#include <weir/actors/virtual_time.hpp>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/error.hpp>

@@ -31,10 +31,10 @@ public:
   /// Items that may wait for one worker, beside its mailbox_capacity.
   static constexpr std::size_t capacity = 16;
 
-  explicit replay_inlet(replay_ports where) : where_{std::move(where)} {}
+  explicit replay_inlet(replay_ports where);
   replay_inlet(const replay_inlet&) = delete;
   replay_inlet& operator=(const replay_inlet&) = delete;
-  virtual ~replay_inlet() = default;
+  virtual ~replay_inlet();
 
   /// Called between the decision that an item goes in and its going in: gives it its origin.
   using admit = std::function<origin()>;
@@ -43,29 +43,16 @@ public:
   /// that the payload is no item of this stage.
   virtual result<bool> put(const dead_letter& letter, const admit& admitted) = 0;
 
-  ring_base& blocked_on() const { return *where_.rings[chosen_]; }
-  std::span<const std::shared_ptr<ring_base>> rings() const { return where_.rings; }
-  void close() {
-    for (const auto& one : where_.rings)
-      one->close();
-  }
+  ring_base& blocked_on() const;
+  std::span<const std::shared_ptr<ring_base>> rings() const;
+  void close();
 
 protected:
   /// Which worker gets it: as the stage before would have decided. Behind a partition only the lane that it had
   /// is right, which nothing tells: the letters of one key, or else of one position, stay together.
-  std::size_t choose_by_letter(const dead_letter& letter) {
-    if (where_.how == spread::straight) {
-      const auto together =
-          letter.key.empty() ? letter.source + ":" + std::to_string(letter.position) : letter.key;
-      return chosen_ = std::hash<std::string>{}(together) % where_.rings.size();
-    }
-    chosen_ = 0;
-    for (std::size_t k = 1; k < where_.rings.size(); ++k)
-      if (where_.rings[k]->size() < where_.rings[chosen_]->size())
-        chosen_ = k;
-    return chosen_;
-  }
-  std::size_t choose_by_key(std::size_t hash) { return chosen_ = hash % where_.rings.size(); }
+  std::size_t choose_by_letter(const dead_letter& letter);
+  std::size_t choose_by_key(std::size_t hash);
+  static failure wrong_type(const dead_letter& letter, const std::string& expected);
 
   const replay_ports where_;
 
@@ -131,10 +118,6 @@ private:
     batch<Row> one;
     one.items.push_back(std::move(*row));
     return one;
-  }
-  static failure wrong_type(const dead_letter& letter, const std::string& expected) {
-    return poison("its payload is a " + letter.payload_type + ", but stage '" + letter.stage
-                  + "' takes " + expected);
   }
 };
 

@@ -1,4 +1,5 @@
 #include <weir/actors/running_pipeline.hpp>
+#include <weir/supervision/flight_recorder.hpp>
 
 #include <algorithm>
 #include <map>

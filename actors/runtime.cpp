@@ -19,6 +19,9 @@
 
 namespace weir {
 
+actor::actor(std::string name) : name_{std::move(name)} {}
+actor::~actor() = default;
+
 // --- driven ------------------------------------------------------------------------------------------
 
 bool driven::wait_until_finished(runtime_engine& engine, std::optional<time_point> deadline) {
@@ -188,6 +191,8 @@ runtime::~runtime() {
     one.reset();
   }
 }
+
+runtime_engine& runtime::engine() noexcept { return *engine_; }
 
 double runtime::random() noexcept { return engine_->random(); }
 

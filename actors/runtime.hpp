@@ -84,7 +84,7 @@ public:
 
 protected:
   runtime(runtime_options options, std::unique_ptr<runtime_engine> engine);
-  runtime_engine& engine() noexcept { return *engine_; }
+  runtime_engine& engine() noexcept;
 
 private:
   const runtime_options options_;

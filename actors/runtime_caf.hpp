@@ -1,6 +1,7 @@
 #pragma once
 
 #include <weir/actors/runtime_engine.hpp>
+#include <weir/actors/virtual_time.hpp>
 
 #include <cstdint>
 #include <memory>

@@ -1,5 +1,6 @@
 #include <weir/actors/runtime_caf.hpp>
 #include <weir/actors/runtime_virtual.hpp>
+#include <weir/actors/virtual_time.hpp>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>

@@ -1,4 +1,5 @@
 #include <weir/actors/sleep.hpp>
+#include <weir/actors/virtual_time.hpp>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/error.hpp>

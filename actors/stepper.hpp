@@ -85,10 +85,10 @@ struct ports {
 /// Owner: the worker that drives it; one call at a time.
 class stepper {
 public:
-  stepper() = default;
+  stepper();
   stepper(const stepper&) = delete;
   stepper& operator=(const stepper&) = delete;
-  virtual ~stepper() = default;
+  virtual ~stepper();
 
   /// Throws away the user's function and makes a fresh one. May throw what that throws.
   virtual result<void> rebuild(context& where) = 0;
@@ -99,7 +99,7 @@ public:
 
   /// After slice_result::failed. The item in hand is the oldest one of its ring and stays there until it succeeds
   /// or is discarded; where no item was in hand (at the start, at the end), there is no origin.
-  failure take_failure() { return std::move(failure_); }
+  failure take_failure();
   virtual std::optional<origin> in_hand() const { return std::nullopt; }
   /// Tells the item in hand from every other one, also of the same origin.
   virtual std::uint64_t in_hand_id() const { return 0; }
@@ -144,10 +144,7 @@ public:
   virtual void abandon(worker&) noexcept {}
 
 protected:
-  slice_result failed_with(failure why, std::size_t items) {
-    failure_ = std::move(why);
-    return {.what = slice_result::state::failed, .items = items};
-  }
+  slice_result failed_with(failure why, std::size_t items);
 
 private:
   failure failure_;

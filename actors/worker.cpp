@@ -3,6 +3,7 @@
 #include <weir/actors/payload.hpp>
 #include <weir/actors/replay_actor.hpp>
 #include <weir/actors/worker.hpp>
+#include <weir/supervision/flight_recorder.hpp>
 
 #include <algorithm>
 #include <functional>
@@ -299,6 +300,8 @@ void worker::succeeded() {
     observer_.worker_recovered(index_);
 }
 
+item_trouble worker::trouble_in_hand() const { return trouble_.value_or(item_trouble{}); }
+
 void worker::count_failure(const failure& why, item_trouble& trouble) {
   worker_counters::add(counters_.failed, 1);
   if (trouble.attempts++ == 0)
@@ -567,6 +570,12 @@ void worker::record_failures(origin where, std::uint32_t runs) noexcept {
   if (auto in_hand = hand_)
     in_hand.failed(where, runs);
 }
+
+bool worker::recorded_suspects_remain() const noexcept {
+  return services_.recorder->suspects().remain();
+}
+
+void worker::withdraw() noexcept { services_.recorder->suspects().withdraw(*this); }
 
 bool worker::suspected(origin where) const {
   if (where.empty())

@@ -10,6 +10,7 @@
 #include <weir/actors/stepper.hpp>
 #include <weir/supervision/blame.hpp>
 #include <weir/supervision/restart.hpp>
+#include <weir/supervision/suspect.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -23,6 +24,7 @@
 namespace weir {
 
 class dead_letter_actor;
+class flight_recorder;
 class parked_keys;
 class replay_actor;
 struct parked_item;
@@ -196,7 +198,7 @@ public:
   hand take_place();
   void give_place(hand place);
   bool suspects_remain() const noexcept {
-    return services_.recorder != nullptr && services_.recorder->suspects().remain();
+    return services_.recorder != nullptr && recorded_suspects_remain();
   }
   /// Did an item with this origin kill a process, at this stage or another?
   bool suspected(origin where) const;
@@ -207,7 +209,7 @@ public:
   /// Before the run of an item while suspects remain; false: the worker is woken when it may ask again.
   bool enter(bool alone);
   void leave() noexcept;
-  void withdraw() noexcept { services_.recorder->suspects().withdraw(*this); }
+  void withdraw() noexcept;
   /// Parked without being run: counts it.
   void park_unrun(origin where, std::string payload, const std::type_info& payload_type,
                   const suspect& known, failure why, std::string key = {});
@@ -219,7 +221,7 @@ public:
   const std::shared_ptr<const run_place>& place() const noexcept { return place_; }
 
   /// How the item in hand has failed so far.
-  item_trouble trouble_in_hand() const { return trouble_.value_or(item_trouble{}); }
+  item_trouble trouble_in_hand() const;
 
   /// The batch that a sink has in hand, for context::resume_points; the position for context::last_position.
   std::span<const origin> batch_in_hand;
@@ -244,6 +246,7 @@ private:
     bool over() const;
   };
 
+  bool recorded_suspects_remain() const noexcept;
   void order_now(order_given what);
   std::optional<activity> carry_out_order();
   std::optional<activity> before_slice();

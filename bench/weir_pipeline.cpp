@@ -5,6 +5,7 @@
 #include <string_view>
 #include <weir/actors/running_pipeline.hpp>
 #include <weir/bench/harness.hpp>
+#include <weir/supervision/flight_recorder.hpp>
 #include <weir/weir.hpp>
 
 namespace weir::bench {

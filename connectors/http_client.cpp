@@ -1,6 +1,6 @@
 #include <weir/connectors/http_client.hpp>
 
-#include <weir/actors/clock.hpp>
+#include <weir/actors/virtual_time.hpp>
 #include <weir/connectors/http_retry_after.hpp>
 #include <weir/supervision/retry.hpp>
 

@@ -6,6 +6,7 @@
 #include <weir/node/node.hpp>
 #include <weir/node/progress.hpp>
 #include <weir/node/report.hpp>
+#include <weir/supervision/flight_recorder.hpp>
 
 #include <algorithm>
 #include <atomic>

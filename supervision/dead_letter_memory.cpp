@@ -80,8 +80,10 @@ void memory::kept::note(dead_letter_audit line) {
     audit.pop_front();
 }
 
-memory::memory(std::size_t capacity) : kept_{std::make_shared<kept>(capacity)} {}
-memory::memory(const memory& other) : dead_letter_shelf{other}, kept_{other.kept_} {}
+memory::memory(std::size_t capacity)
+    : kept_{std::make_shared<kept>(capacity)}, claimant_{std::make_shared<claimant>()} {}
+memory::memory(const memory& other)
+    : dead_letter_shelf{other}, kept_{other.kept_}, claimant_{std::make_shared<claimant>()} {}
 memory& memory::operator=(const memory& other) {
   kept_ = other.kept_;
   claimant_ = std::make_shared<claimant>();

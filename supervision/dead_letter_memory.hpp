@@ -51,7 +51,7 @@ private:
   struct claimant {}; // lives as long as this object
 
   std::shared_ptr<kept> kept_;
-  std::shared_ptr<claimant> claimant_ = std::make_shared<claimant>();
+  std::shared_ptr<claimant> claimant_;
 };
 
 } // namespace weir::dead_letters

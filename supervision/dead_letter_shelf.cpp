@@ -6,6 +6,9 @@
 
 namespace weir {
 
+bool dead_letter_filter::operator==(const dead_letter_filter&) const = default;
+bool dead_letter_count::operator==(const dead_letter_count&) const = default;
+
 bool dead_letter_filter::matches(const dead_letter& letter) const {
   const auto wanted = [](const std::string& value, const std::string& is) {
     return value.empty() || value == is;
@@ -123,6 +126,8 @@ std::string edit_text(const std::string& before, const std::string& after) {
   return "payload of " + std::to_string(before.size()) + " bytes replaced by "
          + std::to_string(after.size()) + " bytes";
 }
+
+std::vector<dead_letter_count> dead_letter_tally::take() && { return std::move(counts_); }
 
 void dead_letter_tally::add(dead_letter_count one) {
   if (counts_.size() >= dead_letter_shelf::causes_max) {

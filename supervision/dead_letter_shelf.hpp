@@ -33,7 +33,7 @@ struct dead_letter_filter {
   /// "stage parse, cause 'broken'", or "all"; for the audit and for people.
   std::string text() const;
 
-  bool operator==(const dead_letter_filter&) const = default;
+  bool operator==(const dead_letter_filter&) const;
 };
 
 /// Behind which letter a page begins, in the order of keys and, within a key, of arrival.
@@ -48,7 +48,7 @@ struct dead_letter_count {
   std::string cause; ///< the outermost message
   std::uint64_t count = 0;
 
-  bool operator==(const dead_letter_count&) const = default;
+  bool operator==(const dead_letter_count&) const;
 };
 
 /// Who does something to dead letters, and when: goes into the audit.
@@ -162,7 +162,7 @@ std::string edit_text(const std::string& before, const std::string& after);
 class dead_letter_tally {
 public:
   void add(dead_letter_count one);
-  std::vector<dead_letter_count> take() && { return std::move(counts_); }
+  std::vector<dead_letter_count> take() &&;
 
 private:
   std::vector<dead_letter_count> counts_;

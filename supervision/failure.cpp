@@ -7,6 +7,10 @@
 
 namespace weir {
 
+bool failure::operator==(const failure&) const = default;
+
+result<void>::result(failure why) : why_{std::move(why)} {}
+
 std::string_view to_string(failure_kind kind) noexcept {
   switch (kind) {
   case failure_kind::transient:

@@ -41,7 +41,7 @@ struct failure {
   /// The chain on one line, "outermost ← … ← root".
   std::string message() const;
 
-  bool operator==(const failure&) const = default;
+  bool operator==(const failure&) const;
 };
 
 failure transient(std::string why);
@@ -135,7 +135,7 @@ public:
   using value_type = void;
 
   result() = default;
-  result(failure why) : why_{std::move(why)} {}
+  result(failure why);
 
   bool has_value() const noexcept { return !why_; }
   explicit operator bool() const noexcept { return has_value(); }

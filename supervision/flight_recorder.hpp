@@ -1,12 +1,10 @@
 #pragma once
 
-#include <weir/mailbox/origin.hpp>
 #include <weir/supervision/failure.hpp>
+#include <weir/supervision/flight_slot.hpp>
 #include <weir/supervision/process_death.hpp>
 #include <weir/supervision/suspects.hpp>
 
-#include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -16,48 +14,6 @@
 #include <vector>
 
 namespace weir {
-
-/// One thing that can have an item in hand, in the recorder's file: what it holds survives the process.
-class alignas(128) flight_slot {
-public:
-  static constexpr std::size_t ranges_max = 6;
-
-  /// An item is about to be run. What is done to it can't overtake this store: a signal that it raises finds it.
-  void take(std::uint64_t origin_word) noexcept {
-    in_hand_.store(origin_word, std::memory_order_relaxed);
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-  }
-  /// The same for a batch. Neither empty origins nor groups are kept; what needs more ranges than there are is
-  /// covered by wider ones. A range has one lane: of a batch of more lanes than ranges, some are left out, and
-  /// the next life is told so.
-  void take(std::span<const origin> batch) noexcept;
-  void empty() noexcept { take(0); }
-
-  /// The item has failed so often, and will be run again. 0: forget it.
-  void failed(std::uint64_t origin_word, std::uint32_t runs) noexcept {
-    failures_.store(runs, std::memory_order_relaxed);
-    failed_.store(runs > 0 ? origin_word : 0, std::memory_order_relaxed);
-  }
-
-private:
-  friend class flight_recorder;
-
-  struct range { // of words of origins in one lane
-    std::uint64_t first;
-    std::uint64_t last;
-  };
-  // With the number of ranges, and from `left_out_shift` on the number of items that are in none.
-  static constexpr std::uint64_t batch_bit = std::uint64_t{1} << 63U;
-  static constexpr unsigned left_out_shift = 16;
-  static constexpr std::uint64_t left_out_max = 0xFFFF'FFFFU;
-
-  std::atomic<std::uint64_t> in_hand_;
-  std::atomic<std::uint64_t> failed_;
-  std::atomic<std::uint32_t> failures_;
-  std::uint32_t reserved_;
-  std::array<range, ranges_max> ranges_;
-};
-static_assert(sizeof(flight_slot) == 128);
 
 /// The flight recorder: a small file, mapped into memory, that says which items were in hand, so that the next
 /// process knows when this one dies. The page cache keeps what was stored, whatever kills the process.

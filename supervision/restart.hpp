@@ -51,21 +51,6 @@ constexpr bool is_restarted(restart type, exit_reason reason) {
          || (type == restart::transient && reason == exit_reason::failed);
 }
 
-/// The children [first, last) that are restarted when `child` of `count` ended.
-constexpr std::pair<std::size_t, std::size_t> restarted_with(strategy how, std::size_t child,
-                                                             std::size_t count) {
-  switch (how) {
-  case strategy::one_for_all:
-    return {0, count};
-  case strategy::rest_for_one:
-    return {child, count};
-  case strategy::one_for_one:
-  case strategy::dynamic:
-    break;
-  }
-  return {child, child + 1};
-}
-
 /// How a supervisor treats its children.
 struct supervision_options {
   weir::strategy strategy = one_for_one;

@@ -30,6 +30,12 @@ void forget_up_to(std::uint64_t position, Which which, std::vector<suspect>& fro
 
 } // namespace
 
+std::optional<int> suspect::last_status() const {
+  return status == unknown_status ? std::nullopt : std::optional<int>{status};
+}
+
+void suspects::set(std::vector<suspect> kept) { kept_ = std::move(kept); }
+
 void suspects::watch(std::uint64_t stage, std::uint64_t lane, std::uint64_t resume_after) {
   const std::lock_guard guard{lock_};
   const auto its = [=](const suspect& one) { return one.stage == stage && one.lane == lane; };

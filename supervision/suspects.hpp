@@ -1,6 +1,7 @@
 #pragma once
 
 #include <weir/mailbox/waker.hpp>
+#include <weir/supervision/suspect.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -17,32 +18,6 @@ namespace weir {
 /// A stage, or a lane, of a pipeline in the flight recorder. Never 0.
 std::uint64_t flight_key(std::string_view pipeline, std::string_view name) noexcept;
 
-/// Positions of one lane that were in hand at one stage when a process died. Lies in the recorder's file as it
-/// is.
-struct suspect {
-  std::uint64_t stage = 0; ///< flight_key
-  std::uint64_t lane = 0;  ///< flight_key
-  std::uint64_t first = 0;
-  std::uint64_t last = 0;
-  std::uint32_t deaths = 0;   ///< processes that died with it in hand
-  std::uint32_t failures = 0; ///< runs that failed
-  std::int32_t status = 0;    ///< of the last death, as waitpid gives it; see unknown_status
-  std::uint32_t alone = 0;    ///< 1: nothing else was in hand when the last one died
-  std::int64_t first_at = 0;  ///< when it was first noticed, in ms since 1970
-  std::uint64_t reserved = 0;
-
-  static constexpr std::int32_t unknown_status = -1;
-
-  std::optional<int> last_status() const {
-    return status == unknown_status ? std::nullopt : std::optional<int>{status};
-  }
-  /// As the runs of an item are counted.
-  std::uint32_t attempts() const { return deaths + failures; }
-
-  bool operator==(const suspect&) const = default;
-};
-static_assert(sizeof(suspect) == 64);
-
 /// The suspects of this life, and the rule that each of them runs alone: while it does, nothing else that
 /// is recorded is in hand anywhere in the process, so that one more death says whose fault it is.
 ///
@@ -52,7 +27,7 @@ public:
   suspects() = default;
 
   /// Before anything runs.
-  void set(std::vector<suspect> kept) { kept_ = std::move(kept); }
+  void set(std::vector<suspect> kept);
 
   /// This stage reads this lane, and what comes again of it lies behind `resume_after`: what does not is forgotten.
   void watch(std::uint64_t stage, std::uint64_t lane, std::uint64_t resume_after);

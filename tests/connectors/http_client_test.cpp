@@ -2,6 +2,7 @@
 #include "loopback.hpp"
 
 #include <weir/actors/awaitable.hpp>
+#include <weir/actors/virtual_time.hpp>
 #include <weir/connectors/http_client.hpp>
 #include <weir/connectors/http_retry_after.hpp>
 

@@ -1,5 +1,7 @@
 #include "settings.hpp"
 
+#include <map>
+
 /// Command line and environment: a line is an argument, or, with a '$', a variable.
 std::vector<std::string> fuzz::corpus() {
   return {"--rate=5\n--input\na\n--input=b\n$P_RATE=7\n--no-verbose",
