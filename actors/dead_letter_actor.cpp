@@ -97,10 +97,9 @@ std::string dead_letter_actor::trouble() const {
 }
 
 void dead_letter_actor::count(const dead_letter& letter) {
-  auto cause = letter.why.chain.empty() ? "no cause was given" : letter.why.chain.front();
-  auto key = std::pair{letter.stage, std::move(cause)};
-  if (causes_.size() >= causes_max && !causes_.contains(key))
-    key.second = "other causes";
+  auto key = std::pair{letter.stage, cause_of(letter)};
+  if (causes_.size() >= dead_letter_shelf::causes_max && !causes_.contains(key))
+    key.second = other_causes;
   ++causes_[key];
 }
 

@@ -65,10 +65,9 @@ public:
   std::size_t waiting() const;
   /// Why the store refused last; empty while it works. Any thread.
   std::string trouble() const;
-  /// What was stored, by stage and cause, the most frequent first. Beyond causes_max different ones the rest
-  /// are counted as "other causes". Any thread.
+  /// What was stored, by stage and cause, the most frequent first. Beyond
+  /// dead_letter_shelf::causes_max different ones the rest are counted as other_causes. Any thread.
   std::vector<dead_letter_count> causes() const;
-  static constexpr std::size_t causes_max = 100;
 
   activity turn() override;
   void crashed(failure why) noexcept override;

@@ -18,6 +18,8 @@ void pipeline::dead_letters_to(std::shared_ptr<dead_letter_store> store) {
   plan_->dead_letters = std::move(store);
 }
 
+void pipeline::replay_at(rate_limit rate) { plan_->replay.rate = rate; }
+
 std::shared_ptr<dead_letter_store> pipeline::dead_letters() const { return plan_->dead_letters; }
 
 bool pipeline::may_join(const shared_plan& from, bool used, bool parked_alike) {

@@ -65,6 +65,8 @@ public:
     dead_letters_to(std::make_shared<Store>(std::move(store)));
   }
   void dead_letters_to(std::shared_ptr<dead_letter_store> store);
+  /// How letters are replayed that others ask the store for, whatever the options said.
+  void replay_at(rate_limit rate);
   /// Null if there is none.
   std::shared_ptr<dead_letter_store> dead_letters() const;
 

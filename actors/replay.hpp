@@ -19,9 +19,10 @@ namespace weir {
 struct replay_options {
   rate_limit rate = {}; ///< letters put in; no limit but credit by default
   std::uint32_t replays_max =
-      3;                ///< the loop guard: letters that failed again so often are left out
-  bool forced = false;  ///< they are not
-  bool dry_run = false; ///< says what would happen, and why they are dead letters; nothing does
+      3;                  ///< the loop guard: letters that failed again so often are left out
+  bool forced = false;    ///< they are not
+  bool dry_run = false;   ///< says what would happen, and why they are dead letters; nothing does
+  bool check_type = true; ///< as replay_settings::check_type
   std::string who = "pipeline"; ///< for the audit
 };
 

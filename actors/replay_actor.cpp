@@ -433,8 +433,9 @@ void replay_actor::begin_next() {
     look_at_ = next_look();
     looked_ = true;
     count_all_keys();
-    run = std::make_shared<replay_run>(node_, dead_letter_filter{.pipeline = pipeline_},
-                                       replay_options{.rate = settings_.rate});
+    run = std::make_shared<replay_run>(
+        node_, dead_letter_filter{.pipeline = pipeline_},
+        replay_options{.rate = settings_.rate, .check_type = settings_.check_type});
   }
   if (!run)
     return;
@@ -654,7 +655,7 @@ replay_actor::answer replay_actor::put_in(const dead_letter& letter) {
     return books_.admit_replayed(letter.id);
   };
   for (;;) {
-    auto answered = to->inlet->put(letter, admit);
+    auto answered = to->inlet->put(letter, work_->run->options().check_type, admit);
     if (!answered) {
       stays(letter, answered.error().message(), &replay_outcome::unreadable);
       return answer::stays;

@@ -41,7 +41,7 @@ public:
 
   /// Puts the item in, or says that there is no credit now (false: `blocked_on` is the ring that has none), or
   /// that the payload is no item of this stage.
-  virtual result<bool> put(const dead_letter& letter, const admit& admitted) = 0;
+  virtual result<bool> put(const dead_letter& letter, bool check_type, const admit& admitted) = 0;
 
   ring_base& blocked_on() const;
   std::span<const std::shared_ptr<ring_base>> rings() const;
@@ -67,8 +67,8 @@ class typed_replay_inlet final : public replay_inlet {
 public:
   using replay_inlet::replay_inlet;
 
-  result<bool> put(const dead_letter& letter, const admit& admitted) override {
-    auto item = read(letter);
+  result<bool> put(const dead_letter& letter, bool check_type, const admit& admitted) override {
+    auto item = read(letter, check_type);
     if (!item)
       return std::move(item.error());
     std::size_t worker = 0;
@@ -93,24 +93,25 @@ public:
   }
 
 private:
-  static result<T> read(const dead_letter& letter) {
+  static result<T> read(const dead_letter& letter, bool check_type) {
     try {
-      return read_as(letter, static_cast<T*>(nullptr));
+      return read_as(letter, check_type, static_cast<T*>(nullptr));
     } catch (...) {
       return describe_current_exception().within("its payload can't be read");
     }
   }
   template <class Item>
-  static result<Item> read_as(const dead_letter& letter, Item*) {
-    if (letter.payload_type != type_name(typeid(Item)))
+  static result<Item> read_as(const dead_letter& letter, bool check_type, Item*) {
+    if (check_type && letter.payload_type != type_name(typeid(Item)))
       return wrong_type(letter, type_name(typeid(Item)));
     return from_payload<Item>(letter.payload);
   }
   template <class Row>
-  static result<batch<Row>> read_as(const dead_letter& letter, batch<Row>*) {
-    if (letter.payload_type == type_name(typeid(batch<Row>)))
+  static result<batch<Row>> read_as(const dead_letter& letter, bool check_type, batch<Row>*) {
+    const bool is_row = letter.payload_type == type_name(typeid(Row));
+    if (!is_row && (!check_type || letter.payload_type == type_name(typeid(batch<Row>))))
       return from_payload<batch<Row>>(letter.payload);
-    if (letter.payload_type != type_name(typeid(Row)))
+    if (!is_row)
       return wrong_type(letter, type_name(typeid(batch<Row>)) + " or " + type_name(typeid(Row)));
     auto row = from_payload<Row>(letter.payload);
     if (!row)

@@ -12,6 +12,9 @@ struct replay_settings {
   /// running_pipeline::look_for_replays. Only where the store outlives the process: nobody else can ask another.
   std::chrono::milliseconds look_every{5000};
   rate_limit rate = {}; ///< letters put in; no limit but credit by default
+  /// A letter whose payload was made from another type than its stage takes stays; false where only the name of the
+  /// type has changed.
+  bool check_type = true;
 };
 
 } // namespace weir

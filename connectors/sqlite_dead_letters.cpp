@@ -3,6 +3,8 @@
 #include <weir/connectors/sqlite_letter_table.hpp>
 
 #include <algorithm>
+#include <filesystem>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -206,8 +208,7 @@ result<void> sqlite::edit(std::uint64_t id, std::string payload, const done_by& 
       return letter_in_use(id);
     if (auto done = in.letters.set_payload(id, payload); !done)
       return done;
-    return in.letters.note(
-        {0, by.at, by.who, "edit", ids_text({&id, 1}), edit_text((*before)->payload, payload)});
+    return in.letters.note(edited(**before, payload, by));
   });
 }
 
@@ -224,11 +225,22 @@ result<replay_request> sqlite::request_replay(const dead_letter_filter& filter,
       return answer;
     if (auto done = in.letters.set_requested(filter, terms); !done)
       return std::move(done.error());
-    if (auto noted = in.letters.note(
-            {0, by.at, by.who, "replay", about_replay(filter, terms), to_string(*answer)});
-        !noted)
+    if (auto noted = in.letters.note(replay_asked(filter, terms, *answer, by)); !noted)
       return std::move(noted.error());
     return answer;
+  });
+}
+
+result<std::uint64_t> sqlite::cancel_replay(const dead_letter_filter& filter, const done_by& by) {
+  return shared_->writing(changing, [&](connection& in) -> result<std::uint64_t> {
+    if (auto released = in.release_orphans(shared_->claimed); !released)
+      return std::move(released.error());
+    auto parked = in.letters.set_parked(filter);
+    if (!parked)
+      return parked;
+    if (auto noted = in.letters.note(replay_cancelled(filter, *parked, by)); !noted)
+      return std::move(noted.error());
+    return parked;
   });
 }
 
@@ -237,7 +249,7 @@ result<std::vector<dead_letter>> sqlite::claim_requested(const dead_letter_filte
   using letters = std::vector<dead_letter>;
   return shared_->with("can't claim dead letters in", [&](connection& in) -> result<letters> {
     // Asked often, and mostly in vain: then nobody is kept from writing.
-    auto any = in.letters.any_under_way(dead_letter_state::requested);
+    auto any = in.letters.any_requested();
     if (any && !*any) {
       auto gone = in.orphans(shared_->claimed);
       if (!gone)
@@ -290,8 +302,7 @@ result<void> sqlite::withdraw(std::span<const std::uint64_t> ids, const std::str
         return std::move(done.error());
       parked += *done ? 1 : 0;
     }
-    return in.letters.note(
-        {0, by.at, by.who, "withdrawn", ids_text(ids), letters_text(parked) + " parked: " + why});
+    return in.letters.note(withdrawn(ids, parked, why, by));
   });
 }
 
@@ -304,8 +315,7 @@ result<void> sqlite::replayed(std::span<const std::uint64_t> ids, const done_by&
         return std::move(done.error());
       removed += *done ? 1 : 0;
     }
-    return in.letters.note(
-        {0, by.at, by.who, "replayed", ids_text(ids), letters_text(removed) + " removed"});
+    return in.letters.note(gone_through(ids, removed, by));
   });
 }
 
@@ -316,9 +326,7 @@ result<std::uint64_t> sqlite::purge(const dead_letter_filter& filter, const done
     auto removed = in.letters.remove(filter);
     if (!removed)
       return removed;
-    if (auto noted = in.letters.note(
-            {0, by.at, by.who, "purge", filter.text(), letters_text(*removed) + " removed"});
-        !noted)
+    if (auto noted = in.letters.note(purged(filter, *removed, by)); !noted)
       return std::move(noted.error());
     return removed;
   });
@@ -326,6 +334,15 @@ result<std::uint64_t> sqlite::purge(const dead_letter_filter& filter, const done
 
 result<void> sqlite::note(const dead_letter_audit& line) {
   return shared_->writing(changing, [&](connection& in) { return in.letters.note(line); });
+}
+
+result<std::shared_ptr<dead_letter_shelf>> sqlite::for_tool() {
+  std::error_code error;
+  if (!std::filesystem::exists(shared_->path, error))
+    return poison("there is no file '" + shared_->path.string() + "'");
+  auto options = shared_->options;
+  options.busy_timeout = std::max(options.busy_timeout, tool_busy_timeout);
+  return std::shared_ptr<dead_letter_shelf>{std::make_shared<sqlite>(shared_->path, options)};
 }
 
 result<dead_letter> load(const std::filesystem::path& path, std::uint64_t id) {

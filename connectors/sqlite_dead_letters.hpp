@@ -39,6 +39,7 @@ public:
   result<void> edit(std::uint64_t id, std::string payload, const done_by& by) override;
   result<replay_request> request_replay(const dead_letter_filter& filter, const replay_terms& terms,
                                         const done_by& by) override;
+  result<std::uint64_t> cancel_replay(const dead_letter_filter& filter, const done_by& by) override;
   result<std::vector<dead_letter>> claim_requested(const dead_letter_filter& filter,
                                                    std::size_t max) override;
   result<void> release(std::span<const std::uint64_t> ids) override;
@@ -48,6 +49,9 @@ public:
   result<std::uint64_t> purge(const dead_letter_filter& filter, const done_by& by) override;
   result<void> note(const dead_letter_audit& line) override;
   result<std::vector<dead_letter_audit>> audit(std::uint64_t after, std::size_t max) override;
+
+  result<std::shared_ptr<dead_letter_shelf>> for_tool() override;
+  static constexpr std::chrono::milliseconds tool_busy_timeout{5000};
 
 private:
   struct connection;

@@ -493,7 +493,8 @@ result<std::optional<dead_letter>> letter_table::find(std::uint64_t id) {
 // --- working on them ---------------------------------------------------------------------------------
 
 result<void> letter_table::set_payload(std::uint64_t id, std::string_view payload) {
-  auto query = database_->prepare("UPDATE dead_letters SET payload = ?1 WHERE id = ?2");
+  auto query =
+      database_->prepare("UPDATE dead_letters SET payload = ?1, replay_count = 0 WHERE id = ?2");
   if (!query)
     return std::move(query.error());
   bind_payload(*query, 1, payload);
@@ -536,6 +537,19 @@ result<void> letter_table::set_requested(const dead_letter_filter& filter,
   return run(*database_, sql, which);
 }
 
+result<std::uint64_t> letter_table::set_parked(const dead_letter_filter& filter) {
+  const condition which{filter};
+  if (auto done =
+          run(*database_,
+              "UPDATE dead_letters SET state = 'parked' WHERE state <> 'parked' AND state = "
+              "'requested' AND "
+                  + chosen(which, filter.limit),
+              which);
+      !done)
+    return std::move(done.error());
+  return static_cast<std::uint64_t>(database_->changes());
+}
+
 result<std::uint64_t> letter_table::remove(const dead_letter_filter& filter) {
   condition which{filter};
   which.and_also("state <> 'replaying'");
@@ -553,12 +567,11 @@ result<std::uint64_t> letter_table::new_claimant() {
                      "(SELECT ifnull(max(claimed_by), 0) FROM dead_letters)");
 }
 
-result<bool> letter_table::any_under_way(dead_letter_state state) {
+result<bool> letter_table::any_requested() {
   auto query = database_->prepare("SELECT 1 FROM dead_letters WHERE state <> 'parked' AND "
-                                  "state = ?1 LIMIT 1");
+                                  "state = 'requested' LIMIT 1");
   if (!query)
     return std::move(query.error());
-  query->bind_text(1, to_string(state));
   auto there = query->step();
   query->reset();
   return there;

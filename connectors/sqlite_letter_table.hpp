@@ -30,15 +30,18 @@ public:
                                           const dead_letter_cursor& after);
   result<std::vector<dead_letter_count>> histogram(const dead_letter_filter& filter);
   result<std::optional<dead_letter>> find(std::uint64_t id);
+  /// And a replay_count of 0.
   result<void> set_payload(std::uint64_t id, std::string_view payload);
   result<replay_request> count_for_replay(const dead_letter_filter& filter,
                                           const replay_terms& terms);
   result<void> set_requested(const dead_letter_filter& filter, const replay_terms& terms);
+  /// Of what is requested; returns how many.
+  result<std::uint64_t> set_parked(const dead_letter_filter& filter);
   result<std::uint64_t> remove(const dead_letter_filter& filter);
 
   // Claims, by the claimant's number.
   result<std::uint64_t> new_claimant();
-  result<bool> any_under_way(dead_letter_state state);
+  result<bool> any_requested();
   result<std::vector<std::uint64_t>> claimants();
   result<void> claim(std::uint64_t id, std::uint64_t claimant);
   /// True if it was the claimant's, and now is in this state.

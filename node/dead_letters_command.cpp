@@ -35,6 +35,7 @@ constexpr std::array actions{
     action{"histogram", "", "Counts them by stage and cause."},
     action{"edit", "ID", "Replaces the payload of one."},
     action{"replay", "", "Asks for their replay: by the running pipeline, or when it starts next."},
+    action{"cancel", "", "Takes back what was asked for, and not begun."},
     action{"purge", "", "Removes them for good."},
     action{"export", "", "Writes them as JSON, one a line."},
     action{"audit", "", "Shows who did what to them, and when."}};
@@ -54,6 +55,7 @@ struct request {
   std::string until;
   std::uint64_t limit = 0;
   std::string payload;
+  bool only_payload = false;
   bool all = false;
   bool dry_run = false;
   bool force = false;
@@ -62,6 +64,10 @@ struct request {
 };
 
 bool is(const action& one, std::string_view name) { return one.name == name; }
+/// Does it change many at once? Then somebody has to say which.
+bool changes_many(const action& one) {
+  return is(one, "replay") || is(one, "cancel") || is(one, "purge");
+}
 /// Does it work on those that a filter lets through?
 bool filters(const action& one) {
   return !is(one, "show") && !is(one, "edit") && !is(one, "audit");
@@ -94,7 +100,9 @@ void declare(configuration& config, const action& what, request& asked, bool wit
     config.option("payload", asked.payload, "The file with the new payload; - is standard input.")
         .value_name("FILE")
         .required();
-  if (is(what, "purge"))
+  if (is(what, "show"))
+    config.option("payload", asked.only_payload, "Only the payload, byte by byte: for edit.");
+  if (changes_many(what))
     config.option("all", asked.all, "Every one, where no other flag says which.");
   if (is(what, "purge") || is(what, "replay"))
     config.option("dry-run", asked.dry_run, "Only says what would happen.");
@@ -103,7 +111,10 @@ void declare(configuration& config, const action& what, request& asked, bool wit
                   "Leaves out what failed again in so many replays.");
     config.option("force", asked.force, "Leaves out nothing.");
   }
-  if (!is(what, "export") && !is(what, "edit"))
+  if (is(what, "export")) {
+    asked.output = "json";
+    config.option("output", asked.output, "There is no other; or -o.").one_of({"json"});
+  } else if (!is(what, "edit"))
     config.option("output", asked.output, "For people or for programs; or -o.")
         .one_of({"text", "json"});
 }
@@ -156,6 +167,7 @@ public:
                      : is(what, "histogram") ? histogram()
                      : is(what, "edit")      ? edit()
                      : is(what, "replay")    ? replay()
+                     : is(what, "cancel")    ? cancel()
                      : is(what, "purge")     ? purge()
                      : is(what, "export")    ? write_all()
                                              : audit();
@@ -196,7 +208,8 @@ private:
     std::cout << to_table(page, terminal_columns(), terminal_charset());
     if (page.size() < filter.limit)
       return exit_codes::ok;
-    auto causes = shelf_.histogram(filter_);
+    filter.limit = 0;
+    auto causes = shelf_.histogram(filter);
     if (!causes)
       return failed(causes.error());
     if (const auto all = sum(*causes); all > page.size())
@@ -210,6 +223,10 @@ private:
       return failed(found.error());
     if (found->empty())
       return failed(no_letter(id_));
+    if (asked_.only_payload) {
+      std::cout << found->front().payload;
+      return exit_codes::ok;
+    }
     std::cout << (as_json() ? to_json(found->front()) + "\n"
                             : to_page(found->front(), terminal_charset()));
     return exit_codes::ok;
@@ -237,10 +254,19 @@ private:
     std::string payload{std::istreambuf_iterator<char>{from}, {}};
     if (from.bad())
       return failed(fatal("can't read '" + asked_.payload + "'"));
+    auto before = shelf_.select({.ids = {id_}}, 1);
+    if (!before)
+      return failed(before.error());
+    const bool line_end_added =
+        !before->empty() && payload.ends_with('\n') && !before->front().payload.ends_with('\n');
     const auto size = payload.size();
     if (auto done = shelf_.edit(id_, std::move(payload), by_); !done)
       return failed(done.error());
     std::cout << "the payload of letter " << id_ << " is now " << size << " bytes\n";
+    if (line_end_added)
+      std::cerr
+          << name_
+          << ": note that it ends with a line end now, which it did not before; editors add one\n";
     return exit_codes::ok;
   }
 
@@ -266,20 +292,68 @@ private:
     return exit_codes::ok;
   }
 
+  int cancel() {
+    auto parked = shelf_.cancel_replay(filter_, by_);
+    if (!parked)
+      return failed(parked.error());
+    std::cout << (as_json() ? "{\"parked\":" + std::to_string(*parked) + "}"
+                            : letters_text(*parked) + " not to be replayed any more")
+              << '\n';
+    return exit_codes::ok;
+  }
+
   int purge() {
-    if (asked_.dry_run) {
-      auto causes = shelf_.histogram(filter_);
-      if (!causes)
-        return failed(causes.error());
-      print_causes(*causes);
-      return exit_codes::ok;
-    }
+    if (asked_.dry_run)
+      return would_be_removed();
     auto removed = shelf_.purge(filter_, by_);
     if (!removed)
       return failed(removed.error());
     std::cout << (as_json() ? "{\"removed\":" + std::to_string(*removed) + "}"
                             : letters_text(*removed) + " removed")
               << '\n';
+    return exit_codes::ok;
+  }
+
+  /// All that is not being replayed, as far as the limit goes.
+  int would_be_removed() {
+    std::vector<dead_letter_count> causes;
+    std::uint64_t stay = 0;
+    for (const auto state : dead_letter_states) {
+      if (filter_.state && *filter_.state != state)
+        continue;
+      auto filter = filter_;
+      filter.state = state;
+      auto some = shelf_.histogram(filter);
+      if (!some)
+        return failed(some.error());
+      if (state == dead_letter_state::replaying) {
+        stay = sum(*some);
+        continue;
+      }
+      for (auto& one : *some) {
+        const auto same = std::ranges::find_if(causes, [&](const auto& other) {
+          return other.stage == one.stage && other.cause == one.cause;
+        });
+        if (same == causes.end())
+          causes.push_back(std::move(one));
+        else
+          same->count += one.count;
+      }
+    }
+    std::ranges::stable_sort(causes, std::greater{}, &dead_letter_count::count);
+    const auto all = sum(causes);
+    const auto most = filter_.limit > 0 ? std::min(filter_.limit, all) : all;
+    if (as_json()) {
+      std::cout << "{\"would_be_removed\":" << most << ",\"being_replayed\":" << stay
+                << ",\"causes\":" << to_json(causes) << "}\n";
+      return exit_codes::ok;
+    }
+    if (!causes.empty())
+      print_causes(causes);
+    std::cout << "would be: " << letters_text(most) << " removed";
+    if (stay > 0)
+      std::cout << ", " << stay << " being replayed and left";
+    std::cout << '\n';
     return exit_codes::ok;
   }
 
@@ -364,6 +438,19 @@ std::string filter_in(const request& asked, dead_letter_filter& filter) {
   return {};
 }
 
+/// Where the letter's id is among the arguments: what is no flag, and no flag's value. Their number, if nowhere.
+std::size_t place_of_id(const std::vector<const char*>& arguments) {
+  for (std::size_t k = 1; k < arguments.size(); ++k) {
+    const std::string_view one{arguments[k]};
+    if (!one.starts_with('-'))
+      return k;
+    const bool alone = one == "--payload" && std::string_view{arguments.front()} == "show";
+    if (!alone && one.find('=') == one.npos)
+      ++k;
+  }
+  return arguments.size();
+}
+
 /// `open` is empty where the shelf is given.
 int command(int argc, const char* const* argv, const std::string& program,
             const open_dead_letters& open, dead_letter_shelf* shelf) {
@@ -393,16 +480,17 @@ int command(int argc, const char* const* argv, const std::string& program,
   const auto full = name + " " + what->name;
   const bool takes_id = *what->operand != '\0';
   const bool wants_id = takes_id && std::ranges::none_of(arguments, [](std::string_view one) {
-                          return one == "--help" || one == "-h";
+                          return one == "--help" || one == "-h" || one == "--version";
                         });
   std::uint64_t id = 0;
   if (wants_id) {
-    if (arguments.size() < 2 || *arguments[1] == '-')
+    const auto place = place_of_id(arguments);
+    if (place == arguments.size())
       return refused("the letter's id is missing", full);
-    if (!read_text(std::string_view{arguments[1]}, id))
-      return refused("expected the id of a letter, found \"" + std::string{arguments[1]} + "\"",
+    if (!read_text(std::string_view{arguments[place]}, id))
+      return refused("expected the id of a letter, found \"" + std::string{arguments[place]} + "\"",
                      full);
-    arguments.erase(arguments.begin() + 1);
+    arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(place));
   }
   for (auto& one : arguments)
     if (std::string_view{one} == "-o")
@@ -417,7 +505,7 @@ int command(int argc, const char* const* argv, const std::string& program,
   if (outcome)
     if (const auto mistake = filter_in(asked, filter); !mistake.empty())
       outcome = config.refuse(mistake);
-  if (outcome && is(*what, "purge") && filter == dead_letter_filter{} && !asked.all)
+  if (outcome && changes_many(*what) && filter == dead_letter_filter{} && !asked.all)
     outcome = config.refuse("which ones? --all says all of them");
   if (outcome && shelf == nullptr && asked.path.empty()) {
     const auto variable = option{"dead-letters", &asked.path, ""}.variable(program);
@@ -442,6 +530,14 @@ int command(int argc, const char* const* argv, const std::string& program,
       return failed("there is no file '" + asked.path + "'");
     opened = open(asked.path);
     shelf = opened.get();
+  } else {
+    auto own = shelf->for_tool();
+    if (!own)
+      return failed(own.error().message());
+    if (*own) {
+      opened = std::move(*own);
+      shelf = opened.get();
+    }
   }
   if (auto ready = shelf->open(); !ready)
     return failed(ready.error().message());

@@ -13,7 +13,7 @@ using open_dead_letters =
     std::function<std::shared_ptr<dead_letter_shelf>(const std::string& path)>;
 
 /// The subcommand of a program to look at its dead letters and work on them, beside the running service or
-/// without it: `PROGRAM dead-letters list|show|histogram|edit|replay|purge|export|audit [FLAG]...`
+/// without it: `PROGRAM dead-letters list|show|histogram|edit|replay|cancel|purge|export|audit [FLAG]...`
 ///
 ///     if (argc > 1 && argv[1] == std::string_view{"dead-letters"})
 ///       return weir::dead_letters_command(argc - 1, argv + 1, "events", open_it);

@@ -114,6 +114,8 @@ void declare(configuration& config, node_settings& settings) {
   config.option("log-level", settings.log_level, "The least level that is logged.")
       .one_of({"debug", "info", "warning", "error"});
   config.option("log-format", settings.log_format, "How it is logged.").one_of({"text", "json"});
+  config.option("replay-rate", settings.replay_rate,
+                "Dead letters a second that are replayed when asked for; 0: as the program says.");
   config.option("flight-recorder", settings.flight_recorder,
                 "File that remembers what was in hand, should the process die.");
   config.option("heart", settings.heart, "Runs as a child process that is restarted if it dies.");
@@ -285,6 +287,8 @@ bool node::state::start(std::vector<pipeline> pipelines) {
     [[maybe_unused]] const auto written = ::write(ended.get(), &one, sizeof one);
   };
   for (auto& one : pipelines) {
+    if (settings.replay_rate > 0)
+      one.replay_at({.permits = settings.replay_rate});
     running.push_back(std::make_unique<running_pipeline>(
         std::move(one), runtime,
         pipeline_observer{.worker_failed =

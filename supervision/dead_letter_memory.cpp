@@ -160,9 +160,9 @@ result<void> memory::edit(std::uint64_t id, std::string payload, const done_by& 
     return no_letter(id);
   if (one->letter.state == dead_letter_state::replaying)
     return letter_in_use(id);
-  kept_->note(
-      {0, by.at, by.who, "edit", ids_text({&id, 1}), edit_text(one->letter.payload, payload)});
+  kept_->note(edited(one->letter, payload, by));
   one->letter.payload = std::move(payload);
+  one->letter.replay_count = 0;
   return {};
 }
 
@@ -183,8 +183,21 @@ result<replay_request> memory::request_replay(const dead_letter_filter& filter,
     }
   }
   if (!terms.dry_run)
-    kept_->note({0, by.at, by.who, "replay", about_replay(filter, terms), to_string(answer)});
+    kept_->note(replay_asked(filter, terms, answer, by));
   return answer;
+}
+
+result<std::uint64_t> memory::cancel_replay(const dead_letter_filter& filter, const done_by& by) {
+  const std::lock_guard lock{kept_->lock};
+  kept_->release_orphans();
+  std::uint64_t parked = 0;
+  for (auto* one : kept_->matching(filter))
+    if (one->letter.state == dead_letter_state::requested) {
+      one->letter.state = dead_letter_state::parked;
+      ++parked;
+    }
+  kept_->note(replay_cancelled(filter, parked, by));
+  return parked;
 }
 
 result<std::vector<dead_letter>> memory::claim_requested(const dead_letter_filter& filter,
@@ -224,8 +237,7 @@ result<void> memory::withdraw(std::span<const std::uint64_t> ids, const std::str
       one->letter.state = dead_letter_state::parked;
       ++parked;
     }
-  kept_->note(
-      {0, by.at, by.who, "withdrawn", ids_text(ids), letters_text(parked) + " parked: " + why});
+  kept_->note(withdrawn(ids, parked, why, by));
   return {};
 }
 
@@ -238,7 +250,7 @@ result<void> memory::replayed(std::span<const std::uint64_t> ids, const done_by&
       kept_->forget(id);
       ++removed;
     }
-  kept_->note({0, by.at, by.who, "replayed", ids_text(ids), letters_text(removed) + " removed"});
+  kept_->note(gone_through(ids, removed, by));
   return {};
 }
 
@@ -250,7 +262,7 @@ result<std::uint64_t> memory::purge(const dead_letter_filter& filter, const done
     ids.push_back(one->letter.id);
   for (const auto id : ids)
     kept_->forget(id);
-  kept_->note({0, by.at, by.who, "purge", filter.text(), letters_text(ids.size()) + " removed"});
+  kept_->note(purged(filter, ids.size(), by));
   return ids.size();
 }
 

@@ -29,6 +29,7 @@ public:
   result<void> edit(std::uint64_t id, std::string payload, const done_by& by) override;
   result<replay_request> request_replay(const dead_letter_filter& filter, const replay_terms& terms,
                                         const done_by& by) override;
+  result<std::uint64_t> cancel_replay(const dead_letter_filter& filter, const done_by& by) override;
   result<std::vector<dead_letter>> claim_requested(const dead_letter_filter& filter,
                                                    std::size_t max) override;
   result<void> release(std::span<const std::uint64_t> ids) override;

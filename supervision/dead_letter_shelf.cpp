@@ -118,20 +118,49 @@ dead_letter_audit failed_again(const dead_letter& letter) {
                      + std::to_string(letter.attempts) + " attempts"};
 }
 
-std::string about_replay(const dead_letter_filter& filter, const replay_terms& terms) {
-  return filter.text() + (terms.forced ? ", forced" : "");
+dead_letter_audit replay_asked(const dead_letter_filter& filter, const replay_terms& terms,
+                               const replay_request& answer, const done_by& by) {
+  return {0,
+          by.at,
+          by.who,
+          "replay",
+          filter.text() + (terms.forced ? ", forced" : ""),
+          to_string(answer)};
 }
 
-std::string edit_text(const std::string& before, const std::string& after) {
-  return "payload of " + std::to_string(before.size()) + " bytes replaced by "
-         + std::to_string(after.size()) + " bytes";
+dead_letter_audit replay_cancelled(const dead_letter_filter& filter, std::uint64_t letters,
+                                   const done_by& by) {
+  return {0, by.at, by.who, "cancel", filter.text(), letters_text(letters) + " parked"};
+}
+
+dead_letter_audit edited(const dead_letter& before, const std::string& payload, const done_by& by) {
+  auto outcome = "payload of " + std::to_string(before.payload.size()) + " bytes replaced by "
+                 + std::to_string(payload.size()) + " bytes";
+  if (before.replay_count > 0)
+    outcome += ", after " + std::to_string(before.replay_count) + " replays";
+  return {0, by.at, by.who, "edit", ids_text({&before.id, 1}), std::move(outcome)};
+}
+
+dead_letter_audit withdrawn(std::span<const std::uint64_t> ids, std::uint64_t parked,
+                            const std::string& why, const done_by& by) {
+  return {0, by.at, by.who, "withdrawn", ids_text(ids), letters_text(parked) + " parked: " + why};
+}
+
+dead_letter_audit gone_through(std::span<const std::uint64_t> ids, std::uint64_t removed,
+                               const done_by& by) {
+  return {0, by.at, by.who, "replayed", ids_text(ids), letters_text(removed) + " removed"};
+}
+
+dead_letter_audit purged(const dead_letter_filter& filter, std::uint64_t removed,
+                         const done_by& by) {
+  return {0, by.at, by.who, "purge", filter.text(), letters_text(removed) + " removed"};
 }
 
 std::vector<dead_letter_count> dead_letter_tally::take() && { return std::move(counts_); }
 
 void dead_letter_tally::add(dead_letter_count one) {
   if (counts_.size() >= dead_letter_shelf::causes_max) {
-    one.cause = "other causes";
+    one.cause = other_causes;
     const auto place =
         std::find_if(counts_.begin() + static_cast<std::ptrdiff_t>(dead_letter_shelf::causes_max),
                      counts_.end(), [&](const auto& other) { return other.stage == one.stage; });

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -79,7 +80,7 @@ struct dead_letter_audit {
   std::chrono::system_clock::time_point at;
   std::string who;
   std::string
-      what; ///< "replay", "replayed", "failed again", "withdrawn", "edit", "purge", "export"
+      what; ///< "replay", "cancel", "replayed", "failed again", "withdrawn", "edit", "purge", "export"
   std::string about;   ///< ids or a filter
   std::string outcome; ///< "3 letters removed"
 };
@@ -105,12 +106,17 @@ public:
   virtual result<std::vector<dead_letter_count>> histogram(const dead_letter_filter& filter) = 0;
   static constexpr std::size_t causes_max = 100;
 
-  /// Replaces the payload. Refused (poison) if there is no such letter, or it is being replayed.
+  /// Replaces the payload; what is mended has not been replayed yet, so its count begins at 0. Refused (poison) if
+  /// there is no such letter, or it is being replayed.
   virtual result<void> edit(std::uint64_t id, std::string payload, const done_by& by) = 0;
 
   /// Asks for the replay of what is parked. Asking twice is asking once.
   virtual result<replay_request> request_replay(const dead_letter_filter& filter,
                                                 const replay_terms& terms, const done_by& by) = 0;
+
+  /// Takes that back where it has not begun: what is requested is parked. Returns how many.
+  virtual result<std::uint64_t> cancel_replay(const dead_letter_filter& filter,
+                                              const done_by& by) = 0;
 
   /// Takes at most `max` requested letters, in the order of keys and arrival: they are this store object's to
   /// replay, until they are put again, released or replayed.
@@ -133,6 +139,12 @@ public:
   /// At most `max` lines behind number `after`, the oldest first.
   virtual result<std::vector<dead_letter_audit>> audit(std::uint64_t after, std::size_t max) = 0;
 
+  /// For a tool that works beside the service: another object for the same letters, which is patient with those who
+  /// write; null if this one will do. A failure if nothing was ever kept: a tool makes no store by looking for one.
+  virtual result<std::shared_ptr<dead_letter_shelf>> for_tool() {
+    return std::shared_ptr<dead_letter_shelf>{};
+  }
+
   /// May another process ask for something meanwhile? Then it pays to look from time to time.
   virtual bool outlives_process() const { return true; }
 };
@@ -149,14 +161,25 @@ std::string letters_text(std::uint64_t count);
 /// "2 letters requested, 1 under way, 3 replayed too often".
 std::string to_string(const replay_request& answer);
 
+inline constexpr auto other_causes = "other causes";
 /// The outermost message of why it failed: what a histogram counts.
 std::string cause_of(const dead_letter& letter);
 // The same words in every store.
 failure no_letter(std::uint64_t id);
 failure letter_in_use(std::uint64_t id);
+// The lines of the audit.
 dead_letter_audit failed_again(const dead_letter& letter);
-std::string about_replay(const dead_letter_filter& filter, const replay_terms& terms);
-std::string edit_text(const std::string& before, const std::string& after);
+dead_letter_audit replay_asked(const dead_letter_filter& filter, const replay_terms& terms,
+                               const replay_request& answer, const done_by& by);
+dead_letter_audit replay_cancelled(const dead_letter_filter& filter, std::uint64_t letters,
+                                   const done_by& by);
+dead_letter_audit edited(const dead_letter& before, const std::string& payload, const done_by& by);
+dead_letter_audit withdrawn(std::span<const std::uint64_t> ids, std::uint64_t parked,
+                            const std::string& why, const done_by& by);
+dead_letter_audit gone_through(std::span<const std::uint64_t> ids, std::uint64_t removed,
+                               const done_by& by);
+dead_letter_audit purged(const dead_letter_filter& filter, std::uint64_t removed,
+                         const done_by& by);
 
 /// Gathers a histogram: to be given its counts with the most frequent first.
 class dead_letter_tally {

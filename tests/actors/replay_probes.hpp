@@ -71,6 +71,10 @@ public:
     return unless<weir::replay_request>(filter.key ? "follow" : "request",
                                         [&] { return good_.request_replay(filter, terms, by); });
   }
+  weir::result<std::uint64_t> cancel_replay(const weir::dead_letter_filter& filter,
+                                            const weir::done_by& by) override {
+    return good_.cancel_replay(filter, by);
+  }
   weir::result<letters> claim_requested(const weir::dead_letter_filter& filter,
                                         std::size_t max) override {
     return unless<letters>("claim", [&] { return good_.claim_requested(filter, max); });

@@ -193,6 +193,22 @@ TEST_F(Replay, ALetterOfAnotherProgramStaysAndSaysWhy) {
                           "letter 3: stage 'numbers' takes no items"));
 }
 
+TEST_F(Replay, ATypeOfAnotherNameIsTakenWhereThatIsSaid) {
+  second.set({1, 2});
+  running r{pipeline()};
+  source.push({1, 2});
+  dead(r, 2);
+  second.mend();
+  auto renamed = letters.letters().front();
+  renamed.position = 77;
+  renamed.payload = "7";
+  renamed.payload_type = "number";
+  ASSERT_TRUE(letters.put({&renamed, 1}));
+  EXPECT_EQ(outcome(r->replay()).unreadable, 1U);
+  EXPECT_EQ(outcome(r->replay({}, {.check_type = false})).succeeded, 1U);
+  EXPECT_THAT(done.items(), UnorderedElementsAre(1, 2, 7));
+}
+
 TEST_F(Replay, WhatOthersAskedForBeforeTheStartIsReplayedThen) {
   {
     second.set({1, 2});

@@ -222,6 +222,19 @@ TEST(SqliteShelf, HoldsItsClaimsAgainWhenTheirFileWasDeleted) {
   EXPECT_EQ(shown(store->claim_requested({}, 9)), ":2") << "the first is the other's";
 }
 
+TEST(SqliteShelf, MakesNoFileForATool) {
+  sqlite_shelves shelves{0};
+  dead_letters::sqlite service{shelves.path};
+  const auto early = service.for_tool();
+  ASSERT_FALSE(early);
+  EXPECT_EQ(early.error().message(), "there is no file '" + shelves.path.string() + "'");
+  EXPECT_FALSE(std::filesystem::exists(shelves.path));
+  EXPECT_EQ(shown(service.put(std::vector{letter(1)})), "done");
+  const auto tool = service.for_tool();
+  ASSERT_TRUE(tool && *tool);
+  EXPECT_EQ(shown((*tool)->select({}, 9)), ":1");
+}
+
 TEST(SqliteShelf, LoadsOneLetter) {
   sqlite_shelves shelves{0};
   const auto refusal = [&](std::uint64_t id) {

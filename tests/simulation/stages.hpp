@@ -456,6 +456,10 @@ public:
       return *why;
     return kept_.request_replay(filter, terms, by);
   }
+  weir::result<std::uint64_t> cancel_replay(const weir::dead_letter_filter& filter,
+                                            const weir::done_by& by) override {
+    return kept_.cancel_replay(filter, by);
+  }
   weir::result<std::vector<weir::dead_letter>>
   claim_requested(const weir::dead_letter_filter& filter, std::size_t max) override {
     if (auto why = trouble())

@@ -325,6 +325,33 @@ TYPED_TEST_P(DeadLetterShelf, ReplacesAPayloadAndSaysSo) {
                                + ": payload of 9 bytes replaced by 7 bytes\n");
 }
 
+TYPED_TEST_P(DeadLetterShelf, ReplaysWhatWasMendedWhateverItsCountWas) {
+  auto often = letter(1);
+  often.replay_count = 3;
+  this->keep({often});
+  EXPECT_EQ(this->request(), "0 letters requested, 1 left out: replayed too often");
+  EXPECT_EQ(shown(this->store->edit(this->only().id, "mended", somebody)), "done");
+  EXPECT_EQ(this->only().replay_count, 0U);
+  EXPECT_TRUE(
+      this->audit(1).ends_with("payload of 9 bytes replaced by 6 bytes, after 3 replays\n"));
+  EXPECT_EQ(this->request(), "1 letter requested");
+}
+
+TYPED_TEST_P(DeadLetterShelf, TakesBackWhatWasAskedForAndNotBegun) {
+  auto elsewhere = letter(4);
+  elsewhere.stage = "store";
+  this->keep({letter(1), letter(2), letter(3), elsewhere});
+  EXPECT_EQ(this->request({.limit = 2}), "2 letters requested");
+  EXPECT_EQ(this->request({.stage = "store"}), "1 letter requested");
+  EXPECT_EQ(shown(this->store->claim_requested({}, 1)), ":1");
+  EXPECT_EQ(shown(this->store->cancel_replay({.stage = "parse"}, somebody)), "1");
+  EXPECT_EQ(this->states(), "1:replaying 2:parked 3:parked 4:requested");
+  EXPECT_EQ(this->audit(2),
+            "3 2024-01-31T13:00:00.000Z somebody: cancel stage parse: 1 letter parked\n");
+  EXPECT_EQ(shown(this->store->cancel_replay({.limit = 1}, somebody)), "0");
+  EXPECT_EQ(shown(this->store->cancel_replay({}, somebody)), "1");
+}
+
 TYPED_TEST_P(DeadLetterShelf, RefusesToEditWhatIsNotThereOrBeingReplayed) {
   EXPECT_NE(shown(this->store->edit(7, "x", somebody)).find("there is no dead letter 7"),
             std::string::npos);
@@ -501,7 +528,8 @@ REGISTER_TYPED_TEST_SUITE_P(
     AddsUpTheAttemptsOfAnItemThatFailsAgain, DoesNotCountTheSameRunsTwice,
     LeavesALetterAsItIsWhoseItemWasReadAgainAndNotRun, CountsAReplayThatFailed,
     ShowsThemInTheOrderOfKeysAndArrival, ShowsFewLargeOnesAtATime, ShowsWhatTheFilterLetsThrough,
-    CountsTheCausesByStage, ReplacesAPayloadAndSaysSo, RefusesToEditWhatIsNotThereOrBeingReplayed,
+    CountsTheCausesByStage, ReplacesAPayloadAndSaysSo, ReplaysWhatWasMendedWhateverItsCountWas,
+    TakesBackWhatWasAskedForAndNotBegun, RefusesToEditWhatIsNotThereOrBeingReplayed,
     AskedTwiceToReplayIsAskedOnce, LeavesOutWhatWasReplayedTooOftenUnlessForced,
     HandsOutWhatIsRequestedInOrder, HandsOutNoLetterTwice, GivesBackWhatADeadClaimantLeft,
     TakesBackWhatWasNotReplayed, ParksWhatCantBeReplayed, RemovesWhatWentThrough,
