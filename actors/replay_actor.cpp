@@ -18,6 +18,8 @@ constexpr std::size_t waiting_max = 256;
 constexpr std::size_t claimed_at_once = 64;
 /// Replays that wait for their turn.
 constexpr std::size_t asked_for_max = 64;
+/// Tries in a row that the end of the stream gives a store that does not answer.
+constexpr std::uint32_t refusals_max = 3;
 
 /// What keeps letters in order among each other: the key, at a stage. Empty: nothing does.
 std::string order_of(const std::string& stage, const std::string& key) {
@@ -709,7 +711,7 @@ bool replay_actor::close_if_over() {
       return true;
     // What is in the pipeline may have to wait for its end, in a batch for instance; but for what follows it.
     // And a store that does not answer is not waited for.
-    const bool unanswered = work_ && work_->refused > 0;
+    const bool unanswered = work_ && work_->refused >= refusals_max;
     const bool all_in = !work_
                         || (work_->waiting.empty() && work_->keys_in_flight.empty()
                             && (unanswered || (work_->exhausted && work_->to_follow.empty())));

@@ -199,11 +199,11 @@ TEST_F(DeadLettersCommand, EditsAPayloadFromAFile) {
   keep({letter(1)});
   const auto path =
       std::filesystem::temp_directory_path() / ("weir-payload-" + std::to_string(::getpid()));
-  std::ofstream{path, std::ios::binary} << std::string{"\0mended\n", 8};
+  std::ofstream{path, std::ios::binary} << std::string{"\0mended!", 8};
   EXPECT_EQ(run({"edit", "1", "--payload", path.string()}),
             "the payload of letter 1 is now 8 bytes\n");
   std::filesystem::remove(path);
-  EXPECT_EQ(store.letters().front().payload, (std::string{"\0mended\n", 8}));
+  EXPECT_EQ(store.letters().front().payload, (std::string{"\0mended!", 8}));
   EXPECT_EQ(last_of_audit(), "alice: edit id 1: payload of 8 bytes replaced by 8 bytes");
   EXPECT_EQ(run({"edit", "1", "--payload", path.string()}),
             "exit 1: events dead-letters edit: can't read '" + path.string() + "'\n");
@@ -310,14 +310,15 @@ TEST_F(DeadLettersCommand, SaysWhatIsWrongWithItsArguments) {
 
 TEST_F(DeadLettersCommand, HelpsWithEachAction) {
   EXPECT_NE(run({"--help"}).find("\n  purge        Removes them for good.\n"), std::string::npos);
-  EXPECT_EQ(run({"show", "--help"}),
-            "Shows all that is known about one, and its payload.\n\n"
-            "Usage: events dead-letters show ID [FLAG]...\n\n"
-            "  --payload                 Only the payload, byte by byte: for edit.\n"
-            "  --output TEXT             For people or for programs; or -o. [one of text, json; "
-            "default: text]\n"
-            "  --help                    Shows this text.\n"
-            "  --version                 Shows the version.\n");
+  EXPECT_EQ(
+      run({"show", "--help"}),
+      "Shows all that is known about one, and its payload.\n\n"
+      "Usage: events dead-letters show ID [FLAG]...\n\n"
+      "  --payload                 Only the payload, byte by byte: for edit. [default: false]\n"
+      "  --output TEXT             For people or for programs; or -o. [one of text, json; "
+      "default: text]\n"
+      "  --help                    Shows this text.\n"
+      "  --version                 Shows the version.\n");
 }
 
 TEST(DeadLettersCommandOnAFile, OpensOnlyWhatIsThere) {
