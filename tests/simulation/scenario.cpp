@@ -221,6 +221,21 @@ bool scenario::is_seen(place at) const {
              && segments[at.segment].kind != segment_kind::batch);
 }
 
+std::optional<place> scenario::next_of_items(place at) const {
+  const place next{at.segment + 1, 0};
+  if (next.segment >= segments.size())
+    return batched_sink ? std::nullopt : std::optional{next};
+  switch (segments[next.segment].kind) {
+  case segment_kind::map:
+  case segment_kind::filter:
+  case segment_kind::emit:
+  case segment_kind::partition:
+    return next;
+  default:
+    return std::nullopt;
+  }
+}
+
 bool scenario::has_batches() const {
   return std::ranges::find(segments, segment_kind::batch, &segment::kind) != segments.end();
 }

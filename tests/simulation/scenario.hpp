@@ -84,6 +84,8 @@ struct scenario {
   /// Is it told at once where something succeeds there? Not where no function of ours runs.
   bool is_seen(place at) const;
   bool has_batches() const;
+  /// The only stage behind it, where that takes single items one by one in functions of ours.
+  std::optional<place> next_of_items(place at) const;
 };
 
 std::optional<place> place_of(const scenario& of, std::string_view stage);

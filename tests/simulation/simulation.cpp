@@ -247,7 +247,8 @@ void life::disturb() {
   if (faults.fires(fault::clock_jumps))
     node_.jump(std::chrono::milliseconds{schedule_.below(5000)});
   if (faults.is_due(fault::replay_asked)
-      && pipeline_.replay({}, {.replays_max = 3, .forced = schedule_.chance(0.2)}))
+      && pipeline_.replay({}, {.replays_max = static_cast<std::uint32_t>(schedule_.between(1, 3)),
+                               .forced = schedule_.chance(0.2)}))
     faults.fired_now(fault::replay_asked);
   if (faults.fires(fault::wall_clock_jumps))
     node_.shift_wall_clock(std::chrono::seconds{schedule_.below(7200)} - 1h);
@@ -312,7 +313,7 @@ void life::check_supervision() {
     in_.violated("supervision: it gave up within the intensity: " + why.message());
 }
 
-/// Those of batches that have nothing in their mailboxes.
+/// Those of batches, and behind stages that don't keep the order, that have nothing in their mailboxes.
 std::vector<place> life::idle_consumers() const {
   std::vector<place> idle;
   const auto look_at = [&](place at) {
@@ -327,6 +328,9 @@ std::vector<place> life::idle_consumers() const {
   for (std::size_t k = 0; k < of_.segments.size(); ++k)
     if (of_.segments[k].kind == segment_kind::batch)
       look_at({k, 1});
+    else if (of_.segments[k].options.order == weir::order::relaxed)
+      if (const auto next = of_.next_of_items({k, 0}))
+        look_at(*next);
   if (of_.batched_sink)
     look_at({of_.segments.size(), 0});
   return idle;

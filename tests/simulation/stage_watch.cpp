@@ -40,6 +40,7 @@ void stage_watch::begin_life() {
   failures_.clear();
   doubts_.clear();
   last_pause_ = {};
+  leaving_.clear();
   idle_.clear();
 }
 
@@ -49,6 +50,8 @@ void stage_watch::run_begins(place at, std::uint32_t worker, const thing& one) {
   if (!must_start_.empty() && !of_.runs_outside(at) && must_start_.contains({at, worker}))
     in_.violated("restart: " + text_of(at, one, of_) + " is run by worker " + std::to_string(worker)
                  + ", which had to be started anew before");
+  if (!leaving_.empty())
+    leaving_.erase(one);
   const auto found = runs_.find({at, one});
   if (found == runs_.end() || of_.runs_again(at))
     return;
@@ -144,11 +147,17 @@ void stage_watch::batch_seen(place at, const weir::batch<thing>& all,
 
 void stage_watch::item_taken(place at, const thing& one) {
   const auto end = one.taken.at + of_.options_at(at).item_time_max;
-  if (last_pause_.began >= one.taken.at && end < last_pause_.ended
-      && undisturbed_since(one.taken.at))
+  if (in_.faults.fired(fault::clock_jumps) == 0 && last_pause_.began >= one.taken.at
+      && end < last_pause_.ended && undisturbed_since(one.taken.at))
     in_.violated("stuck: " + text_of(at, one, of_) + " is in hand since "
                  + std::to_string((clock::now() - one.taken.at) / 1us)
                  + " us, and was not given up");
+}
+
+void stage_watch::may_leave(place at, const thing& out) {
+  if (of_.options_at(at).order == weir::order::relaxed && undisturbed_since(clock::now()))
+    if (const auto next = of_.next_of_items(at))
+      leaving_.emplace(out, *next);
 }
 
 void stage_watch::source_put(std::size_t source, std::uint64_t position) {
@@ -179,7 +188,8 @@ bool stage_watch::must_give_up() const {
   for (const auto& [at, all] : doubts_)
     sure += static_cast<std::size_t>(std::ranges::count_if(
         all, [&](auto when) { return clock::now() - when <= of_.supervision.period; }));
-  return sure > of_.supervision.intensity;
+  // With room for what was forgiven and can't be seen here.
+  return sure > 2 * of_.supervision.intensity + 3;
 }
 
 bool stage_watch::may_give_up() const {
@@ -206,6 +216,12 @@ bool stage_watch::may_give_up() const {
 void stage_watch::time_passed(clock::time_point began, clock::time_point ended,
                               const std::vector<place>& idle) {
   last_pause_ = {began, ended};
+  if (!leaving_.empty() && !undisturbed_since(began))
+    leaving_.clear();
+  for (const auto& [out, to] : leaving_)
+    if (std::ranges::find(idle, to) != idle.end() && !came_again(out))
+      in_.violated("order: " + text_of(to, out, of_)
+                   + " was not taken, though nothing has to wait for what came before it");
   for (const auto at : idle)
     idle_[at] = last_pause_;
 }

@@ -52,6 +52,9 @@ public:
   /// A function got an item longer ago than it may have it, and nobody has given it up.
   void item_taken(place at, const thing& one);
 
+  /// Of a stage that does not keep the order: a result that waits for nothing but credit.
+  void may_leave(place at, const thing& out);
+
   void source_put(std::size_t source, std::uint64_t position);
   void source_begins(std::size_t source, std::uint64_t last_position);
   void source_ended(std::size_t source) { ended_sources_.insert(source); }
@@ -111,6 +114,7 @@ private:
   std::vector<worker_failure> failures_;
   std::map<place, std::vector<weir::clock::time_point>>
       doubts_;                     // failures since which nothing can have succeeded there
+  std::map<thing, place> leaving_; // and where to
   std::set<std::uint32_t> parked_; // items that ever were in a letter
   pause last_pause_;
   std::map<place, pause> idle_; // by consumer of batches

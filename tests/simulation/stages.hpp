@@ -271,6 +271,8 @@ struct wait_stage : placed {
     if (in->faults.fires(fault::wait_fails))
       co_return told(weir::transient("503", std::chrono::milliseconds{one.path % 100}));
     in->watch.run_ends(at, one, nullptr);
+    if (counts)
+      in->watch.may_leave(at, mapped(one, segment, 0));
     co_return mapped(one, segment, 0);
   }
 };
@@ -454,7 +456,10 @@ public:
                                                     const weir::done_by& by) override {
     if (auto why = trouble())
       return *why;
-    return kept_.request_replay(filter, terms, by);
+    const auto before = kept_.letters();
+    auto asked = kept_.request_replay(filter, terms, by);
+    in_.check_loop_guard(before, kept_.letters(), terms);
+    return asked;
   }
   weir::result<std::uint64_t> cancel_replay(const weir::dead_letter_filter& filter,
                                             const weir::done_by& by) override {

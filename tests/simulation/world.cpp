@@ -222,6 +222,19 @@ void world::letters_removed(const std::vector<weir::dead_letter>& before,
   }
 }
 
+void world::check_loop_guard(const std::vector<weir::dead_letter>& before,
+                             const std::vector<weir::dead_letter>& after,
+                             const weir::replay_terms& terms) {
+  // Nothing else happens in between: they are the same letters in the same order.
+  for (std::size_t k = 0; k < before.size() && k < after.size(); ++k)
+    if (before[k].state == weir::dead_letter_state::parked
+        && after[k].state != weir::dead_letter_state::parked && !terms.forced
+        && before[k].replay_count >= terms.replays_max)
+      violated("replay: letter " + std::to_string(before[k].id) + " is to be replayed again, after "
+               + std::to_string(before[k].replay_count) + " times of "
+               + std::to_string(terms.replays_max));
+}
+
 bool world::all_rows() const {
   for (std::size_t source = 0; source < drawn.sources; ++source)
     for (std::uint32_t number = 1; number <= drawn.items; ++number)

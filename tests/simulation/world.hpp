@@ -68,6 +68,11 @@ public:
   void letters_removed(const std::vector<weir::dead_letter>& before,
                        const std::vector<weir::dead_letter>& after);
 
+  /// A replay was asked for: what was replayed too often is left out.
+  void check_loop_guard(const std::vector<weir::dead_letter>& before,
+                        const std::vector<weir::dead_letter>& after,
+                        const weir::replay_terms& terms);
+
   /// A stage's function begins to run an item; `running` items of it run at a time now.
   void rate_used(std::size_t segment, std::uint64_t now_ns);
   void in_flight(std::size_t segment, std::int64_t running);
