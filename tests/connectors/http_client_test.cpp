@@ -396,7 +396,8 @@ TEST_F(Client, TheTimeCountsOnAKeptConnectionToo) {
 TEST_F(Client, ItsTimesAreThoseOfTheNodesClock) {
   const loopback::server server{[](loopback::peer& with, int) { with.sees_the_end(); }};
   weir::virtual_time time;
-  const http::client client{{.base_url = server.url(), .connections_max = 1, .timeout = 1h}};
+  const http::client client{
+      {.base_url = server.url(), .connections_max = 1, .timeout = 1h, .connect_timeout = 2h}};
   const auto first = begin(client, "/1");
   const auto second = begin(client, "/2");
   EXPECT_TRUE(run_until(

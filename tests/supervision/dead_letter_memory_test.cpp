@@ -20,6 +20,7 @@ dead_letter letter(std::uint64_t position, std::string payload = "as it was") {
   one.source = "events.jsonl";
   one.position = position;
   one.payload = std::move(payload);
+  one.attempts = 1;
   one.why = weir::poison("it is broken");
   return one;
 }
