@@ -16,6 +16,7 @@ namespace {
 /// Letters that are claimed and wait for credit, a permit or the letter before them.
 constexpr std::size_t waiting_max = 256;
 constexpr std::size_t claimed_at_once = 64;
+constexpr std::size_t taken_in_a_turn = 64; // letters
 /// Replays that wait for their turn.
 constexpr std::size_t asked_for_max = 64;
 /// Tries in a row that the end of the stream gives a store that does not answer.
@@ -268,7 +269,7 @@ activity replay_actor::turn() {
     if (!work_ || (work_->to_ask && !ask()))
       break;
     next = put_in();
-    if (!to_withdraw_.empty())
+    if (!to_withdraw_.empty() || (next && *next <= node_.now()))
       return activity::again(); // the store is told before the replay ends
     if (!work_->waiting.empty() || !work_->exhausted || work_->in_flight > 0)
       break;
@@ -549,11 +550,17 @@ replay_actor::following replay_actor::follow() {
   return following::nothing;
 }
 
-/// Puts in what may go in now. Returns when a permit will be there, if one is missing.
+bool replay_actor::stopping() const {
+  const std::lock_guard lock{lock_};
+  return stopping_;
+}
+
+/// Puts in what may go in now. Returns when to go on, if that is known: at once, or when a permit or the store will
+/// be there.
 std::optional<time_point> replay_actor::put_in() {
   std::set<std::string> without_credit; // stages
   auto& waiting = work_->waiting;
-  for (std::size_t k = 0;;) {
+  for (std::size_t k = 0, taken = 0;;) {
     if (k == waiting.size()) {
       if (work_->exhausted || waiting.size() >= waiting_max)
         return std::nullopt;
@@ -561,12 +568,15 @@ std::optional<time_point> replay_actor::put_in() {
         return retry_at_;
       continue;
     }
+    if (taken == taken_in_a_turn || stopping())
+      return node_.now(); // a drain and what has ended don't wait for all the letters
     const auto& letter = waiting[k];
     const auto order = order_of(letter.stage, letter.key);
     const auto leaves = [&] { waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(k)); };
     if (work_->keys_stopped.contains(order)) {
       stays(letter, "an earlier letter of its key stays", &replay_outcome::held_back);
       leaves();
+      ++taken;
       continue;
     }
     if (work_->keys_in_flight.contains(order) || without_credit.contains(letter.stage)) {
@@ -585,11 +595,13 @@ std::optional<time_point> replay_actor::put_in() {
         work_->keys_in_flight.insert(order);
       ++work_->in_flight;
       leaves();
+      ++taken;
       break;
     case answer::stays:
       if (!order.empty())
         work_->keys_stopped.insert(order);
       leaves();
+      ++taken;
       break;
     case answer::no_credit:
       without_credit.insert(letter.stage);

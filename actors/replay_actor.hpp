@@ -151,6 +151,7 @@ private:
   void say_trouble(std::string what);
   enum class following { nothing, claimed, later };
   following follow();
+  bool stopping() const;
   std::optional<time_point> put_in();
   answer put_in(const dead_letter& letter);
   void stays(const dead_letter& letter, std::string why, std::uint64_t replay_outcome::*counter);

@@ -201,6 +201,10 @@ private:
   std::optional<child_answer> is_there(std::string_view id) const;
   std::optional<child_answer> add_and_start(child_spec spec, waiter who);
   std::optional<child_answer> add_and_start(start_function start, waiter who);
+  template <class What> // a child_spec, or a start_function
+  std::future<child_answer> start_and_promise(What what);
+  template <class What>
+  void start_and_tell(What what, std::function<void(child_answer)> on_answer);
   std::future<child_answer> when_started(child_key key);
   void answer(waiter& who, child_answer what);
   std::future<child_answer> terminate(child_key key);

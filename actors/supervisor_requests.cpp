@@ -108,36 +108,38 @@ std::optional<child_answer> supervisor::add_and_start(start_function start, wait
   return std::nullopt;
 }
 
-std::future<child_answer> supervisor::start_child(child_spec spec) {
+template <class What>
+std::future<child_answer> supervisor::start_and_promise(What what) {
   const std::lock_guard lock{lock_};
   waiter who{true, {}};
   auto later = who.answer.get_future();
-  auto now = add_and_start(std::move(spec), std::move(who));
+  auto now = add_and_start(std::move(what), std::move(who));
   return now ? ready(std::move(*now)) : std::move(later);
+}
+
+template <class What>
+void supervisor::start_and_tell(What what, std::function<void(child_answer)> on_answer) {
+  std::unique_lock lock{lock_};
+  auto now = add_and_start(std::move(what), {true, {}, on_answer});
+  lock.unlock();
+  if (now)
+    on_answer(std::move(*now));
+}
+
+std::future<child_answer> supervisor::start_child(child_spec spec) {
+  return start_and_promise(std::move(spec));
 }
 
 std::future<child_answer> supervisor::start_child(start_function start) {
-  const std::lock_guard lock{lock_};
-  waiter who{true, {}};
-  auto later = who.answer.get_future();
-  auto now = add_and_start(std::move(start), std::move(who));
-  return now ? ready(std::move(*now)) : std::move(later);
+  return start_and_promise(std::move(start));
 }
 
 void supervisor::start_child(child_spec spec, std::function<void(child_answer)> on_answer) {
-  std::unique_lock lock{lock_};
-  auto now = add_and_start(std::move(spec), {true, {}, on_answer});
-  lock.unlock();
-  if (now)
-    on_answer(std::move(*now));
+  start_and_tell(std::move(spec), std::move(on_answer));
 }
 
 void supervisor::start_child(start_function start, std::function<void(child_answer)> on_answer) {
-  std::unique_lock lock{lock_};
-  auto now = add_and_start(std::move(start), {true, {}, on_answer});
-  lock.unlock();
-  if (now)
-    on_answer(std::move(*now));
+  start_and_tell(std::move(start), std::move(on_answer));
 }
 
 /// In its future, or in the next turn.

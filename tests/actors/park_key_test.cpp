@@ -467,6 +467,27 @@ TEST_F(ParkKey, WhatFollowsALetterFollowsItAlsoWhenTheStoreWasBusy) {
   EXPECT_EQ(stage().keys_parked, 0U);
 }
 
+TEST_F(ParkKey, NoLetterIsPutInAfterADrain) {
+  const auto store = std::make_shared<troubled_shelf>(letters);
+  auto p = pipeline();
+  p.dead_letters_to(store);
+  books_->broken = {"ann 1", "bob 1", "cid 1", "dan 1", "eve 1"};
+  start(std::move(p));
+  feed({{"ann", 1}, {"bob", 1}, {"cid", 1}, {"dan", 1}, {"eve", 1}});
+  books_->broken = {};
+  int selected = 0;
+  store->trouble = [&](std::string_view call) -> weir::result<void> {
+    if (call == "select" && ++selected == 2)
+      r->drain(); // in the middle of the turn that puts them in
+    return {};
+  };
+  const auto asked = r->replay();
+  node.run_until_idle();
+  EXPECT_EQ((*asked)->outcome().given_back, 3U) << to_string((*asked)->outcome());
+  EXPECT_THAT(done.items(), ElementsAre("ann 1", "bob 1"));
+  EXPECT_EQ(r->wait(), weir::running_pipeline::state::finished);
+}
+
 TEST_F(ParkKey, AStoreThatThrowsKeepsThePipelineFromItsStart) {
   const auto store = std::make_shared<troubled_shelf>(letters);
   store->trouble = [](std::string_view) -> weir::result<void> { throw std::runtime_error{"no"}; };

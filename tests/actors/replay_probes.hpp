@@ -84,7 +84,7 @@ public:
   }
   weir::result<void> withdraw(std::span<const std::uint64_t> ids, const std::string& why,
                               const weir::done_by& by) override {
-    return good_.withdraw(ids, why, by);
+    return unless<void>("withdraw", [&] { return good_.withdraw(ids, why, by); });
   }
   weir::result<void> replayed(std::span<const std::uint64_t> ids,
                               const weir::done_by& by) override {

@@ -193,6 +193,37 @@ TEST_F(Replay, ALetterOfAnotherProgramStaysAndSaysWhy) {
                           "letter 3: stage 'numbers' takes no items"));
 }
 
+TEST_F(Replay, ATurnTakesABoundedNumberOfLetters) {
+  std::vector<weir::dead_letter> old;
+  for (std::uint64_t n = 1; n <= 300; ++n)
+    old.push_back({.pipeline = "orders",
+                   .stage = "third",
+                   .source = "numbers",
+                   .position = n,
+                   .payload = "1",
+                   .payload_type = "int",
+                   .attempts = 1,
+                   .first_failed_at = {},
+                   .last_failed_at = {},
+                   .why = weir::poison("old")});
+  ASSERT_TRUE(letters.put(old));
+  const auto store = std::make_shared<troubled_shelf>(letters);
+  int told = 0;
+  store->trouble = [&](std::string_view call) -> weir::result<void> {
+    told += call == "withdraw" ? 1 : 0;
+    return {};
+  };
+  weir::virtual_runtime node;
+  weir::running_pipeline r{pipeline(store), node};
+  ASSERT_TRUE(r.start());
+  const auto asked = r.replay();
+  node.run_until_idle();
+  EXPECT_EQ((*asked)->outcome().unreadable, 300U);
+  EXPECT_EQ(told, 5) << "64 at a time";
+  r.abort();
+  node.run_until_idle();
+}
+
 TEST_F(Replay, ATypeOfAnotherNameIsTakenWhereThatIsSaid) {
   second.set({1, 2});
   running r{pipeline()};
