@@ -3,16 +3,12 @@
 Exit code 1 if something does not hold.
 """
 
-import argparse
 import json
 import os
-import pathlib
 import subprocess
-import sys
-import tempfile
 
 import tables
-from programs import ROOT, Events, Programs, Violation, check
+from programs import Events, check, main_of
 
 LINES = [b'{"id":"a","data":1}', b'{"id":"b","data":', b'{"id":2,"data":3}', b'\xff\xfe', b'{"data":5}']
 
@@ -85,26 +81,16 @@ def purge(command, ids):
     check({"replayed", "failed again"} <= {line["what"] for line in lines}, f"audit: {lines}")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--build", default=ROOT / "build" / "dev", help="the build folder")
-    programs = Programs(parser.parse_args().build)
-    programs.require(programs.events)
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        source = folder / "in.jsonl"
-        source.write_bytes(b"\n".join(LINES) + b"\n")
-        try:
-            run, report = run_once(programs, folder, source)
-            check(report["ledger"]["dead_lettered"] == 4, f"not four letters: {report['ledger']}")
-            command = Command(programs.events, run.dead_letters)
-            ids = look(command)
-            mend_and_replay(command, programs, folder, source, ids)
-            purge(command, ids)
-        except Violation as violation:
-            sys.exit(f"VIOLATION: {violation}")
-    print("dead letters: as it should be")
+def dead_letters(programs, folder):
+    source = folder / "in.jsonl"
+    source.write_bytes(b"\n".join(LINES) + b"\n")
+    run, report = run_once(programs, folder, source)
+    check(report["ledger"]["dead_lettered"] == 4, f"not four letters: {report['ledger']}")
+    command = Command(programs.events, run.dead_letters)
+    ids = look(command)
+    mend_and_replay(command, programs, folder, source, ids)
+    purge(command, ids)
 
 
 if __name__ == "__main__":
-    main()
+    main_of(__doc__, "dead letters", dead_letters)

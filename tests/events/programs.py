@@ -1,10 +1,12 @@
 """The programs under test, started and asked: the enrichment API and `events`."""
 
+import argparse
 import contextlib
 import json
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 
@@ -19,6 +21,20 @@ class Violation(Exception):
 def check(holds, sentence):
     if not holds:
         raise Violation(sentence)
+
+
+def main_of(description, subject, holds):
+    """The main of a test: holds(programs, folder) raises a Violation if something does not hold."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--build", default=ROOT / "build" / "dev", help="the build folder")
+    programs = Programs(parser.parse_args().build)
+    programs.require(programs.events)
+    with tempfile.TemporaryDirectory() as name:
+        try:
+            holds(programs, pathlib.Path(name))
+        except Violation as violation:
+            sys.exit(f"VIOLATION: {violation}")
+    print(f"{subject}: as it should be")
 
 
 def wait_until(fact, seconds, what):

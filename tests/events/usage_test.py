@@ -1,15 +1,11 @@
 #!/usr/bin/env python3
 """What the built `events` refuses before anything runs. Exit code 1 if something does not hold."""
 
-import argparse
 import contextlib
-import pathlib
 import sqlite3
 import subprocess
-import sys
-import tempfile
 
-from programs import ROOT, Programs, Violation, check
+from programs import check, main_of
 
 
 def refused(programs, folder, *flags):
@@ -44,19 +40,10 @@ def locked_store(programs, folder):
     check(code == 1 and "database is locked" in said, f"ended with {code}: {said!r}")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--build", default=ROOT / "build" / "dev", help="the build folder")
-    programs = Programs(parser.parse_args().build)
-    programs.require(programs.events)
-    with tempfile.TemporaryDirectory() as name:
-        try:
-            mistakes(programs, pathlib.Path(name))
-            locked_store(programs, pathlib.Path(name))
-        except Violation as violation:
-            sys.exit(f"VIOLATION: {violation}")
-    print("usage: as it should be")
+def usage(programs, folder):
+    mistakes(programs, folder)
+    locked_store(programs, folder)
 
 
 if __name__ == "__main__":
-    main()
+    main_of(__doc__, "usage", usage)
