@@ -185,11 +185,14 @@ bool stage_watch::must_give_up() const {
   if (of_.supervision.strategy != weir::one_for_one)
     return false;
   std::size_t sure = 0;
-  for (const auto& [at, all] : doubts_)
+  for (const auto& [at, all] : doubts_) {
+    // What a source has put may wait for credit: it is forgiven when that leaves, which can't be seen here.
+    if (at.segment == no_segment && last_put_.contains(at.leg))
+      continue;
     sure += static_cast<std::size_t>(std::ranges::count_if(
         all, [&](auto when) { return clock::now() - when <= of_.supervision.period; }));
-  // With room for what was forgiven and can't be seen here.
-  return sure > 2 * of_.supervision.intensity + 3;
+  }
+  return sure > of_.supervision.intensity;
 }
 
 bool stage_watch::may_give_up() const {

@@ -68,7 +68,7 @@ public:
   void pipeline_failed() { must_start_.clear(); }
   /// A worker of this stage has ended by a failure; `sure` if that is charged in any case.
   void worker_failed(const std::string& stage, bool sure);
-  /// Is it too much, or can't it be, that `intensity` has been exceeded?
+  /// Has `intensity` been exceeded for certain? Can it have been?
   bool must_give_up() const;
   bool may_give_up() const;
 
