@@ -96,6 +96,8 @@ public:
 
   /// No fault fires any more: what is broken is repaired.
   void heal() { on_ = false; }
+  /// They fire again.
+  void relapse() { on_ = true; }
   bool healed() const { return !on_; }
 
   std::uint64_t fired(fault which) const { return fired_[static_cast<std::size_t>(which)]; }

@@ -96,6 +96,8 @@ scenario scenario::drawn(std::uint64_t seed, const reduction& without) {
   if (chance.chance(0.5))
     made.sink.execution = weir::execution::own_thread;
   made.chaos_steps = chance.chance(0.1) ? 0 : chance.between(20, 1500);
+  made.replay_chaos_steps =
+      made.chaos_steps == 0 || chance.chance(0.5) ? 0 : chance.between(20, 500);
 
   if (chance.chance(0.5))
     made.letters_waiting_max = between(chance, 1, 8);
@@ -174,7 +176,7 @@ std::string scenario::describe() const {
           + ", restarts after " + ms(supervision.delays.delay_min) + " to "
           + ms(supervision.delays.delay_max) + ", letters on their way "
           + std::to_string(letters_waiting_max) + "; faults for " + std::to_string(chaos_steps)
-          + " steps";
+          + " steps, and for " + std::to_string(replay_chaos_steps) + " of the replay";
   return text;
 }
 

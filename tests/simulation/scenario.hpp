@@ -67,6 +67,7 @@ struct scenario {
   weir::supervision_options supervision{};
   std::uint32_t letters_waiting_max = 256; ///< on their way to the store
   std::size_t chaos_steps = 0;             ///< after that nothing goes wrong any more
+  std::size_t replay_chaos_steps = 0;      ///< but for so many steps of the replay of all letters
   bool keeps_order = true;                 ///< of the items of one key and branch
 
   static scenario drawn(std::uint64_t seed, const reduction& without = {});

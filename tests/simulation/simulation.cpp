@@ -24,11 +24,13 @@ constexpr std::uint32_t lives_with_faults = 6;
 /// One process: a node with the pipeline, until it ends or crashes.
 class life {
 public:
-  life(const scenario& of, world& in, seeded& schedule, bool simple, outcome& so_far)
+  life(const scenario& of, world& in, seeded& schedule, bool simple, std::uint64_t chaos_end,
+       outcome& so_far)
       : of_{of},
         in_{in},
         schedule_{schedule},
         simple_{simple},
+        chaos_end_{chaos_end},
         so_far_{so_far},
         node_{{.slice_items = [this](std::size_t most) { return slice(most); },
                .letters_waiting_max = of.letters_waiting_max},
@@ -74,6 +76,7 @@ private:
   world& in_;
   seeded& schedule_;
   const bool simple_;
+  const std::uint64_t chaos_end_; // step
   outcome& so_far_;
   std::size_t width_ = 1; // workers of the stage before, times the flows that are merged there
   std::shared_ptr<running_counts> running_ = std::make_shared<running_counts>();
@@ -398,7 +401,7 @@ life::end life::run(bool replay) {
   std::uint64_t healed_steps = 0;
   for (;;) {
     if (!healed()) {
-      if (so_far_.steps >= of_.chaos_steps)
+      if (so_far_.steps >= chaos_end_)
         in_.faults.heal();
       disturb();
     } else if (++healed_steps > steps_after_heal) {
@@ -446,6 +449,7 @@ outcome run(std::uint64_t seed, const reduction& without, std::vector<std::strin
   in.note("seed " + std::to_string(seed) + ": " + drawn.describe());
 
   bool replay = false;
+  std::uint64_t chaos_end = drawn.chaos_steps;
   while (in.violation().empty()) {
     in.begin_life();
     in.note("life " + std::to_string(in.life()));
@@ -454,7 +458,7 @@ outcome run(std::uint64_t seed, const reduction& without, std::vector<std::strin
     const bool was_healed = faults.healed();
     life::end how{};
     try {
-      life one{drawn, in, schedule, without.simple_schedule, so_far};
+      life one{drawn, in, schedule, without.simple_schedule, chaos_end, so_far};
       how = one.run(replay);
       in.time = weir::clock::now() + 10ms;
       in.note(how == life::end::crashed ? "the node crashes" : "the node ends");
@@ -469,10 +473,15 @@ outcome run(std::uint64_t seed, const reduction& without, std::vector<std::strin
         in.violated("replay: with nothing going wrong, a dead letter did not become rows");
       if (was_healed && replay && !in.letters.letters().empty())
         in.violated("replay: with nothing going wrong, there are dead letters left");
-      if (replay || in.letters.letters().empty())
+      if (in.letters.letters().empty() || (was_healed && replay))
         break;
-      // The dead letters' second life: whatever they had is over.
-      faults.heal();
+      // The dead letters' second life: whatever they had is over, but what puts them in again may have something.
+      if (!replay && drawn.replay_chaos_steps > 0) {
+        faults.relapse();
+        chaos_end = so_far.steps + drawn.replay_chaos_steps;
+      } else {
+        faults.heal();
+      }
       replay = true;
       continue;
     }
