@@ -155,6 +155,8 @@ bool is_stale(const error_code& why) {
          || why == asio::error::connection_aborted;
 }
 
+bool is_status(unsigned status) { return status >= 100 && status <= 599; }
+
 bool is_timeout(const error_code& why) {
   return why == beast::error::timeout || why == asio::error::timed_out;
 }
@@ -199,6 +201,7 @@ private:
   asio::awaitable<error_code> exchange(connection& one, const std::string& request,
                                        std::optional<parser>& answer, bool& something_came);
   static response response_of(parser& answer);
+  static std::string status_line(const parser& answer);
   std::string describe(const error_code& why) const;
 
   const client_options options_;
@@ -251,8 +254,11 @@ asio::awaitable<result<response>> client::pool::get(std::shared_ptr<pool> here,
   try {
     std::optional<parser> answer;
     why = co_await here->ask("GET " + path + here->header_, deadline, answer);
-    if (!why)
+    if (!why && is_status(answer->get().result_int()))
       co_return response_of(*answer);
+    if (!why)
+      co_return transient("GET " + address
+                          + ": the answer has no status of 100 to 599: " + status_line(*answer));
   } catch (const boost::system::system_error& thrown) { // as Asio does what is cancelled in between
     why = thrown.code();
   }
@@ -274,7 +280,8 @@ asio::awaitable<error_code> client::pool::ask(std::string request, clock::time_p
     const time_limit limit{one.stream, deadline};
     bool something_came = false;
     const auto error = limit.why(co_await exchange(one, request, answer, something_came));
-    if (!error && answer->keep_alive() && one.buffer.size() == 0)
+    if (!error && answer->keep_alive() && one.buffer.size() == 0
+        && is_status(answer->get().result_int()))
       idle_.emplace_back(std::move(one), clock::now());
     if (!error || !was_idle || something_came || !is_stale(error))
       co_return error;
@@ -387,6 +394,21 @@ response client::pool::response_of(parser& answer) {
           .body = std::move(message.body()),
           .content_type = std::string{header(beast::http::field::content_type)},
           .retry_after = retry_after(header(beast::http::field::retry_after), clock::wall())};
+}
+
+/// As the peer sent it, but for what is long or not to be shown.
+std::string client::pool::status_line(const parser& answer) {
+  constexpr std::size_t reason_max = 80;
+  const auto& message = answer.get();
+  const auto status = std::to_string(message.result_int());
+  auto reason = std::string{message.reason()}.substr(0, reason_max);
+  if (reason == beast::http::obsolete_reason(message.result())) // Beast's, for want of one
+    reason.clear();
+  std::ranges::replace_if(
+      reason, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return "'HTTP/" + std::to_string(message.version() / 10) + '.'
+         + std::to_string(message.version() % 10) + ' ' + std::string(3 - status.size(), '0')
+         + status + (reason.empty() ? "" : " ") + reason + "'";
 }
 
 std::string client::pool::describe(const error_code& why) const {

@@ -42,7 +42,8 @@ struct response {
 /// Owner: the thread of one I/O context at a time; the last copy may go after it, on any thread. Copies share
 /// the connections.
 /// Bounded: `connections_max` connections; of each one answer.
-/// Failure: transient, "GET http://…: why", for whatever keeps an answer from coming; every status is an answer.
+/// Failure: transient, "GET http://…: why", for whatever keeps an answer from coming; every status
+/// from 100 to 599 is an answer.
 /// A kept connection that turns out closed before anything came back is replaced by a new one, once. A request
 /// that is cancelled closes its connection, gives its place to the next, and fails with "cancelled".
 class client {

@@ -351,6 +351,27 @@ TEST_F(Client, BrokenAnswersAreTransientFailuresThatSayHow) {
     EXPECT_EQ(get(client, "/"), "transient: GET " + server.url() + "/: " + why);
 }
 
+TEST_F(Client, AStatusThatIsNoneIsATransientFailureAndItsConnectionIsNotUsedAgain) {
+  const std::pair<std::string, std::string> broken[] = {
+      {"HTTP/1.1 000 Nothing", "HTTP/1.1 000 Nothing"},
+      {"HTTP/1.1 099 ", "HTTP/1.1 099"},
+      {"HTTP/1.1 600 So\xc3 what", "HTTP/1.1 600 So? what"},
+      {"HTTP/1.1 999 " + std::string(500, 'x'), "HTTP/1.1 999 " + std::string(80, 'x')},
+  };
+  const loopback::server server{[&](loopback::peer& with, int connection) {
+    with.read_header();
+    if (connection < std::ssize(broken))
+      with.send(broken[connection].first + "\r\nContent-Length: 0\r\n\r\n");
+    else
+      with.send("HTTP/1.1 599 Odd\r\nContent-Length: 0\r\n\r\n");
+  }};
+  const http::client client{{.base_url = server.url()}};
+  for (const auto& [line, shown] : broken)
+    EXPECT_EQ(get(client, "/"), "transient: GET " + server.url()
+                                    + "/: the answer has no status of 100 to 599: '" + shown + "'");
+  EXPECT_EQ(get(client, "/"), "599 ");
+}
+
 TEST_F(Client, AResetInTheMiddleOfTheBodyIsATransientFailure) {
   probes::gate gate;
   const loopback::server server{[&](loopback::peer& with, int) {
