@@ -17,6 +17,11 @@ using weir::sqlite::database;
 using weir::sqlite::letter_table;
 using weir::sqlite::transaction;
 
+namespace {
+constexpr auto reading = "can't read the dead letters in";
+constexpr auto changing = "can't change the dead letters in";
+} // namespace
+
 /// An open store.
 struct sqlite::connection {
   static result<std::unique_ptr<connection>> open(const std::filesystem::path& path,
@@ -118,6 +123,20 @@ struct sqlite::shared {
     return with(what, [&](connection& in) { return in.writing([&] { return work(in); }); });
   }
 
+  /// Changes letters that nobody is replaying any more, and notes in the audit what became of it.
+  template <class Change, class Line>
+  auto working_on(Change change, Line line) -> decltype(change(std::declval<letter_table&>())) {
+    return writing(changing, [&](connection& in) -> decltype(change(in.letters)) {
+      if (auto released = in.release_orphans(claimed); !released)
+        return std::move(released.error());
+      auto done = change(in.letters);
+      if (done)
+        if (auto noted = in.letters.note(line(*done)); !noted)
+          return std::move(noted.error());
+      return done;
+    });
+  }
+
   /// Takes a number of its own, to claim with.
   result<void> become_claimant(connection& in) {
     if (auto there = claimed.renew(); !there)
@@ -174,11 +193,6 @@ result<void> sqlite::put(std::span<const dead_letter> letters) {
 
 // --- reading -----------------------------------------------------------------------------------------
 
-namespace {
-constexpr auto reading = "can't read the dead letters in";
-constexpr auto changing = "can't change the dead letters in";
-} // namespace
-
 result<std::vector<dead_letter>> sqlite::select(const dead_letter_filter& filter, std::size_t max,
                                                 const dead_letter_cursor& after) {
   return shared_->with(reading,
@@ -217,31 +231,21 @@ result<replay_request> sqlite::request_replay(const dead_letter_filter& filter,
   if (terms.dry_run)
     return shared_->with(
         reading, [&](connection& in) { return in.letters.count_for_replay(filter, terms); });
-  return shared_->writing(changing, [&](connection& in) -> result<replay_request> {
-    if (auto released = in.release_orphans(shared_->claimed); !released)
-      return std::move(released.error());
-    auto answer = in.letters.count_for_replay(filter, terms);
-    if (!answer)
-      return answer;
-    if (auto done = in.letters.set_requested(filter, terms); !done)
-      return std::move(done.error());
-    if (auto noted = in.letters.note(replay_asked(filter, terms, *answer, by)); !noted)
-      return std::move(noted.error());
-    return answer;
-  });
+  return shared_->working_on(
+      [&](letter_table& letters) {
+        auto answer = letters.count_for_replay(filter, terms);
+        if (answer)
+          if (auto done = letters.set_requested(filter, terms); !done)
+            answer = std::move(done.error());
+        return answer;
+      },
+      [&](const replay_request& answer) { return replay_asked(filter, terms, answer, by); });
 }
 
 result<std::uint64_t> sqlite::cancel_replay(const dead_letter_filter& filter, const done_by& by) {
-  return shared_->writing(changing, [&](connection& in) -> result<std::uint64_t> {
-    if (auto released = in.release_orphans(shared_->claimed); !released)
-      return std::move(released.error());
-    auto parked = in.letters.set_parked(filter);
-    if (!parked)
-      return parked;
-    if (auto noted = in.letters.note(replay_cancelled(filter, *parked, by)); !noted)
-      return std::move(noted.error());
-    return parked;
-  });
+  return shared_->working_on(
+      [&](letter_table& letters) { return letters.set_parked(filter); },
+      [&](std::uint64_t parked) { return replay_cancelled(filter, parked, by); });
 }
 
 result<std::vector<dead_letter>> sqlite::claim_requested(const dead_letter_filter& filter,
@@ -320,16 +324,8 @@ result<void> sqlite::replayed(std::span<const std::uint64_t> ids, const done_by&
 }
 
 result<std::uint64_t> sqlite::purge(const dead_letter_filter& filter, const done_by& by) {
-  return shared_->writing(changing, [&](connection& in) -> result<std::uint64_t> {
-    if (auto released = in.release_orphans(shared_->claimed); !released)
-      return std::move(released.error());
-    auto removed = in.letters.remove(filter);
-    if (!removed)
-      return removed;
-    if (auto noted = in.letters.note(purged(filter, *removed, by)); !noted)
-      return std::move(noted.error());
-    return removed;
-  });
+  return shared_->working_on([&](letter_table& letters) { return letters.remove(filter); },
+                             [&](std::uint64_t removed) { return purged(filter, removed, by); });
 }
 
 result<void> sqlite::note(const dead_letter_audit& line) {

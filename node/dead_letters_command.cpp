@@ -293,23 +293,20 @@ private:
   }
 
   int cancel() {
-    auto parked = shelf_.cancel_replay(filter_, by_);
-    if (!parked)
-      return failed(parked.error());
-    std::cout << (as_json() ? "{\"parked\":" + std::to_string(*parked) + "}"
-                            : letters_text(*parked) + " not to be replayed any more")
-              << '\n';
-    return exit_codes::ok;
+    return say(shelf_.cancel_replay(filter_, by_), "parked", "not to be replayed any more");
   }
 
   int purge() {
     if (asked_.dry_run)
       return would_be_removed();
-    auto removed = shelf_.purge(filter_, by_);
-    if (!removed)
-      return failed(removed.error());
-    std::cout << (as_json() ? "{\"removed\":" + std::to_string(*removed) + "}"
-                            : letters_text(*removed) + " removed")
+    return say(shelf_.purge(filter_, by_), "removed", "removed");
+  }
+
+  int say(const result<std::uint64_t>& letters, const std::string& name, const char* became) const {
+    if (!letters)
+      return failed(letters.error());
+    std::cout << (as_json() ? "{\"" + name + "\":" + std::to_string(*letters) + "}"
+                            : letters_text(*letters) + ' ' + became)
               << '\n';
     return exit_codes::ok;
   }
