@@ -13,6 +13,11 @@ struct batch {
   std::vector<T> items;
 };
 
+template <class T>
+inline constexpr bool is_batch = false;
+template <class T>
+inline constexpr bool is_batch<batch<T>> = true;
+
 /// A batch goes on when it is full, or when its first item is this old, or at the end of the stream; or, with a
 /// predicate, behind an item that closes it. The delay counts from the first item; there are no empty batches.
 struct batch_options {

@@ -192,14 +192,10 @@ std::string payload_of(const T& item) {
 template <class T>
 std::string kept_payload_of(const T& item) noexcept {
   try {
-    if constexpr (requires { typename T::value_type; }) {
-      if constexpr (std::same_as<T, batch<typename T::value_type>>)
-        return payloads::text<T>::of(item, &kept_payload_of<typename T::value_type>);
-      else
-        return payload_of(item);
-    } else {
+    if constexpr (is_batch<T>)
+      return payloads::text<T>::of(item, &kept_payload_of<typename T::value_type>);
+    else
       return payload_of(item);
-    }
   } catch (...) {
     return payloads::no_payload();
   }

@@ -105,11 +105,8 @@ private:
 template <class Batch>
 void settle_members(const Batch& batch, origin where, batch_outcome& outcome,
                     const item_trouble& trouble, worker& self) {
-  std::vector<origin> members;
-  if (where.is_group())
-    members.assign(where.group()->members().begin(), where.group()->members().end());
-  else
-    members.push_back(where);
+  std::vector<origin> apart; // of a group
+  auto members = where.is_group() ? where.group()->members() : std::span<const origin>{&where, 1};
   std::vector<ending> how(members.size(), ending::acknowledged);
   // A batch may have been one item: it was made by a stage, or replayed. Or a stage between has changed it: then its
   // rows are no longer those of the members, a row that is rejected is parked without a position, and as many
@@ -145,7 +142,7 @@ void settle_members(const Batch& batch, origin where, batch_outcome& outcome,
       ++letters;
     }
     if (where.is_group())
-      (void)self.books().take_apart(where); // from here on nothing throws
+      members = apart = self.books().take_apart(where); // from here on nothing throws
   } catch (...) {
     self.take_back(letters);
     for (; shares > 0; --shares)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <weir/actors/batch.hpp>
 #include <weir/actors/inlet.hpp>
 #include <weir/actors/outlet.hpp>
 #include <weir/actors/payload.hpp>
@@ -27,26 +28,18 @@ inline std::uint64_t item_id(const ring_base& where, std::size_t index) {
 template <class In>
 struct kept_as {
   static std::string payload(const In& item) noexcept {
-    if constexpr (is_batch)
+    if constexpr (is_batch<In>)
       if (item.items.size() == 1)
         return kept_payload_of(item.items.front());
     return kept_payload_of(item);
   }
   static const std::type_info& type(const In& item) {
-    if constexpr (is_batch)
+    if constexpr (is_batch<In>)
       if (item.items.size() == 1)
         return typeid(typename In::value_type);
     static_cast<void>(item);
     return typeid(In);
   }
-
-private:
-  template <class T>
-  static constexpr bool made_of(const batch<T>*) {
-    return true;
-  }
-  static constexpr bool made_of(const void*) { return false; }
-  static constexpr bool is_batch = made_of(static_cast<const In*>(nullptr));
 };
 
 /// What every stepper with a mailbox of `In` shares: the mailbox, and the item at its head while it fails.

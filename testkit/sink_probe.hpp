@@ -1,5 +1,6 @@
 #pragma once
 
+#include <weir/actors/batch.hpp>
 #include <weir/actors/sink.hpp>
 #include <weir/supervision/failure.hpp>
 #include <weir/testkit/wake_list.hpp>
@@ -16,11 +17,6 @@
 #include <vector>
 
 namespace weir::testkit {
-
-template <class T>
-constexpr bool is_batch = false;
-template <class T>
-constexpr bool is_batch<batch<T>> = true;
 
 /// A sink that the test looks into, and that takes no more than the test asks for. Copies share everything: one
 /// goes into the pipeline, one stays in the test. For pipelines on a testkit::node.
