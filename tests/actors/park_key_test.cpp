@@ -499,6 +499,47 @@ TEST_F(ParkKey, AStoreThatThrowsKeepsThePipelineFromItsStart) {
   EXPECT_EQ(started.error().message(), "the parked keys can't be read ← no");
 }
 
+/// Says how many orders it has seen, also those it can't book.
+struct counting_book {
+  using input = order;
+  using output = order;
+  int seen = 0;
+
+  weir::result<void> on_item(const order& one, weir::emitter<order>& out, weir::context&) {
+    out({one.customer, ++seen});
+    if (one.number == 0)
+      return weir::poison("closed");
+    return {};
+  }
+  int checkpoint() const { return seen; }
+  void restore(int kept) { seen = kept; }
+};
+
+TEST_F(ParkKey, OfAStageWithStateThatIsFullDoesNotHoldUpWhatItHadBegun) {
+  weir::virtual_runtime last_first{{}, {.job = [](std::size_t count) { return count - 1; }}};
+  weir::pipeline p{"orders", restarting()};
+  p.from("numbers", source)
+      .partition_by(&order::customer, {.lanes = 2})
+      .park_key(&order::customer, {.parked_max = 1})
+      .via("book", counting_book{}, {.rate = {.permits = 1, .per = 1s, .burst = 2}})
+      .merge()
+      .to("sink", [done = done](const order& one) noexcept { done.add(one.text()); });
+  p.dead_letters_to(letters);
+  weir::running_pipeline running{std::move(p), last_first};
+  ASSERT_TRUE(running.start());
+  last_first.advance(2s);
+  // The permits are gone when the second order of one lane fails; then the other parks all that may be parked.
+  source.push({{"ann", 1}, {"bob", 0}});
+  last_first.run_until_idle();
+  source.push({{"dan", 0}});
+  last_first.advance(1s);
+  EXPECT_THAT(kept(), ElementsAre("dan 0: closed"));
+  EXPECT_THAT(done.items(), ElementsAre());
+  last_first.advance(5s);
+  EXPECT_THAT(done.items(), ElementsAre("ann 1"));
+  EXPECT_THAT(kept(), ElementsAre("dan 0: closed", "bob 0: closed"));
+}
+
 TEST_F(ParkKey, IsRefusedWhereItCantHold) {
   weir::pipeline p{"orders"};
   p.from("numbers", source)

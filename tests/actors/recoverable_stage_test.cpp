@@ -1,4 +1,4 @@
-#include "probes.hpp"
+#include "virtual_probes.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -278,6 +278,39 @@ TEST_F(RecoverableStage, NeverBlamesOneItemForAnothersFailure) {
   EXPECT_FALSE(letters_.letters().empty());
   std::ranges::sort(seen);
   EXPECT_EQ(seen, up_to(900));
+}
+
+TEST_F(RecoverableStage, ThatRunsItsItemsAgainBitByBitBlamesNoneOfAnotherMailbox) {
+  fed<int> one;
+  fed<int> two;
+  collected<int> out;
+  weir::pipeline p{"blaming", restarting()};
+  p.merge(p.from("one", one), p.from("two", two))
+      .via("sum", weir::factory{[counts = counts_] {
+             return running_sum{counts, [](int n, int) -> result<void> {
+                                  if (n == 3)
+                                    return weir::poison("item 3");
+                                  return {};
+                                }};
+           }},
+           {.rate = {.permits = 1, .per = 1s, .burst = 4}})
+      .to("sink", out.sink());
+  p.dead_letters_to(letters_);
+  still r{std::move(p)};
+  r.pass(4s);
+  one.push({0, 1, 2, 3}); // one slice, whose permits are gone when it has failed
+  two.push({100, 200, 300, 400});
+  r.node().run_until_idle();
+  EXPECT_EQ(out.items(), std::vector<int>{});
+  EXPECT_EQ(runs_of(3), 1);
+  EXPECT_EQ(runs_of(100), 0);
+  r.pass(1s);
+  EXPECT_EQ(out.items(), std::vector{0}) << "there was one permit";
+  r.pass(20s);
+  ASSERT_EQ(letters_.letters().size(), 1U);
+  EXPECT_EQ(letters_.letters().front().payload, "3");
+  EXPECT_EQ(letters_.letters().front().source, "one");
+  EXPECT_EQ(out.items(), (std::vector{0, 1, 3, 103, 303, 603, 1003}));
 }
 
 } // namespace

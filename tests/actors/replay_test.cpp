@@ -1,8 +1,7 @@
 #include "replay_probes.hpp"
+#include "virtual_probes.hpp"
 
 #include "../supervision/recorder_file.hpp"
-
-#include <weir/actors/runtime_virtual.hpp>
 
 #include <csignal>
 #include <random>
@@ -57,6 +56,26 @@ TEST_F(Replay, WhatFailsAgainIsBackWhereItWasAndCounted) {
   r.finishes();
   EXPECT_EQ(r.ledger(), (weir::ledger_totals{
                             .admitted = 5, .replayed = 2, .acknowledged = 4, .dead_lettered = 3}));
+}
+
+TEST_F(Replay, IsInTheAuditWithTheTimeOfItsNode) {
+  second.set({1, 3});
+  still r{pipeline()};
+  source.push({1, 3});
+  r.pass(1h);
+  second.set({3});
+  const auto then = r.node().wall_clock();
+  ASSERT_TRUE(r->replay());
+  r.node().run_until_idle();
+  r.pass(1h);
+  const auto lines = letters.audit(0, 10);
+  ASSERT_TRUE(lines);
+  strings what;
+  for (const auto& line : *lines) {
+    what.push_back(line.what);
+    EXPECT_EQ(line.at, then) << line.what;
+  }
+  EXPECT_THAT(what, UnorderedElementsAre("replay", "replayed", "failed again"));
 }
 
 TEST_F(Replay, WhatFailsInALaterStageIsALetterOfThatStage) {

@@ -335,6 +335,26 @@ TEST_F(StuckStage, WithStateGoesOnFromTheStateItKept) {
   EXPECT_EQ(*lives, 3) << "the first, one for the stuck item, one to take back what poison left";
 }
 
+TEST_F(StuckStage, WithStateKeepsWhatARunHasDoneThatOutlivedItsWorker) {
+  auto lives = std::make_shared<std::atomic<int>>(0);
+  still r{with(weir::factory{[lives] { return item_sum{lives}; }}, {.item_time_max = 10s}),
+          slow({{3, 5s}})};
+  EXPECT_EQ(out_.items(), (std::vector{0, 1, 3}));
+  r->kill(1);
+  r.pass(4s);
+  EXPECT_EQ(r.stage("stage").restarts, 1U);
+  EXPECT_EQ(out_.items(), (std::vector{0, 1, 3})) << "the run goes on";
+  r.finishes();
+  std::vector<int> sums;
+  int sum = 0;
+  for (auto n : up_to(count))
+    if (n != 7)
+      sums.push_back(sum += n);
+  sums.push_back(-sum);
+  EXPECT_EQ(out_.items(), sums);
+  EXPECT_EQ(parked(), std::vector<std::string>{"7"});
+}
+
 struct forgetful_sum : item_sum {
   std::shared_ptr<int> not_kept;
 
