@@ -35,6 +35,9 @@ class Command:
     def letters(self, *filters):
         return [json.loads(line) for line in self("list", "-o", "json", *filters).splitlines()]
 
+    def audit(self):
+        return [json.loads(line) for line in self("audit", "-o", "json").splitlines()]
+
 
 def run_once(programs, folder, source):
     with Events(programs.events, folder, source) as run:
@@ -75,7 +78,7 @@ def purge(command, ids):
     check(command("purge", "--cause", "broken JSON") == "1 letter removed\n", "purge by cause")
     check(command("purge", "--all") == "2 letters removed\n", "purge of all")
     check(command("list") == "no dead letters\n", "letters after the purge")
-    lines = [json.loads(line) for line in command("audit", "-o", "json").splitlines()]
+    lines = command.audit()
     done = [line["what"] for line in lines if line["who"].startswith("tester (uid ")]
     check(done == ["export", "edit", "replay", "replay", "purge", "purge"], f"audit: {lines}")
     check({"replayed", "failed again"} <= {line["what"] for line in lines}, f"audit: {lines}")

@@ -25,7 +25,11 @@ def mistakes(programs, folder):
             (["--mailbox", "1", "--batch-size", "1", "--listen", "127.0.0.1:0"],
              "--mailbox must be at least 2 with --input and --listen"),
             (["--drain-timeout", "3000000h"], "from 0ms to 8760h"),
-            (["--cache-lifetime", "9000h"], "from 0ms to 8760h")]:
+            (["--cache-lifetime", "9000h"], "from 0ms to 8760h"),
+            (["--replay-rate", "-1"], "--replay-rate"),
+            (["--replay-rate", "1.5"], "--replay-rate"),
+            (["--replay-rate", "fast"], "--replay-rate"),
+            (["--replay-rate", "4294967296"], "--replay-rate")]:
         code, said = refused(programs, folder, "--input", "-", *flags)
         check(code == 2, f"{flags} ended with {code}: {said}")
         check(said.count(expected) == 1, f"{flags}: expected once {expected!r}, found {said!r}")
