@@ -54,6 +54,10 @@ result<void> running_pipeline::start() {
   if (plan_->replay.look_every < std::chrono::seconds{1})
     problems.push_back("pipeline '" + plan_->graph.name
                        + "': replay.look_every must be at least 1 s");
+  if (plan_->replay.look_every > duration_max)
+    problems.push_back("pipeline '" + plan_->graph.name
+                       + "': replay.look_every must not be longer than a year, but is "
+                       + std::to_string(plan_->replay.look_every.count()) + " ms");
   if (!problems.empty()) {
     failure why{.kind = failure_kind::fatal, .chain = std::move(problems), .retry_after = {}};
     why.chain.insert(why.chain.begin(), "pipeline '" + plan_->graph.name + "' can't run");

@@ -101,6 +101,18 @@ TEST_F(ReplayFromAFile, LookingMoreOftenThanOnceASecondIsRefused) {
       "pipeline 'orders' can't run ← pipeline 'orders': replay.look_every must be at least 1 s");
 }
 
+TEST_F(ReplayFromAFile, LookingLessOftenThanOnceAYearIsRefused) {
+  weir::virtual_runtime node;
+  weir::running_pipeline r{pipeline(file(), {.look_every = weir::duration_max + 1ms}), node};
+  const auto started = r.start();
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().message(),
+            "pipeline 'orders' can't run ← pipeline 'orders': replay.look_every must not be longer "
+            "than a year, but is 31536000001 ms");
+  weir::running_pipeline often_enough{pipeline(file(), {.look_every = weir::duration_max}), node};
+  EXPECT_TRUE(often_enough.start());
+}
+
 TEST_F(ReplayFromAFile, WhatAKilledProcessWasReplayingTheNextOneReplays) {
   const auto child = ::fork();
   ASSERT_GE(child, 0);
