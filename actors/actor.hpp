@@ -60,6 +60,9 @@ public:
   /// One turn. Only the driver calls it. What it throws ends the actor through `crashed`.
   virtual activity turn() = 0;
   virtual void crashed(failure why) noexcept = 0;
+  /// Behind the last turn: from now on a join returns once this has. Only the driver calls it; must not block, nor
+  /// join this actor.
+  virtual void ended() noexcept {}
 
 private:
   friend class runtime;

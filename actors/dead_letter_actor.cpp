@@ -122,10 +122,8 @@ activity dead_letter_actor::turn() {
     empty = queue_.empty();
     over = aborted_ || (closed_ && empty);
   }
-  if (over) { // not under the lock: whoever is told may look at what it guards
-    finished_({});
+  if (over)
     return activity::finished();
-  }
   if (empty)
     return activity::parked();
   if (node_.now() < retry_at_)
@@ -190,7 +188,7 @@ void dead_letter_actor::crashed(failure why) noexcept {
     const std::lock_guard lock{lock_};
     trouble_ = why.message();
   }
-  finished_(std::move(why).within("dead-letter actor"));
+  crash_ = std::move(why).within("dead-letter actor");
 }
 
 } // namespace weir

@@ -71,6 +71,7 @@ public:
 
   activity turn() override;
   void crashed(failure why) noexcept override;
+  void ended() noexcept override { finished_(std::move(crash_)); }
 
 private:
   void count(const dead_letter& letter); // requires lock_
@@ -99,6 +100,7 @@ private:
   std::size_t at_once_ = capacity_; // letters offered to the store; fewer after it refused
   std::uint32_t failures_in_a_row_ = 0;
   time_point retry_at_{};
+  std::optional<failure> crash_;
 };
 
 } // namespace weir

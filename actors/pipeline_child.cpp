@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -73,10 +72,7 @@ public:
         exited(wanted() == how::run ? exit_reason::normal : exit_reason::shutdown);
       return activity::finished();
     }
-    if (!running_->workers_have_finished())
-      return activity::parked();
-    // Only dead letters are on their way, and the last of them ends just after it has said so.
-    return activity::parked(node_.now() + std::chrono::milliseconds{10});
+    return activity::parked();
   }
 
   void crashed(failure why) noexcept override {

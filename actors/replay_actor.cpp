@@ -254,7 +254,6 @@ activity replay_actor::turn() {
     if (work_)
       end_work();
     finish_asked_for(transient("pipeline '" + pipeline_ + "' is ending"));
-    finished_();
     return activity::finished();
   }
   if (!done) { // but the end of the stream does not wait for the store
@@ -775,7 +774,6 @@ void replay_actor::crashed(failure why) noexcept {
     work_->run->finish();
   }
   finish_asked_for(why);
-  finished_();
 }
 
 } // namespace weir

@@ -94,6 +94,7 @@ public:
 
   activity turn() override;
   void crashed(failure why) noexcept override;
+  void ended() noexcept override { finished_(); }
 
 private:
   /// A letter whose item is in the pipeline.

@@ -66,8 +66,9 @@ struct pipeline_snapshot {
 /// Whom a running pipeline tells. Called from any thread; must not block. What it throws is ignored.
 struct pipeline_observer {
   std::function<void(const failure&)> worker_failed = [](const failure&) {};
-  std::function<void()> ended = [] {
-  }; ///< it gave up, its workers have finished, or its dead letters are stored
+  /// It gave up, its workers have finished, or nothing more is done with its dead letters. After the last call
+  /// running_pipeline::wait_until has nothing to wait for; it must not be called in here.
+  std::function<void()> ended = [] {};
 };
 
 /// A pipeline that runs: its rings, its workers, its supervisor and its dead-letter actor.

@@ -46,6 +46,7 @@ void driven::finished() noexcept {
   const std::lock_guard lock{lock_};
   finished_ = true;
   ended_.notify_all();
+  who_.ended(); // under the lock: whoever joins it may destroy it
 }
 
 // --- threads -----------------------------------------------------------------------------------------
@@ -111,7 +112,9 @@ caf::actor_system_config& configured(caf::actor_system_config& config,
 class thread_engine final : public runtime_engine {
 public:
   explicit thread_engine(const runtime_options& options)
-      : system_{configured(config_, options)}, random_{std::random_device{}()} {}
+      : system_{configured(config_, options)}, random_{std::random_device{}()} {
+    let_go_of_logger();
+  }
 
   ~thread_engine() override {
     io_.stop();

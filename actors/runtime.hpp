@@ -41,6 +41,7 @@ struct runtime_options {
 
 class runtime_engine;
 
+/// Owner: any thread may make it, use it and destroy it, whichever of the others live on; also in static storage.
 class runtime {
 public:
   explicit runtime(runtime_options options = {});

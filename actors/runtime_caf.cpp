@@ -53,9 +53,12 @@ void stage_actor::after(activity next) {
   delayed_send(this, delay, timer_message{++generation_});
 }
 
+void let_go_of_logger() noexcept { caf::logger::set_current_actor_system(nullptr); }
+
 std::shared_ptr<caf_driver> drive_on(caf::actor_system& system, actor& who) {
   auto made = std::make_shared<caf_driver>(who);
   made->attach(system.spawn<stage_actor>(made));
+  let_go_of_logger();
   return made;
 }
 

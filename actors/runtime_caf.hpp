@@ -54,6 +54,10 @@ private:
   caf::actor handle_; // set before the first post
 };
 
+/// A thread that makes a system of CAF's, or spawns in one, keeps a share of its logger, without which the system
+/// can't end: until the thread ends, or in static storage one time too many. To be called behind both.
+void let_go_of_logger() noexcept;
+
 /// A driver of `who` on the scheduler of `system`.
 std::shared_ptr<caf_driver> drive_on(caf::actor_system& system, actor& who);
 

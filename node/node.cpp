@@ -170,7 +170,6 @@ struct node::state {
   void drain_all();
   void abort_all();
   void look_for_giving_up();
-  void wait_for_what_has_finished();
   run_outcome outcome();
   void finish();
   result<void> open_recorder(const std::vector<pipeline>& pipelines);
@@ -393,21 +392,11 @@ void node::state::watch() {
       std::uint64_t count = 0;
       [[maybe_unused]] const auto got = ::read(ended.get(), &count, sizeof count);
       log_failures();
-      wait_for_what_has_finished();
     }
     log_trouble();
     if (shows_progress)
       show_progress();
   }
-}
-
-/// Where all workers have finished, what is left is to join them, and the last dead letters. The store of those may
-/// not answer, and then there is more to look after.
-void node::state::wait_for_what_has_finished() {
-  const auto soon = runtime.now() + 100ms;
-  for (const auto& one : running)
-    if (one->workers_have_finished())
-      one->wait_until(deadline ? std::min(*deadline, soon) : soon);
 }
 
 void node::state::on_signal() {

@@ -290,6 +290,32 @@ TEST_F(RunningPipeline, LeavesNoThreadBehind) {
   EXPECT_TRUE(eventually([&] { return threads_of_this_process() <= before; }));
 }
 
+TEST_F(RunningPipeline, HasNothingLeftToWaitForOnceItsEndWasToldOf) {
+  weir::runtime node{{.threads = 2}};
+  for (int k = 0; k < 300; ++k) {
+    std::mutex lock; // guards what follows
+    std::condition_variable changed;
+    bool told = false;
+    weir::pipeline p{"short"};
+    p.from("numbers", numbers(7))
+        .via("poisonous",
+             [](int n) -> weir::result<int> { return weir::poison(std::to_string(n)); })
+        .to("sink", [](int) noexcept {});
+    p.dead_letters_to(weir::dead_letters::memory{});
+    weir::running_pipeline r{std::move(p), node, {.ended = [&] {
+                               const std::lock_guard guard{lock};
+                               told = true;
+                               changed.notify_all();
+                             }}};
+    ASSERT_TRUE(r.start());
+    do {
+      std::unique_lock guard{lock};
+      ASSERT_TRUE(changed.wait_for(guard, patience, [&] { return told; })) << "of run " << k;
+      told = false;
+    } while (!r.wait_until(node.now()));
+  }
+}
+
 TEST_F(RunningPipeline, StartsAndEndsQuicklyHoweverOften) {
   weir::runtime node{{.threads = 2}};
   for (int k = 0; k < 300; ++k) {
