@@ -34,6 +34,7 @@ struct settings {
   std::uint32_t batch_size = 100;
   std::uint32_t in_flight = 16;
   std::uint32_t pause_ms = 0;
+  std::uint32_t mailbox = 1024;
   weir::node_settings node;
 };
 
@@ -95,8 +96,9 @@ int run() {
   if (chosen.where == "start")
     die();
   numbers.from("file", weir::files::lines{input}, {.execution = weir::execution::own_thread})
-      .via("parse", parse, {.workers = chosen.workers})
-      .via("wait", wait, {.in_flight_max = chosen.in_flight})
+      .via("parse", parse, {.workers = chosen.workers, .mailbox_capacity = chosen.mailbox})
+      .via("wait", wait,
+           {.mailbox_capacity = chosen.mailbox, .in_flight_max = chosen.in_flight})
       .batch("batch", {.size_max = chosen.batch_size, .delay_max = std::chrono::milliseconds{20}})
       .to("store",
           weir::sqlite::insert<std::uint64_t>{
@@ -139,6 +141,7 @@ int main(int argc, char** argv) {
   config.option("batch-size", chosen.batch_size, "Rows in a transaction.");
   config.option("in-flight", chosen.in_flight, "Numbers that wait at a time.");
   config.option("pause", chosen.pause_ms, "How long each of them waits, in ms.");
+  config.option("mailbox", chosen.mailbox, "Numbers that wait before a stage.");
   weir::declare(config, chosen.node);
   if (const auto outcome = config.parse(argc, argv); !outcome) {
     (outcome.exit_code() == 0 ? std::cout : std::cerr) << outcome.text;

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 NUMBERS = 10_000
 ATTEMPTS = 3  # the stages' default
@@ -33,7 +34,7 @@ def query(path, sql):
         return database.execute(sql).fetchall()
 
 
-def wait_until(fact, what, seconds=30):
+def wait_until(fact, what, seconds=60):
     deadline = time.monotonic() + seconds
     while not fact():
         check(time.monotonic() < deadline, f"waited {seconds} s in vain for {what}")
@@ -97,11 +98,16 @@ class Run:
                      "SELECT stage, position, attempts, cause, payload FROM dead_letters ORDER BY 1, 2")
 
     def child(self):
-        """Its child's pid, or None."""
+        """Its child's pid."""
         children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        with contextlib.suppress(OSError, IndexError):
+        try:
             return int(children.read_text().split()[0])
-        return None
+        except (OSError, IndexError):
+            raise Violation("it has no child") from None
+
+
+# Slow enough to be watched, minutes for all numbers; but with few in hand, so that it drains soon.
+UNHURRIED = ["--pause", "100", "--in-flight", "4", "--mailbox", "8"]
 
 
 def died_of(run, program_flags, *, stage, cause, at, deaths_max):
@@ -159,16 +165,22 @@ def by_hand(program, folder):
 
 def innocent(program, folder):
     """Killed from outside, with many in hand: nothing is parked."""
-    flags = ["--heart", "--in-flight", "64", "--pause", "2", "--workers", "3"]
+    flags = ["--heart", "--in-flight", "64", "--mailbox", "64", "--pause", "500", "--workers", "3"]
     with Run(program, folder, *flags) as run:
         for kill in range(ATTEMPTS - 1):
             rows = run.rows()
             wait_until(lambda: run.rows() > rows, "rows")
             os.kill(run.child(), signal.SIGKILL)
             wait_until(lambda: run.deaths() == kill + 1, "the death")
+        rows = run.rows()
+        wait_until(lambda: run.rows() > rows, "rows of the last child")
+        run.process.terminate()
+        check(run.end() == 0, "it did not drain")
+        deaths = run.deaths()
+    with Run(program, folder) as run:  # the rest, in no time
         check(run.end() == 0 and run.rows() == NUMBERS and run.letters() == [],
               f"{run.rows()} rows, dead letters {run.letters()}")
-        return f"{run.deaths()} deaths, {run.rows()} rows, no dead letter"
+        return f"{deaths} deaths, {run.rows()} rows, no dead letter"
 
 
 def not_recorded(program, folder):
@@ -187,8 +199,7 @@ def crash_loop(program, folder):
 
 def told_to_stop(send, what):
     def case(program, folder):
-        flags = ["--heart", "--pause", "5"]
-        with Run(program, folder, *flags) as run:
+        with Run(program, folder, "--heart", *UNHURRIED) as run:
             wait_until(lambda: run.rows() > 0, "rows")
             send(run)
             check(run.end() == 0, "did not end with 0")
@@ -204,7 +215,7 @@ def told_to_stop(send, what):
 
 
 def told_twice(program, folder):
-    with Run(program, folder, "--heart", "--pause", "500", "--in-flight", "4") as run:
+    with Run(program, folder, "--heart", *UNHURRIED) as run:
         wait_until(lambda: run.rows() > 0, "rows")  # so that more is on its way
         run.process.send_signal(signal.SIGTERM)
         wait_until(lambda: "draining" in run.log(), "the drain")
@@ -214,7 +225,7 @@ def told_twice(program, folder):
 
 
 def passed_on(program, folder):
-    with Run(program, folder, "--heart", "--pause", "5") as run:
+    with Run(program, folder, "--heart", *UNHURRIED) as run:
         wait_until(lambda: run.rows() > 0, "rows")
         run.process.send_signal(signal.SIGUSR1)
         wait_until(lambda: "heard SIGUSR1" in run.log(), "the child's handler")
@@ -248,18 +259,25 @@ def store_down(program, folder):
 
 
 def orphan(program, folder):
-    with Run(program, folder, "--heart", "--pause", "5") as run:
+    with Run(program, folder, "--heart", *UNHURRIED) as run:
         wait_until(lambda: run.rows() > 0, "rows")
         child = pathlib.Path(f"/proc/{run.child()}")
+
+        def ended():
+            try:
+                return "(mortal) Z" in (child / "stat").read_text()
+            except OSError:
+                return True  # its new parent was there before us
+
         check((child / "comm").read_text() == "mortal\n", "the child has another name")
+        check(not ended(), "the child ended by itself")
         run.process.kill()
-        wait_until(lambda: not child.exists() or "(mortal) Z" in (child / "stat").read_text(),
-                   "the child's end")
+        wait_until(ended, "the child's end")
     return "the child dies with its parent"
 
 
 def in_use(program, folder):
-    with Run(program, folder, "--heart", "--pause", "5") as run:
+    with Run(program, folder, "--heart", *UNHURRIED) as run:
         wait_until(lambda: run.rows() > 0, "rows")
         with Run(program, folder) as other:
             check(other.end() == 1 and "is in use by another process" in other.log(), other.log())
@@ -315,10 +333,11 @@ def main():
         with tempfile.TemporaryDirectory(prefix="weir-mortal-") as folder:
             try:
                 print(f"{name}: {CASES[name](program, pathlib.Path(folder))}", flush=True)
-            except Violation as violation:
+            except Exception as why:  # one case's failure is not the others'
                 failed += 1
                 log = pathlib.Path(folder, "log")
-                print(f"{name}: FAILED: {violation}\n{log.read_text() if log.exists() else ''}", flush=True)
+                what = why if isinstance(why, Violation) else traceback.format_exc()
+                print(f"{name}: FAILED: {what}\n{log.read_text() if log.exists() else ''}", flush=True)
     print(f"{len(wanted or CASES) - failed} of {len(wanted or CASES)} cases hold")
     return 1 if failed else 0
 
