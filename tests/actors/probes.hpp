@@ -26,7 +26,7 @@ namespace probes {
 using namespace std::chrono_literals;
 
 /// Only a test that fails waits this long.
-inline constexpr auto patience = 10s;
+inline constexpr auto patience = 60s;
 
 /// Waits for a fact that nobody announces.
 template <class Fact>

@@ -97,8 +97,7 @@ int run() {
     die();
   numbers.from("file", weir::files::lines{input}, {.execution = weir::execution::own_thread})
       .via("parse", parse, {.workers = chosen.workers, .mailbox_capacity = chosen.mailbox})
-      .via("wait", wait,
-           {.mailbox_capacity = chosen.mailbox, .in_flight_max = chosen.in_flight})
+      .via("wait", wait, {.mailbox_capacity = chosen.mailbox, .in_flight_max = chosen.in_flight})
       .batch("batch", {.size_max = chosen.batch_size, .delay_max = std::chrono::milliseconds{20}})
       .to("store",
           weir::sqlite::insert<std::uint64_t>{
