@@ -49,7 +49,7 @@ private:
 class leak_watch final : public testing::EmptyTestEventListener {
   void OnTestStart(const testing::TestInfo&) override { before_ = holdings::now(); }
   void OnTestEnd(const testing::TestInfo&) override {
-    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds{5};
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds{30};
     auto left = holdings::now().beyond(before_);
     while (!left.empty()
            && std::chrono::steady_clock::now() < patience) { // a thread may be about to end
