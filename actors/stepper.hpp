@@ -131,7 +131,7 @@ public:
   /// Is it a source, which stops when the pipeline drains?
   virtual bool ends_on_drain() const { return false; }
 
-  /// Does it take the stage's permits itself, one for each run?
+  /// Does it take the stage's permits itself, one for each run? Then it also tells of each success itself.
   virtual bool takes_permits() const { return false; }
 
   /// Asks what goes on outside of turns to end. After that the worker is woken when something ended.

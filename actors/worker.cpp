@@ -195,7 +195,7 @@ std::optional<activity> worker::before_slice() {
 }
 
 activity worker::run_slices() {
-  // An awaitable stage takes its permits itself, one for each run it starts.
+  // Where items are run one by one, each run takes its permit itself.
   const bool limited = permits_.limited() && !stepper_->takes_permits();
   auto in_hand = hand_;
   auto turn_left = static_cast<std::size_t>(services_.node.options().turn_items);
@@ -258,7 +258,8 @@ activity worker::run_slices() {
         slice_ = std::max(slice_min, slice_ / 2);
       else if (took < slice_short && done.items == slice_)
         slice_ = std::min<std::size_t>(slice_ * 2, services_.node.options().turn_items);
-      if (trouble_ || blame_.suspicious())
+      // Where items are run one by one, what failed may have failed after those: each success was told as it was.
+      if (!stepper_->takes_permits() && (trouble_ || blame_.suspicious()))
         succeeded();
       if (std::exchange(parked_unrun_, false))
         services_.recorder->recovered();

@@ -186,6 +186,21 @@ TEST_F(SideBySide, AStageThatThrowsOnEverythingIsGivenUp) {
   EXPECT_EQ(out_.size(), 0U);
 }
 
+TEST_F(SideBySide, ASuccessForgivesWhatItemsBehindAnEarlierOneWereChargedWith) {
+  // Of three items one succeeds, and the two behind it fail in the same turn: that is never more than two restarts.
+  auto how = restarting();
+  how.supervision.intensity = 3;
+  still r{through(
+      [](int n, int) -> result<int> {
+        if (n % 3 != 1)
+          return weir::transient("refused");
+        return n;
+      },
+      {.retry = {.attempts = 1}, .in_flight_max = 4}, how)};
+  r.finishes();
+  EXPECT_EQ(out_.items(), up_to(count, [](int n) { return n % 3 == 1; }));
+}
+
 TEST_F(SideBySide, AfterARestartItemsAreTakenOneAtATimeAtFirst) {
   // Items that wait for an hour show how many places were taken: their first two runs are at once.
   bool crash = true;

@@ -73,6 +73,29 @@ segment drawn_segment(seeded& chance) {
   return one;
 }
 
+sink_options drawn_sink(seeded& chance) {
+  sink_options one;
+  one.batched = chance.chance(0.5);
+  one.batch = {.size_max = between(chance, 1, 6),
+               .delay_max = milliseconds{chance.between(1, 300)}};
+  one.stage.retry = {.attempts = chance.chance(0.6) ? weir::unlimited : between(chance, 1, 4),
+                     .delay_min = milliseconds{chance.below(50)},
+                     .delay_max = milliseconds{chance.between(50, 1000)}};
+  one.stage.mailbox_capacity = between(chance, 1, 4);
+  if (chance.chance(0.5))
+    one.stage.execution = weir::execution::own_thread;
+  if (chance.chance(0.2))
+    one.stage.workers = between(chance, 2, 3);
+  if (!one.batched && chance.chance(0.2))
+    one.stage.in_flight_max = between(chance, 2, 4);
+  if (chance.chance(0.3))
+    one.stage.item_time_max = milliseconds{chance.between(10, 200)};
+  if (chance.chance(0.2))
+    one.stage.rate = {
+        .permits = between(chance, 10, 200), .per = 1s, .burst = between(chance, 1, 5)};
+  return one;
+}
+
 } // namespace
 
 scenario scenario::drawn(std::uint64_t seed, const reduction& without) {
@@ -86,15 +109,12 @@ scenario scenario::drawn(std::uint64_t seed, const reduction& without) {
   constexpr std::uint64_t strides[] = {1, 1, 1, 1, 2, 67, 100'000};
   made.stride = strides[chance.below(std::size(strides))];
   made.supervision = drawn_supervision(chance);
-  made.batched_sink = chance.chance(0.5);
-  made.last_batch = {.size_max = between(chance, 1, 6),
-                     .delay_max = milliseconds{chance.between(1, 300)}};
-  made.sink.retry = {.attempts = chance.chance(0.6) ? weir::unlimited : between(chance, 1, 4),
-                     .delay_min = milliseconds{chance.below(50)},
-                     .delay_max = milliseconds{chance.between(50, 1000)}};
-  made.sink.mailbox_capacity = between(chance, 1, 4);
-  if (chance.chance(0.5))
-    made.sink.execution = weir::execution::own_thread;
+  for (std::size_t k = 0; k < made.sinks.size(); ++k) {
+    seeded own{mixed(seed, 0x517C00 + k)};
+    made.sinks[k] = drawn_sink(own);
+  }
+  if (chance.chance(0.2))
+    made.fork = chance.chance(0.5) ? fork_kind::broadcast : fork_kind::route;
   made.chaos_steps = chance.chance(0.1) ? 0 : chance.between(20, 1500);
   made.replay_chaos_steps =
       made.chaos_steps == 0 || chance.chance(0.5) ? 0 : chance.between(20, 500);
@@ -116,6 +136,9 @@ scenario scenario::drawn(std::uint64_t seed, const reduction& without) {
       made.keeps_order = false;
     made.segments.push_back(one);
   }
+  for (const auto at : made.sink_places())
+    if (const auto options = made.options_at(at); options.workers > 1 || options.in_flight_max > 1)
+      made.keeps_order = false; // what is to be run again holds nothing up
   return made;
 }
 
@@ -156,6 +179,12 @@ constexpr std::string_view strategy_names[] = {"one_for_one", "one_for_all", "re
 
 } // namespace
 
+std::vector<place> scenario::sink_places() const {
+  if (fork == fork_kind::none)
+    return {{segments.size(), 0}};
+  return {{segments.size(), 1}, {segments.size(), 2}};
+}
+
 std::string scenario::describe() const {
   auto text = std::to_string(sources) + " source" + (sources == 1 ? "" : "s") + " of "
               + std::to_string(items) + " items (positions " + std::to_string(stride) + " apart)";
@@ -168,10 +197,14 @@ std::string scenario::describe() const {
       text += text_of(one.batch);
     text += text_of(options, options.rate.permits > 0);
   }
-  if (batched_sink)
-    text += " -> batch" + text_of(last_batch);
-  text += " -> sink" + text_of(sink, true) + "; "
-          + std::string{strategy_names[static_cast<std::size_t>(supervision.strategy)]}
+  if (fork != fork_kind::none)
+    text += fork == fork_kind::broadcast ? " -> broadcast" : " -> route";
+  for (const auto at : sink_places()) {
+    const auto& one = sink_at(at);
+    text += one.batched ? " -> batch" + text_of(one.batch) : "";
+    text += " -> " + stage_name(*this, at) + text_of(one.stage, true);
+  }
+  text += "; " + std::string{strategy_names[static_cast<std::size_t>(supervision.strategy)]}
           + ", intensity " + std::to_string(supervision.intensity) + " in " + ms(supervision.period)
           + ", restarts after " + ms(supervision.delays.delay_min) + " to "
           + ms(supervision.delays.delay_max) + ", letters on their way "
@@ -184,7 +217,7 @@ weir::stage_options scenario::options_at(place at) const {
   if (at.segment == no_segment)
     return {};
   if (at.segment >= segments.size())
-    return sink;
+    return ends_at(at) ? sink_at(at).stage : weir::stage_options{};
   const auto& one = segments[at.segment];
   auto options = one.options;
   switch (one.kind) {
@@ -218,7 +251,9 @@ bool scenario::runs_again(place at) const {
 bool scenario::is_seen(place at) const {
   if (runs_outside(at)) // its success is known when the worker looks
     return false;
-  return at.segment >= segments.size() || at.leg > 0
+  if (at.segment >= segments.size())
+    return at.leg > 0 || fork != fork_kind::broadcast;
+  return at.leg > 0
          || (segments[at.segment].kind != segment_kind::broadcast
              && segments[at.segment].kind != segment_kind::batch);
 }
@@ -226,7 +261,7 @@ bool scenario::is_seen(place at) const {
 std::optional<place> scenario::next_of_items(place at) const {
   const place next{at.segment + 1, 0};
   if (next.segment >= segments.size())
-    return batched_sink ? std::nullopt : std::optional{next};
+    return fork != fork_kind::none || sinks[0].batched ? std::nullopt : std::optional{next};
   switch (segments[next.segment].kind) {
   case segment_kind::map:
   case segment_kind::filter:
@@ -245,8 +280,10 @@ bool scenario::has_batches() const {
 std::string stage_name(const scenario& of, place where) {
   if (where.segment == no_segment)
     return "source-" + std::to_string(where.leg);
-  if (where.segment >= of.segments.size())
-    return "sink";
+  if (where.segment >= of.segments.size()) {
+    constexpr std::string_view names[] = {"fork", "sink-left", "sink-right"};
+    return of.fork == fork_kind::none ? "sink" : std::string{names[where.leg]};
+  }
   auto name = std::string{kind_names[static_cast<std::size_t>(of.segments[where.segment].kind)]}
               + "-" + std::to_string(where.segment);
   if (where.leg > 0)
@@ -322,7 +359,22 @@ std::vector<thing> outcomes(const scenario& of, thing in, place from) {
     }
     now = std::move(next);
   }
-  return now;
+  if (of.fork == fork_kind::none)
+    return now;
+  // With two sinks, a row tells in which it is.
+  const auto end = of.segments.size();
+  const auto leg = from.segment == end ? from.leg : 0;
+  std::vector<thing> rows;
+  for (const auto& one : now)
+    if (of.fork == fork_kind::route) {
+      rows.push_back(mapped(one, end, leg != 0 ? leg : goes_left(one, end) ? 1 : 2));
+    } else {
+      if (leg != 2)
+        rows.push_back(mapped(one, end, 1));
+      if (leg != 1)
+        rows.push_back(mapped(one, end, 2));
+    }
+  return rows;
 }
 
 } // namespace simulation

@@ -44,7 +44,18 @@ struct segment {
   weir::batch_options batch{}; ///< of batch
 };
 
-/// Which stage of the pipeline: its segment and its leg. The sink lies behind the last segment.
+/// What ends a flow.
+struct sink_options {
+  bool batched = false;
+  weir::batch_options batch{};
+  weir::stage_options stage{};
+};
+
+/// How there are two sinks: each gets everything, or its share.
+enum class fork_kind : std::uint8_t { none, broadcast, route };
+
+/// Which stage of the pipeline: its segment and its leg. The sink lies behind the last segment; of two, the router
+/// does, and they are its legs.
 struct place {
   std::size_t segment = 0;
   std::size_t leg =
@@ -61,9 +72,8 @@ struct scenario {
   std::uint32_t items = 0;  ///< of each source
   std::uint64_t stride = 1; ///< between the positions of neighbours in a source
   std::vector<segment> segments;
-  bool batched_sink = false;
-  weir::batch_options last_batch{};
-  weir::stage_options sink{};
+  fork_kind fork = fork_kind::none;
+  std::array<sink_options, 2> sinks{}; ///< the second one with a fork
   weir::supervision_options supervision{};
   std::uint32_t letters_waiting_max = 256; ///< on their way to the store
   std::size_t chaos_steps = 0;             ///< after that nothing goes wrong any more
@@ -76,6 +86,12 @@ struct scenario {
 
   std::uint64_t position_of(std::uint32_t id) const { return (id & 0xFFFFFFU) * stride; }
 
+  /// Is it a sink?
+  bool ends_at(place at) const {
+    return at.segment == segments.size() && (fork == fork_kind::none) == (at.leg == 0);
+  }
+  const sink_options& sink_at(place at) const { return sinks[at.leg == 2 ? 1 : 0]; }
+  std::vector<place> sink_places() const;
   /// As the stage there has them.
   weir::stage_options options_at(place at) const;
   /// Do runs go on there while the worker's turns are over?

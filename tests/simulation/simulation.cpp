@@ -48,6 +48,7 @@ public:
 private:
   weir::pipeline build();
   void build_segment(weir::pipeline& p, std::optional<weir::flow<thing>>& flow, std::size_t k);
+  void build_sink(weir::flow<thing> flow, place at);
   weir::stage_options options_for(weir::stage_options options, bool waits = false);
   weir::batch_options batch_for(weir::batch_options options);
 
@@ -131,19 +132,42 @@ weir::pipeline life::build() {
   width_ = of_.sources;
   for (std::size_t k = 0; k < of_.segments.size(); ++k)
     build_segment(p, flow, k);
-  if (of_.batched_sink) {
-    const auto size = batch_for(of_.last_batch);
-    const auto options = options_for(of_.sink);
-    in_flight_max_ += share_ * options.mailbox_capacity; // rows that were rejected, on their way
-    std::move(*flow).batch("last-batch", size).to("sink", batch_sink{{{{&in_, sink}}}}, options);
+  if (of_.fork == fork_kind::none) {
+    build_sink(std::move(*flow), sink);
   } else {
-    std::move(*flow).to("sink", item_sink{{{{&in_, sink}}}}, options_for(of_.sink));
+    in_flight_max_ += share_ * (weir::stage_options{}.mailbox_capacity + 2);
+    auto [left, right] =
+        of_.fork == fork_kind::broadcast
+            ? std::move(*flow).broadcast<2>(stage_name(of_, sink))
+            : std::move(*flow).route(left_predicate{&in_, sink}, stage_name(of_, sink));
+    const auto share = share_;
+    width_ = 1;
+    build_sink(std::move(left), {sink.segment, 1});
+    const auto most = share_;
+    share_ = share;
+    width_ = 1;
+    build_sink(std::move(right), {sink.segment, 2});
+    share_ = std::max(share_, most);
   }
   p.dead_letters_to(std::make_shared<letter_store>(in_));
   for (const auto& stage : p.as_graph().stages)
     for (std::uint32_t k = 0; k < stage.options.workers; ++k)
       workers_.push_back({stage.name, k});
   return p;
+}
+
+void life::build_sink(weir::flow<thing> flow, place at) {
+  const auto& one = of_.sink_at(at);
+  const auto name = stage_name(of_, at);
+  if (!one.batched) {
+    std::move(flow).to(name, item_sink{{{{&in_, at}}}}, options_for(one.stage));
+    return;
+  }
+  const auto size = batch_for(one.batch);
+  const auto options = options_for(one.stage);
+  // Rows that were rejected, on their way.
+  in_flight_max_ += share_ * options.workers * options.mailbox_capacity;
+  std::move(flow).batch(name + "-batch", size).to(name, batch_sink{{{{&in_, at}}}}, options);
 }
 
 void life::build_segment(weir::pipeline& p, std::optional<weir::flow<thing>>& flow, std::size_t k) {
@@ -334,8 +358,9 @@ std::vector<place> life::idle_consumers() const {
     else if (of_.segments[k].options.order == weir::order::relaxed)
       if (const auto next = of_.next_of_items({k, 0}))
         look_at(*next);
-  if (of_.batched_sink)
-    look_at({of_.segments.size(), 0});
+  for (const auto at : of_.sink_places())
+    if (of_.sink_at(at).batched)
+      look_at(at);
   return idle;
 }
 

@@ -52,7 +52,9 @@ auto watched(world& in, place at, const thing& one, weir::context& where, Functi
     -> decltype(function()) {
   if (!where.progress())
     return weir::transient("given up");
-  if (in.drawn.options_at(at).item_time_max.count() > 0)
+  const bool alone =
+      !in.drawn.ends_at(at) || !in.drawn.sink_at(at).batched; // it is when it was taken
+  if (alone && in.drawn.options_at(at).item_time_max.count() > 0)
     in.watch.item_taken(at, one);
   in.watch.run_begins(at, where.worker_index(), one);
   try {
@@ -136,7 +138,7 @@ struct start_may_fail : placed {
 struct map_stage : placed {
   weir::result<thing> operator()(const thing& one, weir::context& where) const {
     return watched(*in, at, one, where, [&]() -> weir::result<thing> {
-      in->rate_used(at.segment, now_ns());
+      in->rate_used(at, now_ns());
       if (auto why = trouble(*in))
         return *why;
       return mapped(one, at.segment, at.leg);
@@ -155,7 +157,7 @@ struct filter_stage : placed {
   using answer = weir::result<std::optional<thing>>;
   answer operator()(const thing& one, weir::context& where) const {
     return watched(*in, at, one, where, [&]() -> answer {
-      in->rate_used(at.segment, now_ns());
+      in->rate_used(at, now_ns());
       if (auto why = trouble(*in))
         return *why;
       return is_kept(one, at.segment) ? std::optional{mapped(one, at.segment, 0)} : std::nullopt;
@@ -168,7 +170,7 @@ struct emit_stage : start_may_fail {
   using output = thing;
   weir::result<void> on_item(const thing& one, weir::emitter<thing>& out, weir::context& where) {
     return watched(*in, at, one, where, [&]() -> weir::result<void> {
-      in->rate_used(at.segment, now_ns());
+      in->rate_used(at, now_ns());
       for (std::size_t k = 0; k < emitted_count(one, at.segment); ++k) {
         out(emitted(one, at.segment, k));
         if (in->faults.fires(fault::stage_throws_after_output))
@@ -198,7 +200,7 @@ struct count_stage : start_may_fail {
   }
   weir::result<void> on_item(const thing& one, weir::emitter<thing>& out, weir::context& where) {
     return watched(*in, at, one, where, [&]() -> weir::result<void> {
-      in->rate_used(at.segment, now_ns());
+      in->rate_used(at, now_ns());
       ++seen;
       out(mapped(one, at.segment, 0));
       if (in->faults.fires(fault::stage_throws_after_output))
@@ -242,7 +244,7 @@ struct wait_stage : placed {
     };
     // The permit was taken when the run was begun: a clock that jumps in between says nothing about the rate.
     if (in->faults.fired(fault::clock_jumps) == 0)
-      in->rate_used(segment, now_ns());
+      in->rate_used(at, now_ns());
     if (in->faults.fires(fault::wait_ignores_its_end)) { // and is given up: it counts no more
       co_await boost::asio::this_coro::reset_cancellation_state(
           boost::asio::disable_cancellation());
@@ -309,7 +311,7 @@ struct left_predicate {
   }
 };
 
-/// What both sinks share: they are slow, they store, their answers get lost.
+/// What all sinks share: they are slow, they store, their answers get lost.
 struct store_port : start_may_fail {
   bool fast = false; // it was slow, and is fast until it took something
 
@@ -331,6 +333,10 @@ struct store_port : start_may_fail {
     if (in->faults.fires(fault::sink_busy))
       return weir::transient("the store is busy", std::chrono::milliseconds{20});
     return std::nullopt;
+  }
+  /// What is stored: of two sinks each has rows of its own.
+  thing row_of(const thing& one) const {
+    return at.leg == 0 ? one : mapped(one, at.segment, at.leg);
   }
   std::optional<weir::failure> after(std::span<const thing> rows) const {
     if (in->faults.fires(fault::node_crashes_after_a_row)) {
@@ -362,13 +368,15 @@ struct item_sink : store_port {
 
 private:
   weir::result<void> store(const thing& one, weir::context& where) {
+    in->rate_used(at, now_ns());
     if (auto why = before())
       return *why;
     if (auto why = trouble(*in))
       return *why;
-    in->arrived(one);
-    in->stored({&one, 1}, where.resume_points());
-    if (auto why = after({&one, 1}))
+    const auto row = row_of(one);
+    in->arrived(row);
+    in->stored({&row, 1}, where.resume_points());
+    if (auto why = after({&row, 1}))
       return *why;
     return {};
   }
@@ -377,23 +385,27 @@ private:
 struct batch_sink : store_port {
   using input = weir::batch<thing>;
   weir::result<weir::batch_outcome> on_batch(const input& all, weir::context& where) {
-    in->watch.batch_seen(at, all, in->drawn.last_batch);
+    in->watch.batch_seen(at, all, in->drawn.sink_at(at).batch);
     return watched(*in, at, all.items.front(), where, [&] { return store(all, where); });
   }
 
 private:
   weir::result<weir::batch_outcome> store(const input& all, weir::context& where) {
+    in->rate_used(at, now_ns());
     if (auto why = before())
       return *why;
     if (in->faults.fires(fault::sink_refuses_the_batch))
       return weir::poison("the whole batch is refused");
     weir::batch_outcome outcome;
     std::vector<thing> rows;
-    for (std::size_t k = 0; k < all.items.size(); ++k)
+    std::vector<thing> all_rows;
+    for (std::size_t k = 0; k < all.items.size(); ++k) {
+      all_rows.push_back(row_of(all.items[k]));
       if (in->faults.fires(fault::sink_rejects_a_row))
         outcome.rejected.push_back({k, weir::poison("the row is refused")});
       else
-        rows.push_back(all.items[k]);
+        rows.push_back(all_rows.back());
+    }
     for (const auto& one : rows)
       in->arrived(one);
     // As stores of ours do it, rejected rows' positions are stored with the rest only once nothing is rejected:
@@ -402,7 +414,7 @@ private:
       in->stored(rows, where.resume_points());
     else
       in->stored(rows, {});
-    if (auto why = after(all.items)) // and what was rejected may be taken the next time
+    if (auto why = after(all_rows)) // and what was rejected may be taken the next time
       return *why;
     return outcome;
   }

@@ -100,7 +100,7 @@ void world::arrived(const thing& one) {
   fingerprint = mixed(fingerprint, one.path + one.id);
   if (repeatable_.contains(one) || were_parked_.contains(one))
     return; // it comes again, or late, between others
-  auto& last = last_of_key_[{key_of(one), (one.branch << 1U) + (one.id >> 24U)}];
+  auto& last = last_of_key_[{key_of(one), (one.branch << 8U) + (one.id >> 24U)}];
   if (drawn.keeps_order && one.id < last)
     violated("order: " + text_of(one) + " came after item " + std::to_string(last)
              + " of the same key and branch");
@@ -165,8 +165,10 @@ std::vector<thing> world::held_by(const weir::dead_letter& letter) {
   const bool of_a_source = items.front().id >> 24U != no_source;
   const auto position = drawn.position_of(items.front().id);
   // A row of a batch that was a letter itself, and was replayed, is known by the position of the batch.
-  const bool of_a_letter = where->segment == drawn.segments.size() && drawn.batched_sink
-                           && were_parked_.contains(items.front());
+  const bool of_a_letter =
+      drawn.ends_at(*where) && drawn.sink_at(*where).batched
+      && std::ranges::any_of(outcomes(drawn, items.front(), *where),
+                             [&](auto& row) { return were_parked_.contains(row); });
   if (of_a_source && !of_a_letter && (batched ? letter.position == 0 : letter.position != position))
     violated("a dead letter of position " + std::to_string(letter.position) + " holds "
              + text_of(items.front()));
@@ -268,12 +270,13 @@ void world::check_endings(const weir::ledger_totals& totals) {
              + to_string(totals));
 }
 
-void world::rate_used(std::size_t segment, std::uint64_t now_ns) {
-  const auto& rate = drawn.segments[segment].options.rate;
+void world::rate_used(place at, std::uint64_t now_ns) {
+  const auto options = drawn.options_at(at);
+  const auto& rate = options.rate;
   // With a limit on its time a run goes on elsewhere, a while after its permit was taken.
-  if (rate.permits == 0 || drawn.segments[segment].options.item_time_max.count() > 0)
+  if (rate.permits == 0 || options.item_time_max.count() > 0)
     return;
-  auto& all = calls_[segment];
+  auto& all = calls_[at];
   all.push_back(now_ns);
   const auto per = static_cast<std::uint64_t>(std::chrono::nanoseconds{rate.per}.count());
   for (std::size_t k = all.size(); k-- > 0;) {

@@ -74,7 +74,7 @@ public:
                         const weir::replay_terms& terms);
 
   /// A stage's function begins to run an item; `running` items of it run at a time now.
-  void rate_used(std::size_t segment, std::uint64_t now_ns);
+  void rate_used(place at, std::uint64_t now_ns);
   void in_flight(std::size_t segment, std::int64_t running);
 
   // --- the oracle ------------------------------------------------------------------------------------
@@ -115,8 +115,8 @@ private:
   std::map<std::uint32_t, std::set<thing>> uncovered_; // by item: what must still come out of it
   std::size_t missing_ = 0;
   std::map<std::pair<std::size_t, std::uint32_t>, std::uint32_t> last_of_key_; // by key and branch
-  std::map<std::size_t, std::vector<std::uint64_t>> calls_;                    // by segment
-  std::set<std::uint32_t> admitted_;                                           // in this life
+  std::map<place, std::vector<std::uint64_t>> calls_;
+  std::set<std::uint32_t> admitted_; // in this life
   std::set<std::uint32_t> lettered_; // items of letters that were stored in this life
   std::string violation_;
 };
