@@ -4,8 +4,10 @@
 #include <system_error>
 #include <utility>
 
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace weir::sqlite {
 
@@ -44,6 +46,28 @@ result<void> make_file(const std::filesystem::path& path, bool read_only) {
   if (::mknod(path.c_str(), S_IFREG | S_IRUSR | S_IWUSR, 0) != 0 && errno != EEXIST)
     return fatal(std::generic_category().message(errno));
   return {};
+}
+
+/// Nobody writes it, as far as one can see who may not write it either: without a log, nobody has it open.
+bool is_at_rest(const std::filesystem::path& path) {
+  auto log = path;
+  log += "-wal";
+  std::error_code error;
+  return ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) != 0
+         && !std::filesystem::exists(log, error);
+}
+
+/// To SQLite, a file that it need put no log and no locks beside: they would be in the owner's way.
+std::string unchanging(const std::filesystem::path& path) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string uri = "file:";
+  for (const char one : path.native())
+    if (one == '%' || one == '?' || one == '#')
+      uri += {'%', digits[static_cast<unsigned char>(one) >> 4U],
+              digits[static_cast<unsigned char>(one) & 15U]};
+    else
+      uri += one;
+  return uri + "?immutable=1";
 }
 
 } // namespace
@@ -169,10 +193,13 @@ result<database> database::connect(const std::filesystem::path& path, const open
   if (error)
     return fatal(error.message());
   sqlite3* connection = nullptr;
-  // Never read-only for SQLite: what a killed program left in the log must be recovered.
+  constexpr int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  // Else never read-only for SQLite: what a killed program left in the log must be recovered.
   const int code =
-      sqlite3_open_v2(absolute.c_str(), &connection,
-                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+      options.read_only && is_at_rest(absolute)
+          ? sqlite3_open_v2(unchanging(absolute).c_str(), &connection,
+                            flags | SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, nullptr)
+          : sqlite3_open_v2(absolute.c_str(), &connection, flags | SQLITE_OPEN_READWRITE, nullptr);
   database opened{connection};
   if (code != SQLITE_OK) {
     auto why = fatal(sqlite3_errstr(code));

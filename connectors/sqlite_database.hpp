@@ -28,7 +28,7 @@ struct open_options {
   /// How long a call waits for another connection's lock before it fails as transient. Short: a stage has a
   /// back-off of its own, and a stage that sleeps in here can't be stopped.
   std::chrono::milliseconds busy_timeout{100};
-  bool read_only = false; ///< then the file must be there
+  bool read_only = false; ///< then the file must be there, and need not be writable
 };
 
 /// What went wrong, by SQLite's (extended) result code.

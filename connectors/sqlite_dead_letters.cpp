@@ -26,6 +26,11 @@ constexpr auto changing = "can't change the dead letters in";
 struct sqlite::connection {
   static result<std::unique_ptr<connection>> open(const std::filesystem::path& path,
                                                   const sqlite_options& options, claims& others) {
+    if (options.tool) { // looks before it touches: the file may be another program's
+      auto looking = to_look(path, options);
+      if (!looking || *options.tool == tool_use::look)
+        return looking;
+    }
     auto opened = database::open(
         path, {.survives = weir::sqlite::durability::power, .busy_timeout = options.busy_timeout});
     if (!opened)
@@ -41,6 +46,23 @@ struct sqlite::connection {
       if (auto done = ready->writing([&] { return ready->release_orphans(others); }); !done)
         return std::move(done.error());
     return ready;
+  }
+
+  static result<std::unique_ptr<connection>> to_look(const std::filesystem::path& path,
+                                                     const sqlite_options& options) {
+    auto opened = database::open(path, {.busy_timeout = options.busy_timeout, .read_only = true});
+    if (!opened)
+      return std::move(opened.error());
+    auto where = std::make_unique<database>(std::move(*opened));
+    auto there = letter_table::is_in(*where);
+    if (!there)
+      return std::move(there.error());
+    if (!*there)
+      return fatal("'" + path.string() + "' holds no dead letters: it has no table dead_letters");
+    auto letters = letter_table::to_read(*where);
+    if (!letters)
+      return std::move(letters.error());
+    return std::make_unique<connection>(std::move(where), std::move(*letters));
   }
 
   connection(std::unique_ptr<database> in, letter_table of)
@@ -220,7 +242,7 @@ result<void> sqlite::edit(std::uint64_t id, std::string payload, const done_by& 
       return no_letter(id);
     if ((*before)->state == dead_letter_state::replaying)
       return letter_in_use(id);
-    if (auto done = in.letters.set_payload(id, payload); !done)
+    if (auto done = in.letters.set_payload(id, payload, by); !done)
       return done;
     return in.letters.note(edited(**before, payload, by));
   });
@@ -332,12 +354,13 @@ result<void> sqlite::note(const dead_letter_audit& line) {
   return shared_->writing(changing, [&](connection& in) { return in.letters.note(line); });
 }
 
-result<std::shared_ptr<dead_letter_shelf>> sqlite::for_tool() {
+result<std::shared_ptr<dead_letter_shelf>> sqlite::for_tool(tool_use use) {
   std::error_code error;
   if (!std::filesystem::exists(shared_->path, error))
     return poison("there is no file '" + shared_->path.string() + "'");
   auto options = shared_->options;
   options.busy_timeout = std::max(options.busy_timeout, tool_busy_timeout);
+  options.tool = use;
   return std::shared_ptr<dead_letter_shelf>{std::make_shared<sqlite>(shared_->path, options)};
 }
 
@@ -345,7 +368,7 @@ result<dead_letter> load(const std::filesystem::path& path, std::uint64_t id) {
   std::error_code error;
   if (!std::filesystem::exists(path, error))
     return poison("there is no file '" + path.string() + "'");
-  sqlite store{path, {.busy_timeout = std::chrono::milliseconds{1000}}};
+  sqlite store{path, {.busy_timeout = std::chrono::milliseconds{1000}, .tool = tool_use::look}};
   auto found = store.select({.ids = {id}}, 1);
   if (!found)
     return std::move(found.error());

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 
 namespace weir::dead_letters {
@@ -13,10 +14,13 @@ namespace weir::dead_letters {
 struct sqlite_options {
   std::uint64_t capacity = 0; ///< letters; a full store refuses. 0: what the disk holds
   std::chrono::milliseconds busy_timeout{100}; ///< how long one try waits for another's lock
+  /// A tool's: the file and its table must be there. With `look` nothing is written, and need not be allowed to be.
+  std::optional<tool_use> tool{};
 };
 
 /// Keeps dead letters in the table `dead_letters` of an SQLite file, which it makes where it is not there; and in
-/// `dead_letter_audit` what was done to them. A table that an older version made is extended.
+/// `dead_letter_audit` what was done to them, and the payloads that were replaced. A table that an older version made
+/// is extended.
 ///
 /// Several processes may have the file open: the service, and tools. Who has claimed letters holds a lock in the
 /// file beside it, "…-claims", which the system drops with the process.
@@ -50,7 +54,7 @@ public:
   result<void> note(const dead_letter_audit& line) override;
   result<std::vector<dead_letter_audit>> audit(std::uint64_t after, std::size_t max) override;
 
-  result<std::shared_ptr<dead_letter_shelf>> for_tool() override;
+  result<std::shared_ptr<dead_letter_shelf>> for_tool(tool_use use) override;
   static constexpr std::chrono::milliseconds tool_busy_timeout{5000};
 
 private:

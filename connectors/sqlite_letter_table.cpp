@@ -17,7 +17,8 @@ using std::chrono::system_clock;
 struct column {
   const char* name;
   const char* type;
-  bool first_version; ///< an older table has it too
+  bool first_version;             ///< an older table has it too
+  const char* where_missing = ""; ///< what letters of a table without it have
 };
 
 constexpr std::array columns{
@@ -36,10 +37,11 @@ constexpr std::array columns{
     column{"first_failed_at", "TEXT NOT NULL", true},
     column{"last_failed_at", "TEXT NOT NULL", true},
     column{"replay_count", "INTEGER NOT NULL DEFAULT 0", true},
-    column{"key", "TEXT NOT NULL DEFAULT ''", false},
-    column{"trace_id", "TEXT NOT NULL DEFAULT ''", false},
-    column{"state", "TEXT NOT NULL DEFAULT 'parked'", false},
-    column{"claimed_by", "INTEGER", false},
+    column{"key", "TEXT NOT NULL DEFAULT ''", false, "''"},
+    column{"trace_id", "TEXT NOT NULL DEFAULT ''", false, "''"},
+    column{"state", "TEXT NOT NULL DEFAULT 'parked'", false, "'parked'"},
+    column{"claimed_by", "INTEGER", false, "NULL"},
+    column{"edited_at", "TEXT", false, "NULL"},
 };
 
 constexpr auto around_sql = R"(
@@ -50,7 +52,8 @@ CREATE TABLE IF NOT EXISTS dead_letter_numbers(
 INSERT OR IGNORE INTO dead_letter_numbers VALUES('id', 0), ('claimant', 0);
 CREATE TABLE IF NOT EXISTS dead_letter_audit(
   number INTEGER PRIMARY KEY AUTOINCREMENT,
-  at TEXT NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, about TEXT NOT NULL, outcome TEXT NOT NULL);
+  at TEXT NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, about TEXT NOT NULL, outcome TEXT NOT NULL,
+  payload_before BLOB);
 CREATE TRIGGER IF NOT EXISTS dead_letter_audit_insert BEFORE INSERT ON dead_letter_audit
   WHEN EXISTS(SELECT 1 FROM dead_letter_audit WHERE number = NEW.number)
   BEGIN SELECT RAISE(ABORT, 'the audit of dead letters is append-only'); END;
@@ -62,7 +65,7 @@ CREATE TRIGGER IF NOT EXISTS dead_letter_audit_delete BEFORE DELETE ON dead_lett
 // What a letter is read from, in the order of letter_in.
 constexpr auto letter_columns =
     "id, pipeline, stage, source, position, part, key, payload, payload_type, attempts, "
-    "replay_count, first_failed_at, last_failed_at, kind, chain, trace_id, state";
+    "replay_count, first_failed_at, last_failed_at, kind, chain, trace_id, state, edited_at";
 
 constexpr auto insert_sql = R"(INSERT INTO dead_letters(
   kind, cause, chain, payload, payload_type, attempts, first_failed_at, last_failed_at,
@@ -72,7 +75,7 @@ VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?1
 constexpr auto update_sql = R"(UPDATE dead_letters SET
   kind = ?1, cause = ?2, chain = ?3, payload = ?4, payload_type = ?5, attempts = ?6,
   first_failed_at = ?7, last_failed_at = ?8, replay_count = ?9, key = ?10, trace_id = ?11,
-  state = 'parked', claimed_by = NULL
+  state = 'parked', claimed_by = NULL, edited_at = NULL
 WHERE id = ?12)";
 
 std::string json_array(const std::vector<std::string>& chain) {
@@ -136,6 +139,11 @@ result<dead_letter> letter_in(const statement& row) {
   if (is == dead_letter_states.end())
     return unreadable(id, "a state", state);
   one.state = *is;
+  if (const auto edited = row.text(17); !edited.empty()) {
+    one.edited_at = read_utc(edited);
+    if (!one.edited_at)
+      return unreadable(id, "a time as 2024-01-31T12:00:00.000Z", edited);
+  }
   return one;
 }
 
@@ -247,8 +255,11 @@ result<void> run(database& in, const std::string& sql, const condition& which) {
 
 // --- the schema --------------------------------------------------------------------------------------
 
-result<std::vector<std::string>> column_names(database& where) {
-  auto query = where.prepare("SELECT name FROM pragma_table_info('dead_letters')");
+constexpr auto letters_name = "dead_letters";
+constexpr auto audit_name = "dead_letter_audit";
+
+result<std::vector<std::string>> column_names(database& where, const std::string& table) {
+  auto query = where.prepare("SELECT name FROM pragma_table_info('" + table + "', 'main')");
   if (!query)
     return std::move(query.error());
   std::vector<std::string> names;
@@ -261,9 +272,16 @@ result<std::vector<std::string>> column_names(database& where) {
   return names;
 }
 
+bool has(const std::vector<std::string>& names, const char* one) {
+  return std::ranges::count(names, one) > 0;
+}
+
 result<bool> is_complete(database& where, const std::vector<std::string>& names) {
-  if (!std::ranges::all_of(
-          columns, [&](const auto& one) { return std::ranges::count(names, one.name) > 0; }))
+  if (!std::ranges::all_of(columns, [&](const auto& one) { return has(names, one.name); }))
+    return false;
+  if (auto audit = column_names(where, audit_name); !audit)
+    return std::move(audit.error());
+  else if (!has(*audit, "payload_before"))
     return false;
   auto query = where.prepare("SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = "
                              "'dead_letter_audit_delete'"); // is made last
@@ -274,8 +292,13 @@ result<bool> is_complete(database& where, const std::vector<std::string>& names)
   return there;
 }
 
+failure another_programs(const column& missing) {
+  return fatal("table dead_letters has no column named " + std::string{missing.name}
+               + ": it is another program's");
+}
+
 result<void> make_tables(database& where) {
-  auto names = column_names(where);
+  auto names = column_names(where, letters_name);
   if (!names)
     return std::move(names.error());
   auto complete = is_complete(where, *names);
@@ -286,18 +309,17 @@ result<void> make_tables(database& where) {
   auto writing = transaction::begin(where);
   if (!writing)
     return std::move(writing.error());
-  names = column_names(where); // another may have been here
+  names = column_names(where, letters_name); // another may have been here
   if (!names)
     return std::move(names.error());
   std::string create = "CREATE TABLE dead_letters(";
   for (const auto& one : columns) {
     const auto declared = one.name + std::string{" "} + one.type;
     create += declared + ", ";
-    if (names->empty() || std::ranges::count(*names, one.name) > 0)
+    if (names->empty() || has(*names, one.name))
       continue;
     if (one.first_version)
-      return fatal("table dead_letters has no column named " + std::string{one.name}
-                   + ": it is another program's");
+      return another_programs(one);
     if (auto added = where.execute("ALTER TABLE dead_letters ADD COLUMN " + declared); !added)
       return added;
   }
@@ -307,27 +329,83 @@ result<void> make_tables(database& where) {
       return made;
   if (auto made = where.execute(around_sql); !made)
     return made;
+  auto audit = column_names(where, audit_name);
+  if (!audit)
+    return std::move(audit.error());
+  if (!has(*audit, "payload_before"))
+    if (auto added = where.execute("ALTER TABLE dead_letter_audit ADD COLUMN payload_before BLOB");
+        !added)
+      return added;
   return writing->commit();
+}
+
+/// A table of this connection alone, which has all columns where an older one has not.
+result<void> show_as(database& where, const std::string& name, const std::string& rows) {
+  return where.execute("PRAGMA temp_store = MEMORY; PRAGMA query_only = OFF; CREATE TEMP VIEW "
+                       + name + " AS " + rows + "; PRAGMA query_only = ON");
 }
 
 } // namespace
 
+result<bool> letter_table::is_in(database& where) {
+  auto names = column_names(where, letters_name);
+  if (!names)
+    return std::move(names.error());
+  return !names->empty();
+}
+
+result<letter_table> letter_table::to_read(database& where) {
+  auto names = column_names(where, letters_name);
+  if (!names)
+    return std::move(names.error());
+  std::string rows;
+  bool older = false;
+  for (const auto& one : columns) {
+    const bool there = has(*names, one.name);
+    if (!there && one.first_version)
+      return another_programs(one);
+    older = older || !there;
+    rows += (rows.empty() ? "SELECT " : ", ")
+            + (there ? std::string{one.name} : one.where_missing + std::string{" AS "} + one.name);
+  }
+  if (older)
+    if (auto shown = show_as(where, letters_name, rows + " FROM main.dead_letters"); !shown)
+      return std::move(shown.error());
+  auto audit = column_names(where, audit_name);
+  if (!audit)
+    return std::move(audit.error());
+  if (!has(*audit, "payload_before")) {
+    const auto lines = audit->empty()
+                           ? "SELECT 0 AS number, '' AS at, '' AS who, '' AS what, '' AS "
+                             "about, '' AS outcome, NULL AS payload_before WHERE 0"
+                           : "SELECT *, NULL AS payload_before FROM main.dead_letter_audit";
+    if (auto shown = show_as(where, audit_name, lines); !shown)
+      return std::move(shown.error());
+  }
+  return letter_table{where};
+}
+
 result<letter_table> letter_table::in(database& where) {
   if (auto made = make_tables(where); !made)
     return std::move(made.error());
-  auto find = where.prepare(
+  return letter_table{where};
+}
+
+result<void> letter_table::prepare_put() {
+  auto find = database_->prepare(
       "SELECT " + std::string{letter_columns}
       + " FROM dead_letters WHERE pipeline = ?1 AND stage = ?2 AND source = ?3 AND position = ?4 "
         "AND part = ?5");
   if (!find)
     return std::move(find.error());
-  auto insert = where.prepare(insert_sql);
+  auto insert = database_->prepare(insert_sql);
   if (!insert)
     return std::move(insert.error());
-  auto update = where.prepare(update_sql);
+  auto update = database_->prepare(update_sql);
   if (!update)
     return std::move(update.error());
-  return letter_table{where, std::move(*find), std::move(*insert), std::move(*update)};
+  put_.emplace(put_statements{std::move(*find), std::move(*insert), std::move(*update)});
+  return {};
 }
 
 // --- keeping -----------------------------------------------------------------------------------------
@@ -371,15 +449,18 @@ result<std::uint64_t> next_number(database& in, const char* name, const char* at
 } // namespace
 
 result<std::optional<dead_letter>> letter_table::find_same(const dead_letter& letter) {
-  find_.bind_text(1, letter.pipeline);
-  find_.bind_text(2, letter.stage);
-  find_.bind_text(3, letter.source);
-  find_.bind_integer(4, static_cast<std::int64_t>(letter.position));
-  find_.bind_integer(5, letter.part);
-  return one_letter(find_);
+  put_->find.bind_text(1, letter.pipeline);
+  put_->find.bind_text(2, letter.stage);
+  put_->find.bind_text(3, letter.source);
+  put_->find.bind_integer(4, static_cast<std::int64_t>(letter.position));
+  put_->find.bind_integer(5, letter.part);
+  return one_letter(put_->find);
 }
 
 result<bool> letter_table::put(const dead_letter& letter) {
+  if (!put_)
+    if (auto ready = prepare_put(); !ready)
+      return std::move(ready.error());
   auto before = find_same(letter);
   if (!before)
     return std::move(before.error());
@@ -395,7 +476,7 @@ result<bool> letter_table::put(const dead_letter& letter) {
       return std::move(id.error());
     kept = put_first(letter, *id);
   }
-  auto& put = *before ? update_ : insert_;
+  auto& put = *before ? put_->update : put_->insert;
   put.bind_text(1, to_string(kept.why.kind));
   put.bind_text(2, readable(kept.why.message()));
   put.bind_text(3, json_array(kept.why.chain));
@@ -492,13 +573,15 @@ result<std::optional<dead_letter>> letter_table::find(std::uint64_t id) {
 
 // --- working on them ---------------------------------------------------------------------------------
 
-result<void> letter_table::set_payload(std::uint64_t id, std::string_view payload) {
-  auto query =
-      database_->prepare("UPDATE dead_letters SET payload = ?1, replay_count = 0 WHERE id = ?2");
+result<void> letter_table::set_payload(std::uint64_t id, std::string_view payload,
+                                       const done_by& by) {
+  auto query = database_->prepare(
+      "UPDATE dead_letters SET payload = ?1, replay_count = 0, edited_at = ?3 WHERE id = ?2");
   if (!query)
     return std::move(query.error());
   bind_payload(*query, 1, payload);
   query->bind_integer(2, static_cast<std::int64_t>(id));
+  query->bind_text(3, utc_text(by.at));
   return query->run();
 }
 
@@ -538,13 +621,11 @@ result<void> letter_table::set_requested(const dead_letter_filter& filter,
 }
 
 result<std::uint64_t> letter_table::set_parked(const dead_letter_filter& filter) {
-  const condition which{filter};
-  if (auto done =
-          run(*database_,
-              "UPDATE dead_letters SET state = 'parked' WHERE state <> 'parked' AND state = "
-              "'requested' AND "
-                  + chosen(which, filter.limit),
-              which);
+  condition which{filter};
+  which.and_also("state <> 'parked' AND state = 'requested'"); // of these the first so many
+  if (auto done = run(
+          *database_,
+          "UPDATE dead_letters SET state = 'parked' WHERE " + chosen(which, filter.limit), which);
       !done)
     return std::move(done.error());
   return static_cast<std::uint64_t>(database_->changes());
@@ -655,8 +736,8 @@ result<bool> letter_table::remove_claimed(std::uint64_t id, std::uint64_t claima
 // --- the audit ---------------------------------------------------------------------------------------
 
 result<void> letter_table::note(const dead_letter_audit& line) {
-  auto query = database_->prepare("INSERT INTO dead_letter_audit(at, who, what, about, outcome) "
-                                  "VALUES(?1, ?2, ?3, ?4, ?5)");
+  auto query = database_->prepare("INSERT INTO dead_letter_audit(at, who, what, about, outcome, "
+                                  "payload_before) VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
   if (!query)
     return std::move(query.error());
   query->bind_text(1, utc_text(line.at));
@@ -664,22 +745,30 @@ result<void> letter_table::note(const dead_letter_audit& line) {
   query->bind_text(3, readable(line.what));
   query->bind_text(4, readable(line.about));
   query->bind_text(5, readable(line.outcome));
+  if (line.payload_before)
+    bind_payload(*query, 6, *line.payload_before);
   return query->run();
 }
 
 result<std::vector<dead_letter_audit>> letter_table::audit(std::uint64_t after, std::uint64_t max) {
-  auto query = database_->prepare("SELECT number, at, who, what, about, outcome FROM "
-                                  "dead_letter_audit WHERE number > ?1 ORDER BY number LIMIT ?2");
+  auto query = database_->prepare(
+      "SELECT number, at, who, what, about, outcome, payload_before IS NOT NULL, payload_before "
+      "FROM dead_letter_audit WHERE number > ?1 ORDER BY number LIMIT ?2");
   if (!query)
     return std::move(query.error());
   query->bind_integer(1, static_cast<std::int64_t>(after));
   query->bind_integer(2, static_cast<std::int64_t>(std::min<std::uint64_t>(max, INT64_MAX)));
   std::vector<dead_letter_audit> lines;
-  auto read = each_row(*query, [&lines](const statement& row) {
+  std::size_t bytes = 0;
+  auto read = each_row(*query, [&](const statement& row) {
     lines.push_back({static_cast<std::uint64_t>(row.integer(0)),
                      read_utc(row.text(1)).value_or(system_clock::time_point{}), row.text(2),
                      row.text(3), row.text(4), row.text(5)});
-    return true;
+    if (row.integer(6) == 0)
+      return true;
+    lines.back().payload_before = row.text(7);
+    bytes += lines.back().payload_before->size();
+    return bytes <= dead_letter_shelf::page_bytes;
   });
   if (!read)
     return std::move(read.error());

@@ -20,6 +20,10 @@ public:
   /// Makes the tables where they are not there, and adds to an older one what it has not.
   /// Failure: fatal if there is a table of that name that is another's.
   static result<letter_table> in(database& where);
+  /// Of tables that are there, and may be older ones: to read from, and nothing is written.
+  static result<letter_table> to_read(database& where);
+  /// Is there one to read or to extend?
+  static result<bool> is_in(database& where);
 
   /// True if there was none of its identity.
   result<bool> put(const dead_letter& letter);
@@ -31,7 +35,7 @@ public:
   result<std::vector<dead_letter_count>> histogram(const dead_letter_filter& filter);
   result<std::optional<dead_letter>> find(std::uint64_t id);
   /// And a replay_count of 0.
-  result<void> set_payload(std::uint64_t id, std::string_view payload);
+  result<void> set_payload(std::uint64_t id, std::string_view payload, const done_by& by);
   result<replay_request> count_for_replay(const dead_letter_filter& filter,
                                           const replay_terms& terms);
   result<void> set_requested(const dead_letter_filter& filter, const replay_terms& terms);
@@ -54,17 +58,17 @@ public:
   result<std::vector<dead_letter_audit>> audit(std::uint64_t after, std::uint64_t max);
 
 private:
-  letter_table(database& where, statement find, statement insert, statement update)
-      : database_{&where},
-        find_{std::move(find)},
-        insert_{std::move(insert)},
-        update_{std::move(update)} {}
+  explicit letter_table(database& where) : database_{&where} {}
+  result<void> prepare_put();
   result<std::optional<dead_letter>> find_same(const dead_letter& letter);
 
+  struct put_statements {
+    statement find; // by identity
+    statement insert;
+    statement update;
+  };
   database* database_;
-  statement find_; // by identity
-  statement insert_;
-  statement update_;
+  std::optional<put_statements> put_; // prepared when it is first needed
 };
 
 } // namespace weir::sqlite

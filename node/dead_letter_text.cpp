@@ -31,6 +31,15 @@ std::string tries(const dead_letter& letter) {
          + (letter.replay_count > 0 ? "+" + std::to_string(letter.replay_count) : "");
 }
 
+std::string causes_of(const dead_letter& letter) {
+  return (letter.edited_at ? "before the edit: " : "") + letter.why.message();
+}
+
+/// Where it was read; the number of one without a source is none that anybody could look up.
+std::string place_of(const dead_letter& letter) {
+  return letter.source.empty() ? "" : std::to_string(letter.position);
+}
+
 /// No control character, of seven bits or (as UTF-8) of eight, but for line ends and tabs.
 bool is_printable(std::string_view text) {
   for (std::size_t k = 0; k < text.size(); ++k) {
@@ -60,6 +69,17 @@ std::string base64(std::string_view bytes) {
   return text;
 }
 
+namespace {
+
+void add_payload(json& to, const std::string& name, const std::string& payload) {
+  if (is_text(payload))
+    to[name] = payload;
+  else
+    to[name + "_base64"] = base64(payload);
+}
+
+} // namespace
+
 std::string to_json(const dead_letter& letter) {
   json one;
   one["id"] = letter.id;
@@ -77,22 +97,19 @@ std::string to_json(const dead_letter& letter) {
   one["replay_count"] = letter.replay_count;
   one["first_failed_at"] = utc_text(letter.first_failed_at);
   one["last_failed_at"] = utc_text(letter.last_failed_at);
+  one["edited_at"] = letter.edited_at ? json(utc_text(*letter.edited_at)) : json{};
   one["trace_id"] = letter.trace_id;
   one["payload_type"] = letter.payload_type;
-  if (is_text(letter.payload))
-    one["payload"] = letter.payload;
-  else
-    one["payload_base64"] = base64(letter.payload);
+  add_payload(one, "payload", letter.payload);
   return line_of(one);
 }
 
 std::string to_json(const dead_letter_audit& line) {
-  return line_of({{"number", line.number},
-                  {"at", utc_text(line.at)},
-                  {"who", line.who},
-                  {"what", line.what},
-                  {"about", line.about},
-                  {"outcome", line.outcome}});
+  json one{{"number", line.number}, {"at", utc_text(line.at)}, {"who", line.who},
+           {"what", line.what},     {"about", line.about},     {"outcome", line.outcome}};
+  if (line.payload_before)
+    add_payload(one, "payload_before", *line.payload_before);
+  return line_of(one);
 }
 
 std::string to_json(const std::vector<dead_letter_count>& causes) {
@@ -104,18 +121,19 @@ std::string to_json(const std::vector<dead_letter_count>& causes) {
 
 std::string to_table(std::span<const dead_letter> letters, std::size_t columns, charset shown) {
   constexpr std::size_t gap = 2;
-  constexpr std::size_t cells = 7;
-  constexpr std::size_t name_max = 16;  // of a stage or a key
-  constexpr std::size_t cause_min = 20; // the last cell takes what is left
+  constexpr std::size_t cells = 8;
+  constexpr std::size_t name_max = 14;  // of a stage or a key
+  constexpr std::size_t cause_min = 16; // the last cell takes what is left
   using row = std::array<std::string, cells>;
-  std::vector<row> rows{{"ID", "LAST FAILED", "STATE", "TRIES", "STAGE", "KEY", "CAUSE"}};
+  std::vector<row> rows{
+      {"ID", "LAST FAILED", "STATE", "TRIES", "STAGE", "POSITION", "KEY", "CAUSE"}};
   for (const auto& one : letters)
     rows.push_back({std::to_string(one.id), short_time(one.last_failed_at),
                     std::string{to_string(one.state)}, tries(one),
-                    fitted(one.stage, name_max, shown), fitted(one.key, name_max, shown),
-                    one.why.message()});
+                    fitted(one.stage, name_max, shown), place_of(one),
+                    fitted(one.key, name_max, shown), causes_of(one)});
   if (std::ranges::all_of(letters, [](const auto& one) { return one.key.empty(); }))
-    rows.front()[5].clear();
+    rows.front()[6].clear();
 
   std::array<std::size_t, cells> widths{};
   std::size_t used = 0;
@@ -129,9 +147,9 @@ std::string to_table(std::span<const dead_letter> letters, std::size_t columns, 
   for (const auto& one : rows) {
     for (std::size_t k = 0; k + 1 < cells; ++k)
       if (widths[k] > 0)
-        text +=
-            (k == 0 || k == 3 ? padded_left(one[k], widths[k]) : padded_right(one[k], widths[k]))
-            + std::string(gap, ' ');
+        text += (k == 0 || k == 3 || k == 5 ? padded_left(one[k], widths[k])
+                                            : padded_right(one[k], widths[k]))
+                + std::string(gap, ' ');
     text += fitted(one.back(), left, shown) + "\n";
   }
   return text;
@@ -157,6 +175,9 @@ std::string to_page(const dead_letter& letter, charset shown) {
   line("replays", std::to_string(letter.replay_count));
   line("first failed", utc_text(letter.first_failed_at));
   line("last failed", utc_text(letter.last_failed_at));
+  if (letter.edited_at)
+    line("edited", utc_text(*letter.edited_at)
+                       + ": the cause is that of the payload before (--payload-before)");
   if (!letter.trace_id.empty())
     line("trace", letter.trace_id);
   line("kind", std::string{to_string(letter.why.kind)});

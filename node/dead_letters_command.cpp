@@ -1,3 +1,4 @@
+#include <weir/actors/pipeline.hpp>
 #include <weir/node/configuration.hpp>
 #include <weir/node/dead_letter_text.hpp>
 #include <weir/node/dead_letters_command.hpp>
@@ -56,6 +57,7 @@ struct request {
   std::uint64_t limit = 0;
   std::string payload;
   bool only_payload = false;
+  bool only_payload_before = false;
   bool all = false;
   bool dry_run = false;
   bool force = false;
@@ -67,6 +69,11 @@ bool is(const action& one, std::string_view name) { return one.name == name; }
 /// Does it change many at once? Then somebody has to say which.
 bool changes_many(const action& one) {
   return is(one, "replay") || is(one, "cancel") || is(one, "purge");
+}
+/// Does it leave the store as it is? But for the audit, that is.
+tool_use use_of(const action& one, const request& asked) {
+  const bool works = (changes_many(one) || is(one, "edit")) && !asked.dry_run;
+  return works ? tool_use::work : tool_use::look;
 }
 /// Does it work on those that a filter lets through?
 bool filters(const action& one) {
@@ -96,12 +103,17 @@ void declare(configuration& config, const action& what, request& asked, bool wit
     config.option("until", asked.until, "Only those that last failed earlier.").value_name("TIME");
     config.option("limit", asked.limit, "Only the first so many; 0: all.");
   }
-  if (is(what, "edit"))
+  if (is(what, "edit")) {
     config.option("payload", asked.payload, "The file with the new payload; - is standard input.")
         .value_name("FILE")
         .required();
-  if (is(what, "show"))
+    config.option("force", asked.force, "Also if the new payload is empty.");
+  }
+  if (is(what, "show")) {
     config.option("payload", asked.only_payload, "Only the payload, byte by byte: for edit.");
+    config.option("payload-before", asked.only_payload_before,
+                  "Only the payload that its last edit replaced.");
+  }
   if (changes_many(what))
     config.option("all", asked.all, "Every one, where no other flag says which.");
   if (is(what, "purge") || is(what, "replay"))
@@ -154,12 +166,13 @@ std::size_t terminal_columns() {
 class run {
 public:
   run(std::string name, request asked, dead_letter_filter filter, std::uint64_t id,
-      dead_letter_shelf& shelf)
+      dead_letter_shelf& shelf, dead_letter_shelf& origin)
       : name_{std::move(name)},
         asked_{std::move(asked)},
         filter_{std::move(filter)},
         id_{id},
-        shelf_{shelf} {}
+        shelf_{shelf},
+        origin_{origin} {}
 
   int operator()(const action& what) {
     const int code = is(what, "list")        ? list()
@@ -218,6 +231,8 @@ private:
   }
 
   int show() {
+    if (asked_.only_payload_before)
+      return show_payload_before();
     auto found = shelf_.select({.ids = {id_}}, 1);
     if (!found)
       return failed(found.error());
@@ -229,6 +244,22 @@ private:
     }
     std::cout << (as_json() ? to_json(found->front()) + "\n"
                             : to_page(found->front(), terminal_charset()));
+    return exit_codes::ok;
+  }
+
+  int show_payload_before() {
+    std::optional<std::string> before;
+    const auto about = ids_text({&id_, 1});
+    auto done = for_each_line([&](dead_letter_audit& line) {
+      if (line.payload_before && line.about == about)
+        before = std::move(line.payload_before);
+    });
+    if (!done)
+      return failed(done.error());
+    if (!before)
+      return failed(poison("the audit has no payload that an edit of letter " + std::to_string(id_)
+                           + " replaced"));
+    std::cout << *before;
     return exit_codes::ok;
   }
 
@@ -254,6 +285,8 @@ private:
     std::string payload{std::istreambuf_iterator<char>{from}, {}};
     if (from.bad())
       return failed(fatal("can't read '" + asked_.payload + "'"));
+    if (payload.empty() && !asked_.force)
+      return failed(poison("the new payload is empty; if it is to be, --force"));
     auto before = shelf_.select({.ids = {id_}}, 1);
     if (!before)
       return failed(before.error());
@@ -288,7 +321,14 @@ private:
     }
     if (terms.dry_run)
       print_causes(*causes);
-    std::cout << (terms.dry_run ? "would be: " : "") << to_string(*answer) << '\n';
+    std::cout << (terms.dry_run ? "would be: " : "") << to_string(*answer);
+    if (answer->requested > 0 && !terms.dry_run) {
+      constexpr pipeline_options usual;
+      std::cout << "; a running pipeline takes them up within "
+                << std::chrono::duration_cast<std::chrono::seconds>(usual.replay.look_every).count()
+                << " s, else the next one does";
+    }
+    std::cout << '\n';
     return exit_codes::ok;
   }
 
@@ -360,29 +400,43 @@ private:
       return failed(done.error());
     if (!std::cout.flush())
       return failed(fatal("can't write to standard output"));
-    if (auto noted = shelf_.note({.number = 0,
-                                  .at = by_.at,
-                                  .who = by_.who,
-                                  .what = "export",
-                                  .about = filter_.text(),
-                                  .outcome = letters_text(*done) + " written"});
-        !noted)
-      return failed(noted.error());
+    if (auto noted = note_export(*done); !noted) // who may only read may export
+      std::cerr << name_ << ": note that the audit has no line of this: " << noted.error().message()
+                << '\n';
     return exit_codes::ok;
+  }
+  result<void> note_export(std::uint64_t letters) {
+    auto own = origin_.for_tool(tool_use::work);
+    if (!own)
+      return std::move(own.error());
+    auto& to = *own ? **own : shelf_;
+    return to.note({.number = 0,
+                    .at = by_.at,
+                    .who = by_.who,
+                    .what = "export",
+                    .about = filter_.text(),
+                    .outcome = letters_text(letters) + " written"});
   }
 
   int audit() {
+    const auto done = for_each_line([this](const dead_letter_audit& one) {
+      std::cout << (as_json() ? to_json(one) + "\n"
+                              : to_line(one, terminal_columns(), terminal_charset()));
+    });
+    return done ? exit_codes::ok : failed(done.error());
+  }
+  template <class Show>
+  result<void> for_each_line(Show show) {
     constexpr std::size_t lines_at_once = 100;
     for (std::uint64_t after = 0;;) {
       auto lines = shelf_.audit(after, lines_at_once);
       if (!lines)
-        return failed(lines.error());
+        return std::move(lines.error());
       if (lines->empty())
-        return exit_codes::ok;
-      for (const auto& one : *lines)
-        std::cout << (as_json() ? to_json(one) + "\n"
-                                : to_line(one, terminal_columns(), terminal_charset()));
+        return {};
       after = lines->back().number;
+      for (auto& one : *lines)
+        show(one);
     }
   }
 
@@ -407,6 +461,7 @@ private:
   const dead_letter_filter filter_;
   const std::uint64_t id_;
   dead_letter_shelf& shelf_;
+  dead_letter_shelf& origin_; // what shelf_ was made from
   const done_by by_{user()};
 };
 
@@ -441,7 +496,8 @@ std::size_t place_of_id(const std::vector<const char*>& arguments) {
     const std::string_view one{arguments[k]};
     if (!one.starts_with('-'))
       return k;
-    const bool alone = one == "--payload" && std::string_view{arguments.front()} == "show";
+    const bool alone = one == "--force" || one == "--payload-before"
+                       || (one == "--payload" && std::string_view{arguments.front()} == "show");
     if (!alone && one.find('=') == one.npos)
       ++k;
   }
@@ -521,24 +577,21 @@ int command(int argc, const char* const* argv, const std::string& program,
     return exit_codes::failed;
   };
   std::shared_ptr<dead_letter_shelf> opened;
+  auto* origin = shelf;
   if (shelf == nullptr) {
     std::error_code error;
     if (!std::filesystem::exists(asked.path, error)) // a tool makes no store by looking for one
       return failed("there is no file '" + asked.path + "'");
     opened = open(asked.path);
-    shelf = opened.get();
-  } else {
-    auto own = shelf->for_tool();
-    if (!own)
-      return failed(own.error().message());
-    if (*own) {
-      opened = std::move(*own);
-      shelf = opened.get();
-    }
+    origin = opened.get();
   }
+  auto own = origin->for_tool(use_of(*what, asked));
+  if (!own)
+    return failed(own.error().message());
+  shelf = *own ? own->get() : origin;
   if (auto ready = shelf->open(); !ready)
     return failed(ready.error().message());
-  return run{full, std::move(asked), std::move(filter), id, *shelf}(*what);
+  return run{full, std::move(asked), std::move(filter), id, *shelf, *origin}(*what);
 }
 
 } // namespace

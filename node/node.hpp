@@ -26,9 +26,9 @@ struct node_settings {
   std::string log_level = "info";  ///< debug, info, warning or error
   std::string log_format = "text"; ///< text or json: one object a line
   std::string progress = "auto";   ///< auto (on a terminal), always or never
-  /// File of the flight recorder; empty: nothing is recorded, unless `heart` asks for it.
   std::uint32_t replay_rate =
       0; ///< letters a second that others asked for; 0: as each pipeline says
+  /// File of the flight recorder; empty: nothing is recorded, unless `heart` asks for it.
   std::string flight_recorder;
   /// A parent process starts the program again when it dies: see heart.hpp. Then there is always a flight
   /// recorder, by default PROGRAM.flight where the program was started.

@@ -33,6 +33,7 @@ dead_letter put_first(dead_letter letter, std::uint64_t id) {
   letter.last_failed_at = std::chrono::floor<milliseconds>(letter.last_failed_at);
   letter.id = id;
   letter.state = dead_letter_state::parked;
+  letter.edited_at.reset();
   return letter;
 }
 

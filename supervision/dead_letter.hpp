@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,6 +50,8 @@ struct dead_letter {
   std::string trace_id{}; ///< of the trace it belongs to; empty if there is none
   std::uint64_t id = 0;   ///< given by the store, in the order of arrival, never twice; 0 before
   dead_letter_state state = dead_letter_state::parked; ///< kept by the store
+  /// When its payload was last replaced: then `why` is of one that it has no more. Kept by the store, until it fails again.
+  std::optional<std::chrono::system_clock::time_point> edited_at{};
 };
 
 /// Where dead letters are kept. `put` is called by one thread at a time, and may block.

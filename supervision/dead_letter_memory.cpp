@@ -163,6 +163,7 @@ result<void> memory::edit(std::uint64_t id, std::string payload, const done_by& 
   kept_->note(edited(one->letter, payload, by));
   one->letter.payload = std::move(payload);
   one->letter.replay_count = 0;
+  one->letter.edited_at = by.at;
   return {};
 }
 
@@ -191,8 +192,10 @@ result<std::uint64_t> memory::cancel_replay(const dead_letter_filter& filter, co
   const std::lock_guard lock{kept_->lock};
   kept_->release_orphans();
   std::uint64_t parked = 0;
-  for (auto* one : kept_->matching(filter))
-    if (one->letter.state == dead_letter_state::requested) {
+  auto wanted = filter; // the limit is on those that there is something to take back of
+  wanted.state = dead_letter_state::requested;
+  if (filter.state.value_or(*wanted.state) == *wanted.state)
+    for (auto* one : kept_->matching(wanted)) {
       one->letter.state = dead_letter_state::parked;
       ++parked;
     }

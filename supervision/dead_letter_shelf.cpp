@@ -138,7 +138,7 @@ dead_letter_audit edited(const dead_letter& before, const std::string& payload, 
                  + std::to_string(payload.size()) + " bytes";
   if (before.replay_count > 0)
     outcome += ", after " + std::to_string(before.replay_count) + " replays";
-  return {0, by.at, by.who, "edit", ids_text({&before.id, 1}), std::move(outcome)};
+  return {0, by.at, by.who, "edit", ids_text({&before.id, 1}), std::move(outcome), before.payload};
 }
 
 dead_letter_audit withdrawn(std::span<const std::uint64_t> ids, std::uint64_t parked,

@@ -81,8 +81,15 @@ struct dead_letter_audit {
   std::string who;
   std::string
       what; ///< "replay", "cancel", "replayed", "failed again", "withdrawn", "edit", "purge", "export"
-  std::string about;   ///< ids or a filter
-  std::string outcome; ///< "3 letters removed"
+  std::string about;                           ///< ids or a filter
+  std::string outcome;                         ///< "3 letters removed"
+  std::optional<std::string> payload_before{}; ///< what an edit has replaced
+};
+
+/// What a tool wants with a store.
+enum class tool_use {
+  work, ///< it changes letters
+  look  ///< it changes nothing, and need not be allowed to
 };
 
 /// A store of dead letters that can also be read and worked on, by the running pipeline and by tools at the
@@ -90,7 +97,7 @@ struct dead_letter_audit {
 ///
 /// Owner: any thread, and several at once; with files, several processes too.
 /// Invariants: a letter is claimed by one at a time. A claim ends with the store object it was made with: what
-/// a process that died was replaying is requested again, as soon as anybody opens the store or claims. What was
+/// a process that died was replaying is requested again, as soon as anybody opens the store to work on it, or claims. What was
 /// done is in the audit, in the same transaction; no line of it is changed or removed.
 /// Failure: nothing of the call has happened; transient if it may succeed later.
 class dead_letter_shelf : public dead_letter_store {
@@ -106,8 +113,8 @@ public:
   virtual result<std::vector<dead_letter_count>> histogram(const dead_letter_filter& filter) = 0;
   static constexpr std::size_t causes_max = 100;
 
-  /// Replaces the payload; what is mended has not been replayed yet, so its count begins at 0. Refused (poison) if
-  /// there is no such letter, or it is being replayed.
+  /// Replaces the payload, and keeps the old one in the audit; what is mended has not been replayed yet, so its
+  /// count begins at 0. Refused (poison) if there is no such letter, or it is being replayed.
   virtual result<void> edit(std::uint64_t id, std::string payload, const done_by& by) = 0;
 
   /// Asks for the replay of what is parked. Asking twice is asking once.
@@ -136,12 +143,13 @@ public:
 
   /// Adds a line about something that the store can't see, as an export. Its number is ignored.
   virtual result<void> note(const dead_letter_audit& line) = 0;
-  /// At most `max` lines behind number `after`, the oldest first.
+  /// At most `max` lines behind number `after`, the oldest first; fewer, but one at least, where payloads are large.
   virtual result<std::vector<dead_letter_audit>> audit(std::uint64_t after, std::size_t max) = 0;
 
   /// For a tool that works beside the service: another object for the same letters, which is patient with those who
-  /// write; null if this one will do. A failure if nothing was ever kept: a tool makes no store by looking for one.
-  virtual result<std::shared_ptr<dead_letter_shelf>> for_tool() {
+  /// write; null if this one will do. A failure, here or from its `open`, if nothing was ever kept: a tool makes no
+  /// store by looking for one. One to look with need not be able to do anything else.
+  virtual result<std::shared_ptr<dead_letter_shelf>> for_tool(tool_use) {
     return std::shared_ptr<dead_letter_shelf>{};
   }
 

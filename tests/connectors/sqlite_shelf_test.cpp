@@ -4,6 +4,9 @@
 #include <weir/connectors/sqlite_claims.hpp>
 #include <weir/connectors/sqlite_dead_letters.hpp>
 
+#include <fstream>
+#include <iterator>
+
 #include <gmock/gmock.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -150,7 +153,7 @@ TEST(SqliteShelf, KeepsAnAuditThatNobodyChanges) {
   EXPECT_THAT(sql(shelves.path, "UPDATE dead_letter_audit SET who = 'me'"), refused);
   EXPECT_THAT(sql(shelves.path, "DELETE FROM dead_letter_audit"), refused);
   EXPECT_THAT(sql(shelves.path, "INSERT OR REPLACE INTO dead_letter_audit "
-                                "VALUES(1, '', 'me', 'purge', '', '')"),
+                                "VALUES(1, '', 'me', 'purge', '', '', NULL)"),
               refused);
   EXPECT_THAT(rows(shelves.path, "SELECT number || who FROM dead_letter_audit"),
               ElementsAre("1somebody"));
@@ -225,14 +228,112 @@ TEST(SqliteShelf, HoldsItsClaimsAgainWhenTheirFileWasDeleted) {
 TEST(SqliteShelf, MakesNoFileForATool) {
   sqlite_shelves shelves{0};
   dead_letters::sqlite service{shelves.path};
-  const auto early = service.for_tool();
+  const auto early = service.for_tool(tool_use::look);
   ASSERT_FALSE(early);
   EXPECT_EQ(early.error().message(), "there is no file '" + shelves.path.string() + "'");
   EXPECT_FALSE(std::filesystem::exists(shelves.path));
   EXPECT_EQ(shown(service.put(std::vector{letter(1)})), "done");
-  const auto tool = service.for_tool();
+  const auto tool = service.for_tool(tool_use::look);
   ASSERT_TRUE(tool && *tool);
   EXPECT_EQ(shown((*tool)->select({}, 9)), ":1");
+}
+
+TEST(SqliteShelf, WritesNothingIntoAFileWithoutDeadLetters) {
+  for (const auto* const content : {"", "CREATE TABLE events(id)"}) {
+    sqlite_shelves shelves{0};
+    std::ofstream{shelves.path}.close();
+    EXPECT_EQ(*content == '\0' ? "done" : sql(shelves.path, content), "done");
+    const auto bytes = [&] {
+      std::ifstream file{shelves.path, std::ios::binary};
+      return std::string{std::istreambuf_iterator<char>{file}, {}};
+    };
+    const auto before = bytes();
+    for (const auto use : {tool_use::look, tool_use::work}) {
+      const auto tool = dead_letters::sqlite{shelves.path}.for_tool(use);
+      ASSERT_TRUE(tool);
+      EXPECT_EQ(shown((*tool)->open()), "fatal: '" + shelves.path.string()
+                                            + "' holds no dead letters: it has no table "
+                                              "dead_letters");
+      EXPECT_FALSE((*tool)->purge({}, somebody));
+    }
+    EXPECT_FALSE(dead_letters::load(shelves.path, 1));
+    EXPECT_TRUE(bytes() == before);
+  }
+}
+
+TEST(SqliteShelf, ShowsATableOfTheFirstVersionAndLeavesItAsItIs) {
+  sqlite_shelves shelves{0};
+  EXPECT_EQ(sql(shelves.path, first_version), "done");
+  const auto tool = dead_letters::sqlite{shelves.path}.for_tool(tool_use::look);
+  ASSERT_TRUE(tool);
+  EXPECT_EQ(shown((*tool)->select({.key = "", .state = dead_letter_state::parked}, 9)), ":17");
+  EXPECT_EQ((*tool)->histogram({})->size(), 1U);
+  EXPECT_EQ(shown((*tool)->request_replay({}, {.dry_run = true}, somebody)), "1 letter requested");
+  EXPECT_THAT(*(*tool)->audit(0, 9), IsEmpty());
+  EXPECT_FALSE((*tool)->purge({}, somebody));
+  EXPECT_THAT(rows(shelves.path, "SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite%'"),
+              ElementsAre("dead_letters"));
+}
+
+/// The table and the audit as they were before payloads were kept.
+constexpr auto before_payloads_were_kept = R"(
+ALTER TABLE dead_letters DROP COLUMN edited_at;
+ALTER TABLE dead_letter_audit DROP COLUMN payload_before)";
+
+TEST(SqliteShelf, ExtendsAnAuditWithoutPayloads) {
+  sqlite_shelves shelves{0};
+  {
+    auto store = shelves.open();
+    EXPECT_EQ(shown(store->put(std::vector{letter(1)})), "done");
+    EXPECT_EQ(shown(store->edit(1, "first", somebody)), "done");
+  }
+  EXPECT_EQ(sql(shelves.path, before_payloads_were_kept), "done");
+  const auto tool = dead_letters::sqlite{shelves.path}.for_tool(tool_use::look);
+  const auto lines = (*tool)->audit(0, 9);
+  ASSERT_TRUE(lines && lines->size() == 1) << lines.error().message();
+  EXPECT_FALSE(lines->front().payload_before);
+  auto store = shelves.open();
+  EXPECT_EQ(shown(store->edit(1, "second", somebody)), "done");
+  EXPECT_EQ(store->audit(1, 9)->front().payload_before, "first");
+  EXPECT_FALSE(store->audit(0, 1)->front().payload_before);
+}
+
+/// Acts as somebody who owns nothing, for its scope.
+class as_nobody {
+public:
+  as_nobody() { EXPECT_EQ(::seteuid(65534), 0); }
+  as_nobody(const as_nobody&) = delete;
+  ~as_nobody() { EXPECT_EQ(::seteuid(0), 0); }
+};
+
+TEST(SqliteShelf, ShowsWhatMayOnlyBeRead) {
+  if (::geteuid() != 0)
+    GTEST_SKIP() << "needs to be root, to be somebody else";
+  using std::filesystem::perms;
+  sqlite_shelves shelves{0};
+  shelves.path = shelves.in / "50% #1?.db";
+  const auto parent = shelves.path.parent_path();
+  const auto read = perms::owner_read | perms::group_read | perms::others_read;
+  const auto enter = perms::owner_exec | perms::group_exec | perms::others_exec;
+  for (const bool folder_too : {false, true}) {
+    std::filesystem::permissions(parent, folder_too ? read | enter : perms::all);
+    {
+      auto service = shelves.open();
+      EXPECT_EQ(shown(service->put(std::vector{letter(7)})), "done");
+    }
+    const auto look = [&] {
+      for (const auto& one : std::filesystem::directory_iterator{parent})
+        std::filesystem::permissions(one, read);
+      const as_nobody now;
+      const auto tool = dead_letters::sqlite{shelves.path}.for_tool(tool_use::look);
+      return tool ? shown((*tool)->select({}, 9)) : tool.error().message();
+    };
+    EXPECT_EQ(look(), ":7");
+    EXPECT_FALSE(std::filesystem::exists(shelves.path.string() + "-wal"))
+        << "nothing is left there";
+    auto service = shelves.open();
+    EXPECT_EQ(look(), ":7") << "beside the service";
+  }
 }
 
 TEST(SqliteShelf, LoadsOneLetter) {

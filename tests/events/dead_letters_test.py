@@ -5,7 +5,10 @@ Exit code 1 if something does not hold.
 
 import json
 import os
+import pathlib
+import shutil
 import subprocess
+import tempfile
 
 import tables
 from programs import Events, check, main_of
@@ -20,10 +23,10 @@ class Command:
         self.program = program
         self.environment = os.environ | {"EVENTS_DEAD_LETTERS": str(path), "USER": "tester"}
 
-    def run(self, *arguments, given=b""):
+    def run(self, *arguments, given=b"", user=None):
         """Answers the exit code, standard output and standard error."""
         done = subprocess.run([self.program, "dead-letters", *map(str, arguments)], input=given,
-                              env=self.environment, capture_output=True, check=False, timeout=60)
+                              env=self.environment, capture_output=True, check=False, timeout=60, user=user)
         return done.returncode, done.stdout, done.stderr.decode()
 
     def __call__(self, *arguments, given=b""):
@@ -58,7 +61,9 @@ def look(command):
 
 
 def mend_and_replay(command, programs, folder, source, ids):
+    check(command.run("edit", ids[0], "--payload", "-")[0] == 1, "edit took an empty payload")
     command("edit", ids[0], "--payload", "-", given=b'{"id":"b","data":2}')
+    check(command("show", ids[0], "--payload-before") == LINES[1].decode(), "the old payload is not kept")
     asked = json.loads(command("replay", "--id", ids[0], "--id", ids[1], "--dry-run", "-o", "json"))
     check(asked["requested"] == 2 and not command.letters("--state", "requested"), f"dry run: {asked}")
     for newly, under_way in [(2, 0), (0, 2)]:
@@ -71,6 +76,36 @@ def mend_and_replay(command, programs, folder, source, ids):
     check(sorted(letters) == sorted(ids[1:]), f"other letters are left: {letters}")
     failed = letters[ids[1]]
     check((failed["replay_count"], failed["attempts"], failed["state"]) == (1, 2, "parked"), f"{failed}")
+
+
+def look_into_others(program, folder, store):
+    empty = folder / "empty.db"
+    empty.touch()
+    for path in (store, empty):
+        before = path.read_bytes()
+        for arguments in (["list"], ["purge", "--all", "--dry-run"], ["purge", "--all"], ["audit"]):
+            code, output, error = Command(program, path).run(*arguments)
+            check(code == 1 and not output and "holds no dead letters" in error, f"{arguments}: {code}, {error}")
+        check(path.read_bytes() == before, f"{path.name} was changed")
+
+
+def look_without_permission(program, path):
+    if os.geteuid() != 0:
+        return
+    with tempfile.TemporaryDirectory() as name:
+        copy = pathlib.Path(name) / "copy.db"
+        shutil.copy(path, copy)
+        copy.chmod(0o444)
+        pathlib.Path(name).chmod(0o755)
+        command = Command(program, copy)
+        first = command.letters()[0]["id"]
+        for arguments in (["list"], ["show", first], ["histogram"], ["audit"], ["replay", "--all", "--dry-run"],
+                          ["purge", "--all", "--dry-run"], ["export"]):
+            code, output, error = command.run(*arguments, user=65534)
+            check(code == 0 and (output or arguments == ["audit"]), f"{arguments} ended with {code}: {error}")
+        check("the audit has no line of this" in error, f"an export without permission: {error}")
+        code, _, error = command.run("purge", "--all", user=65534)
+        check(code == 1 and "may not be written" in error, f"a purge without permission: {code}, {error}")
 
 
 def purge(command, ids):
@@ -91,6 +126,8 @@ def dead_letters(programs, folder):
     check(report["ledger"]["dead_lettered"] == 4, f"not four letters: {report['ledger']}")
     command = Command(programs.events, run.dead_letters)
     ids = look(command)
+    look_into_others(programs.events, folder, run.store)
+    look_without_permission(programs.events, run.dead_letters)
     mend_and_replay(command, programs, folder, source, ids)
     purge(command, ids)
 

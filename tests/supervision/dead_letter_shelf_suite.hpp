@@ -323,6 +323,33 @@ TYPED_TEST_P(DeadLetterShelf, ReplacesAPayloadAndSaysSo) {
   EXPECT_EQ(this->only().payload, (std::string{"\0mended", 7}));
   EXPECT_EQ(this->audit(), "1 2024-01-31T13:00:00.000Z somebody: edit id " + std::to_string(id)
                                + ": payload of 9 bytes replaced by 7 bytes\n");
+  EXPECT_EQ(this->store->edit(id, "", somebody).has_value(), true);
+  std::vector<std::string> before;
+  const auto lines = this->store->audit(0, 9);
+  for (const auto& one : *lines)
+    before.push_back(one.payload_before.value_or("none"));
+  EXPECT_EQ(before, (std::vector<std::string>{"payload 1", std::string{"\0mended", 7}}));
+}
+
+TYPED_TEST_P(DeadLetterShelf, SaysThatThePayloadIsNotWhatFailed) {
+  this->keep({letter(1)});
+  EXPECT_FALSE(this->only().edited_at);
+  EXPECT_EQ(shown(this->store->edit(this->only().id, "mended", somebody)), "done");
+  EXPECT_EQ(this->only().edited_at, at(1h));
+  auto again = letter(1);
+  again.last_failed_at = at(2h);
+  this->keep({again});
+  EXPECT_FALSE(this->only().edited_at) << "its cause and its payload belong together again";
+}
+
+TYPED_TEST_P(DeadLetterShelf, TakesBackTheFirstOfThoseThatWereAskedFor) {
+  this->keep({letter(1), letter(2), letter(3)});
+  const auto ids = ids_of(this->store->select({}, 9));
+  this->request({.ids = {ids[1], ids[2]}});
+  EXPECT_EQ(shown(this->store->cancel_replay({.limit = 1}, somebody)), "1");
+  EXPECT_EQ(this->states(), "1:parked 2:parked 3:requested");
+  EXPECT_EQ(shown(this->store->cancel_replay({.state = dead_letter_state::parked}, somebody)), "0");
+  EXPECT_EQ(this->states(), "1:parked 2:parked 3:requested");
 }
 
 TYPED_TEST_P(DeadLetterShelf, ReplaysWhatWasMendedWhateverItsCountWas) {
@@ -348,7 +375,6 @@ TYPED_TEST_P(DeadLetterShelf, TakesBackWhatWasAskedForAndNotBegun) {
   EXPECT_EQ(this->states(), "1:replaying 2:parked 3:parked 4:requested");
   EXPECT_EQ(this->audit(2),
             "3 2024-01-31T13:00:00.000Z somebody: cancel stage parse: 1 letter parked\n");
-  EXPECT_EQ(shown(this->store->cancel_replay({.limit = 1}, somebody)), "0");
   EXPECT_EQ(shown(this->store->cancel_replay({}, somebody)), "1");
 }
 
@@ -533,6 +559,7 @@ REGISTER_TYPED_TEST_SUITE_P(
     AskedTwiceToReplayIsAskedOnce, LeavesOutWhatWasReplayedTooOftenUnlessForced,
     HandsOutWhatIsRequestedInOrder, HandsOutNoLetterTwice, GivesBackWhatADeadClaimantLeft,
     TakesBackWhatWasNotReplayed, ParksWhatCantBeReplayed, RemovesWhatWentThrough,
-    PurgesWhatTheFilterLetsThrough, KeepsTheAuditInOrder);
+    PurgesWhatTheFilterLetsThrough, KeepsTheAuditInOrder, SaysThatThePayloadIsNotWhatFailed,
+    TakesBackTheFirstOfThoseThatWereAskedFor);
 
 } // namespace weir::shelf_tests
