@@ -292,10 +292,11 @@ TEST_F(RunningPipeline, LeavesNoThreadBehind) {
 
 TEST_F(RunningPipeline, HasNothingLeftToWaitForOnceItsEndWasToldOf) {
   weir::runtime node{{.threads = 2}};
-  for (int k = 0; k < 300; ++k) {
+  for (int k = 0; k < 20; ++k) {
     std::mutex lock; // guards what follows
     std::condition_variable changed;
     bool told = false;
+    bool looked = false;
     weir::pipeline p{"short"};
     p.from("numbers", numbers(7))
         .via("poisonous",
@@ -303,16 +304,25 @@ TEST_F(RunningPipeline, HasNothingLeftToWaitForOnceItsEndWasToldOf) {
         .to("sink", [](int) noexcept {});
     p.dead_letters_to(weir::dead_letters::memory{});
     weir::running_pipeline r{std::move(p), node, {.ended = [&] {
-                               const std::lock_guard guard{lock};
+                               std::unique_lock guard{lock};
                                told = true;
+                               looked = false;
                                changed.notify_all();
+                               // A moment, for who looks too early.
+                               changed.wait_for(guard, 1ms, [&] { return looked; });
                              }}};
     ASSERT_TRUE(r.start());
-    do {
-      std::unique_lock guard{lock};
-      ASSERT_TRUE(changed.wait_for(guard, patience, [&] { return told; })) << "of run " << k;
-      told = false;
-    } while (!r.wait_until(node.now()));
+    for (bool over = false; !over;) {
+      {
+        std::unique_lock guard{lock};
+        ASSERT_TRUE(changed.wait_for(guard, patience, [&] { return told; })) << "of run " << k;
+        told = false;
+      }
+      over = r.wait_until(node.now()).has_value();
+      const std::lock_guard guard{lock};
+      looked = true;
+      changed.notify_all();
+    }
   }
 }
 
