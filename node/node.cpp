@@ -407,6 +407,7 @@ void node::state::on_signal() {
     const auto parent = kept_alive_by();
     auto& told =
         parent && static_cast<pid_t>(info.ssi_pid) == *parent ? told_by_parent : told_by_others;
+    const bool first = !told_by_parent && !told_by_others;
     const bool again = std::exchange(told, true);
     if (!draining) {
       log.write(
@@ -416,6 +417,8 @@ void node::state::on_signal() {
     } else if (!aborting && again) {
       log.write(log::level::warning, "aborting", {{"signal", name}});
       abort_all();
+    } else if (!aborting && first) { // a pipeline that gave up has begun the drain
+      log.write(log::level::info, "draining already; once more aborts", {{"signal", name}});
     }
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <weir/actors/batch.hpp>
+#include <weir/actors/payload.hpp>
 #include <weir/actors/sink.hpp>
 #include <weir/supervision/failure.hpp>
 #include <weir/testkit/wake_list.hpp>
@@ -13,6 +14,8 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -25,7 +28,7 @@ namespace weir::testkit {
 /// weir::testkit::sink_probe<int> out;
 /// ….to("out", out);
 /// node.settle();
-/// EXPECT_EQ(out.take(), (std::vector{1, 2, 3}));
+/// out.expect({1, 2, 3});
 /// ```
 /// Of batches it is a sink that settles row by row.
 template <class T>
@@ -64,6 +67,16 @@ public:
 
   /// What came since the last call.
   std::vector<T> take() const { return std::exchange(shared_->items, {}); }
+  /// Takes what came since the last call, which must be this: else throws std::logic_error, which says what came
+  /// instead.
+  void expect(const std::vector<T>& items) const requires std::equality_comparable<T> {
+    const auto came = take();
+    if (came == items)
+      return;
+    const auto first = std::ranges::mismatch(items, came).in2 - came.begin();
+    throw std::logic_error{"expected " + shown(items) + ", found " + shown(came)
+                           + "; they differ from item " + std::to_string(first) + " on"};
+  }
   /// What came and was not taken by the test.
   const std::vector<T>& items() const { return shared_->items; }
   /// Has the end of the stream come?
@@ -122,6 +135,16 @@ private:
     const auto next = std::move(shared_->failures.front());
     shared_->failures.pop_front();
     return next();
+  }
+  /// "[1, 2, 3]", as payloads are written.
+  static std::string shown(const std::vector<T>& items) {
+    constexpr std::size_t most = 20;
+    std::string text = "[";
+    for (std::size_t k = 0; k < std::min(items.size(), most); ++k)
+      text += (k == 0 ? "" : ", ") + payload_of(items[k]);
+    if (items.size() > most)
+      text += ", and " + std::to_string(items.size() - most) + " more";
+    return text + "]";
   }
   void took_one() const {
     if (shared_->requested != unlimited)

@@ -5,10 +5,15 @@
 #include <weir/node/report.hpp>
 #include <weir/supervision/dead_letter_memory.hpp>
 
+#include <csignal>
 #include <cstdlib>
 #include <iostream>
+#include <string>
+#include <string_view>
+#include <thread>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 /// A node with two pipelines, one of which gives up. Each test is a process of its own.
 namespace {
@@ -83,6 +88,52 @@ TEST_F(SeveralPipelines, AreDrainedWhenOneGivesUp) {
   };
   EXPECT_EXIT(run(1h, true, healthy(stage, {}), runs), testing::ExitedWithCode(0),
               "a pipeline gave up: draining the others(.|\n)*failed: pipeline 'broken'");
+}
+
+/// Somebody who reads the log on standard error, and sends signals at what is written there.
+void read_the_log() {
+  int ends[2];
+  if (::pipe(ends) != 0)
+    std::_Exit(99);
+  const int shown = ::dup(STDERR_FILENO);
+  ::dup2(ends[1], STDERR_FILENO);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::thread{[from = ends[0], shown] {
+    std::string log;
+    const auto answer = [&log](std::string_view to, int signal) {
+      if (const auto place = log.find(to); place != std::string::npos) {
+        log.erase(0, place + to.size());
+        ::kill(::getpid(), signal);
+      }
+    };
+    char some[4096];
+    for (ssize_t size = 0; (size = ::read(from, some, sizeof some)) > 0;) {
+      if (::write(shown, some, static_cast<std::size_t>(size)) != size)
+        std::_Exit(98);
+      log.append(some, static_cast<std::size_t>(size));
+      answer("draining the others", SIGINT);
+      answer("draining already; once more aborts", SIGTERM);
+    }
+  }}.detach();
+}
+
+TEST_F(SeveralPipelines, ThatDrainAlreadyAnswerTheFirstSignalAndAreAbortedByTheSecond) {
+  const auto stage = [runs = runs](const int& n) -> boost::asio::awaitable<int> {
+    runs->store(true);
+    runs->notify_all();
+    co_await weir::sleep_for(1h);
+    co_return n;
+  };
+  EXPECT_EXIT(
+      {
+        read_the_log();
+        run(1h, false, healthy(stage, {}), runs);
+      },
+      testing::ExitedWithCode(0), "draining already; once more aborts");
 }
 
 TEST_F(SeveralPipelines, AreAbortedWhenTheirDrainTakesTooLong) {

@@ -46,6 +46,29 @@ TEST_F(Probes, ASinkTakesNoMoreThanIsAskedFor) {
   EXPECT_EQ(out_.take(), (std::vector{3, 4, 5, 6, 7}));
 }
 
+TEST_F(Probes, ASinkSaysWhatCameInsteadOfWhatWasExpected) {
+  run();
+  in_.push(1, 2, 3);
+  out_.request(9);
+  here_.settle();
+  const auto outcome = [this](const std::vector<int>& items) -> std::string {
+    try {
+      out_.expect(items);
+      return "as expected";
+    } catch (const std::logic_error& why) {
+      return why.what();
+    }
+  };
+  EXPECT_EQ(outcome({1, 2, 3}), "as expected");
+  EXPECT_EQ(outcome({}), "as expected") << "what was expected is taken";
+  in_.push(4, 5);
+  here_.settle();
+  EXPECT_EQ(outcome({4, 6, 7}), "expected [4, 6, 7], found [4, 5]; they differ from item 1 on");
+  std::vector<int> many(22, 8);
+  EXPECT_EQ(outcome(many), "expected [8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, "
+                           "and 2 more], found []; they differ from item 0 on");
+}
+
 TEST_F(Probes, ASinkCompletesAlsoWithoutDemand) {
   auto& pipeline = run();
   in_.complete();
