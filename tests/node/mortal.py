@@ -328,6 +328,7 @@ CASES = {
 
 def main():
     program, *wanted = sys.argv[1:]
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # what a shell starts in the background ignores it
     failed = 0
     for name in wanted or CASES:
         with tempfile.TemporaryDirectory(prefix="weir-mortal-") as folder:
