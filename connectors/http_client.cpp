@@ -2,6 +2,7 @@
 
 #include <weir/actors/virtual_time.hpp>
 #include <weir/connectors/http_retry_after.hpp>
+#include <weir/connectors/http_time.hpp>
 #include <weir/supervision/retry.hpp>
 
 #include <algorithm>
@@ -45,11 +46,6 @@ struct connection {
   beast::tcp_stream stream;
   beast::flat_buffer buffer;
 };
-
-/// Asio's timers know the system's time only: where the node's is another, an alarm stands in.
-clock::time_point for_asio(clock::time_point when) {
-  return virtual_time::here() != nullptr ? clock::time_point::max() : when;
-}
 
 /// Ends at some time what goes on on a connection.
 class time_limit {

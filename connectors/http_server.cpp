@@ -1,6 +1,8 @@
 #include <weir/connectors/http_server.hpp>
 
+#include <weir/actors/virtual_time.hpp>
 #include <weir/connectors/http_body.hpp>
+#include <weir/connectors/http_time.hpp>
 
 #include <algorithm>
 #include <array>
@@ -38,7 +40,6 @@ using asio::ip::tcp;
 using beast::error_code;
 using beast::http::field;
 using beast::http::verb;
-using clock = std::chrono::steady_clock;
 
 namespace {
 
@@ -52,6 +53,25 @@ constexpr std::size_t linger_bytes = 1024 * 1024;
 
 using answer = beast::http::response<beast::http::string_body>;
 using parser = beast::http::request_parser<beast::http::string_body>;
+
+/// Closes a connection after some time, unless it is destroyed before.
+class time_limit {
+public:
+  time_limit(beast::tcp_stream& stream, clock::duration time)
+      : due_{clock::now() + time, [&stream] { stream.close(); }} {
+    stream.expires_at(for_asio(clock::now() + time)); // the end of time is never
+  }
+
+private:
+  const alarm due_;
+};
+
+/// Until that time, or until the timer is cancelled; whoever waits keeps it alive.
+asio::awaitable<void> wait_until(asio::steady_timer& timer, clock::time_point when) {
+  timer.expires_at(for_asio(when));
+  const alarm due{when, [&timer] { timer.cancel(); }};
+  co_await timer.async_wait(no_throw);
+}
 
 answer json(unsigned status, std::string body) {
   answer made;
@@ -150,7 +170,8 @@ private:
     std::shared_ptr<listener> by;
     beast::tcp_stream stream;
     beast::flat_buffer buffer;
-    bool answering = false; // a request was read, and its answer isn't written yet
+    std::optional<time_limit> limit; // of what goes on now
+    bool answering = false;          // a request was read, and its answer isn't written yet
     std::list<served*>::iterator place{};
 
     served(std::shared_ptr<listener> server, tcp::socket socket);
@@ -214,8 +235,7 @@ result<void> server::listener::listen(const tcp::endpoint& where) {
 }
 
 void server::listener::stop() {
-  std::promise<void> closed;
-  asio::post(io_, [&] {
+  const auto close = [this] {
     stopped_ = true;
     error_code ignored;
     acceptor_.close(ignored);
@@ -223,6 +243,12 @@ void server::listener::stop() {
     for (auto* one : connections_)
       if (!one->answering) // else it is closed by `serve`
         one->stream.close();
+  };
+  if (virtual_time::here() != nullptr) // where everything is on this thread, the context too
+    return close();
+  std::promise<void> closed;
+  asio::post(io_, [&] {
+    close();
     closed.set_value();
   });
   closed.get_future().wait();
@@ -247,16 +273,14 @@ server::listener::served::~served() {
 asio::awaitable<void> server::listener::accept(std::shared_ptr<listener> self) {
   while (!self->stopped_) {
     if (self->connections_.size() >= self->options_.connections_max) {
-      self->place_free_.expires_at(clock::time_point::max());
-      co_await self->place_free_.async_wait(no_throw);
+      co_await wait_until(self->place_free_, clock::time_point::max());
       continue;
     }
     auto [error, socket] = co_await self->acceptor_.async_accept(no_throw);
     if (!error) {
       asio::co_spawn(self->io_, serve(self, std::move(socket)), asio::detached);
     } else if (!self->stopped_) { // no descriptors left, say
-      self->place_free_.expires_after(std::chrono::milliseconds{100});
-      co_await self->place_free_.async_wait(no_throw);
+      co_await wait_until(self->place_free_, clock::now() + std::chrono::milliseconds{100});
     }
   }
 }
@@ -270,7 +294,7 @@ asio::awaitable<void> server::listener::serve(std::shared_ptr<listener> self, tc
 
 asio::awaitable<bool> server::listener::serve_one(served& one) {
   if (one.buffer.size() == 0) {
-    one.stream.expires_after(options_.idle_timeout);
+    one.limit.emplace(one.stream, options_.idle_timeout);
     const auto [error, bytes] =
         co_await one.stream.async_read_some(one.buffer.prepare(read_bytes / 16), no_throw);
     if (error)
@@ -280,7 +304,7 @@ asio::awaitable<bool> server::listener::serve_one(served& one) {
   parser request;
   request.header_limit(options_.header_max);
   request.body_limit(options_.body_max);
-  one.stream.expires_after(options_.request_timeout);
+  one.limit.emplace(one.stream, options_.request_timeout);
   {
     const auto [error, bytes] =
         co_await beast::http::async_read_header(one.stream, one.buffer, request, no_throw);
@@ -333,6 +357,7 @@ asio::awaitable<bool> server::listener::serve_one(served& one) {
       co_return false;
     }
   }
+  one.limit.reset();
   one.answering = true;
   auto said = co_await take_events(request);
   co_return co_await send(one, std::move(said), request);
@@ -350,7 +375,8 @@ asio::awaitable<answer> server::listener::take_events(parser& request) {
     co_return problem(413, "more than " + std::to_string(options_.request_events_max) + " events");
 
   // The timer's life is longer than this coroutine's if the context goes first.
-  const auto timer = std::make_shared<asio::steady_timer>(io_, options_.admission_wait);
+  const auto timer = std::make_shared<asio::steady_timer>(io_);
+  const auto no_later = clock::now() + options_.admission_wait;
   const auto waiting = admission_->offer(
       std::move(events), [timer, &io = io_] { asio::post(io, [timer] { timer->cancel(); }); });
   if (!waiting)
@@ -358,11 +384,10 @@ asio::awaitable<answer> server::listener::take_events(parser& request) {
   ++options_.state->waiting;
   auto now = admission_->look_at(*waiting);
   if (now.state == admission::state::waiting || now.state == admission::state::begun) {
-    co_await timer->async_wait(no_throw);
+    co_await wait_until(*timer, no_later);
     now = admission_->withdraw(waiting, false);
     if (now.state == admission::state::begun) {
-      timer->expires_after(options_.completion_wait);
-      co_await timer->async_wait(no_throw);
+      co_await wait_until(*timer, clock::now() + options_.completion_wait);
       now = admission_->withdraw(waiting, true);
     }
   }
@@ -386,7 +411,7 @@ asio::awaitable<bool> server::listener::send(served& one, answer what, parser& r
   if (request.get().method() == verb::head)
     what.body().clear();
   what.prepare_payload();
-  one.stream.expires_after(write_timeout);
+  one.limit.emplace(one.stream, write_timeout);
   const auto [error, bytes] = co_await beast::http::async_write(one.stream, what, no_throw);
   co_return !error && reusable && !stopped_;
 }
@@ -395,7 +420,7 @@ asio::awaitable<void> server::listener::linger(served& one) {
   error_code gone;
   one.stream.socket().shutdown(tcp::socket::shutdown_send, gone);
   std::array<char, 4096> ignored{};
-  one.stream.expires_after(linger_time);
+  one.limit.emplace(one.stream, linger_time);
   for (std::size_t read = 0; !gone && read < linger_bytes;) {
     const auto [error, bytes] =
         co_await one.stream.async_read_some(asio::buffer(ignored), no_throw);

@@ -26,7 +26,7 @@ public:
   server(const server&) = delete;
   server& operator=(const server&) = delete;
   /// Stops listening, and closes the connections; those with a request that was read still get their answer,
-  /// so the admission must be closed. Not on the context's thread, which it waits for.
+  /// so the admission must be closed. Not on the context's thread, which it waits for, unless time is virtual.
   ~server();
 
   std::uint16_t port() const;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -16,18 +15,26 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 /// Plain blocking sockets on 127.0.0.1, for tests that say every byte themselves.
 namespace loopback {
 
+/// What a system call returns that is made again when a signal, or a stop of the process, breaks it off.
+template <class Call>
+auto uninterrupted(Call call) {
+  auto got = call();
+  while (got < 0 && errno == EINTR)
+    got = call();
+  return got;
+}
+
 /// One end of a connection.
 class peer {
 public:
   explicit peer(int socket) : socket_{socket} {
-    const timeval patience{.tv_sec = 10, .tv_usec = 0}; // only a test that fails waits this long
+    const timeval patience{.tv_sec = 30, .tv_usec = 0}; // only a test that fails waits this long
     ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   }
   peer(peer&& other) noexcept
@@ -54,7 +61,8 @@ public:
   /// False once the other end is gone.
   bool send(std::string_view text) {
     while (!text.empty()) {
-      const auto count = ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL);
+      const auto count =
+          uninterrupted([&] { return ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL); });
       if (count <= 0)
         return false;
       text.remove_prefix(static_cast<std::size_t>(count));
@@ -77,12 +85,6 @@ public:
     return take(std::min(bytes, unread_.size()));
   }
   std::string read_header() { return read_until("\r\n\r\n"); }
-
-  /// Does something come in that time, or the end?
-  bool can_be_read_within(std::chrono::milliseconds time) {
-    pollfd it{.fd = socket_, .events = POLLIN, .revents = 0};
-    return ::poll(&it, 1, static_cast<int>(time.count())) > 0;
-  }
 
   /// Waits until the other end closes or resets the connection; false if it doesn't.
   bool sees_the_end() {
@@ -115,7 +117,7 @@ private:
   }
   bool read_more() {
     char bytes[16 * 1024];
-    const auto count = ::recv(socket_, bytes, sizeof bytes, 0);
+    const auto count = uninterrupted([&] { return ::recv(socket_, bytes, sizeof bytes, 0); });
     reset_ = count < 0 && errno == ECONNRESET;
     ended_ = count == 0 || reset_;
     if (count > 0)
@@ -165,7 +167,8 @@ public:
 private:
   void accept() {
     for (;;) {
-      const int socket = ::accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC);
+      const int socket =
+          uninterrupted([&] { return ::accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC); });
       if (socket < 0)
         return;
       auto& with = *peers_.emplace_back(std::make_unique<peer>(socket));
