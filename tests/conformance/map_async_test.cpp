@@ -1,6 +1,7 @@
 #include "../actors/probes.hpp"
 
 #include <weir/actors/awaitable.hpp>
+#include <weir/testkit/node.hpp>
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -432,12 +433,15 @@ TEST_F(Pekko, MapAsyncRunsAnItemAgainThatTookTooLong) {
                      }
                      co_return n;
                    },
-                   {.retry = at_once(5), .in_flight_max = 3, .timeout = 5ms});
-  const auto done = run(std::move(p));
+                   {.retry = at_once(5), .in_flight_max = 3, .timeout = 1h});
+  weir::testkit::node node;
+  auto& r = node.run(std::move(p));
+  EXPECT_EQ(node.finish(r), state::finished);
+  const auto done = r.snapshot();
   EXPECT_EQ(out_.items(), up_to(3));
   EXPECT_EQ(all_.cancelled(), 2);
   EXPECT_EQ(done.stages[1].failed, 2U);
-  EXPECT_THAT(done.stages[1].last_failure, testing::HasSubstr("timed out after 5 ms"));
+  EXPECT_THAT(done.stages[1].last_failure, testing::HasSubstr("timed out after 3600000 ms"));
   EXPECT_EQ(done.stages[1].restarts, 0U);
 }
 

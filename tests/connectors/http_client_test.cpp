@@ -5,7 +5,9 @@
 #include <weir/actors/virtual_time.hpp>
 #include <weir/connectors/http_client.hpp>
 #include <weir/connectors/http_retry_after.hpp>
+#include <weir/testkit/node.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -83,6 +85,11 @@ protected:
       io_.run_one_for(1ms);
     }
     return fact();
+  }
+  /// What can go on without anything from outside.
+  void settle() {
+    io_.restart();
+    io_.poll();
   }
   std::string finish(const std::shared_ptr<question>& one) {
     run_until([&] { return one->answer.has_value(); });
@@ -387,31 +394,46 @@ TEST_F(Client, AResetInTheMiddleOfTheBodyIsATransientFailure) {
 }
 
 TEST_F(Client, ARequestThatTakesTooLongIsGivenUpWithItsConnection) {
+  std::atomic<int> asked{0};
   std::atomic<int> ended{0};
   const loopback::server server{[&](loopback::peer& with, int connection) {
     with.read_header();
     if (connection == 1) // slow is no better than silent
       with.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+    ++asked;
     ended += with.sees_the_end();
   }};
-  const http::client client{{.base_url = server.url(), .timeout = 30ms}};
+  weir::virtual_time time;
+  const http::client client{{.base_url = server.url(), .timeout = 1h}};
   for (int k = 1; k <= 2; ++k) {
-    EXPECT_EQ(get(client, "/"), "transient: GET " + server.url() + "/: timed out");
+    const auto one = begin(client, "/");
+    EXPECT_TRUE(run_until([&] { return asked == k; }));
+    settle();
+    time.advance_to(time.now() + 1h);
+    EXPECT_EQ(finish(one), "transient: GET " + server.url() + "/: timed out");
     EXPECT_TRUE(probes::eventually([&] { return ended == k; }));
     EXPECT_EQ(client.in_use(), 0U);
   }
 }
 
 TEST_F(Client, TheTimeCountsOnAKeptConnectionToo) {
-  const loopback::server server{[](loopback::peer& with, int) {
+  std::atomic<bool> asked_again{false};
+  const loopback::server server{[&](loopback::peer& with, int) {
     with.read_header();
     with.send(answer("first"));
     with.read_header();
+    asked_again = true;
     with.sees_the_end();
   }};
-  const http::client client{{.base_url = server.url(), .timeout = 50ms}};
+  weir::virtual_time time;
+  const http::client client{{.base_url = server.url(), .timeout = 1h}};
   EXPECT_EQ(get(client, "/"), "200 first");
-  EXPECT_THAT(get(client, "/"), EndsWith("timed out"));
+  const auto second = begin(client, "/");
+  EXPECT_TRUE(run_until([&] { return asked_again.load(); }));
+  settle();
+  time.advance_to(time.now() + 1h);
+  EXPECT_THAT(finish(second), EndsWith("timed out"));
+  EXPECT_EQ(server.accepted(), 1);
 }
 
 TEST_F(Client, ItsTimesAreThoseOfTheNodesClock) {
@@ -433,15 +455,20 @@ TEST_F(Client, ItsTimesAreThoseOfTheNodesClock) {
 
 TEST_F(Client, TheTimeToConnectDoesNotCountForTheAnswer) {
   probes::gate gate;
+  std::atomic<bool> reached{false};
   const loopback::server server{[&](loopback::peer& with, int) {
     with.read_header();
+    reached = true;
     gate.pass();
     with.send(answer("at last"));
   }};
-  const http::client client{{.base_url = server.url(), .connect_timeout = 20ms}};
+  weir::virtual_time time;
+  const http::client client{{.base_url = server.url(), .timeout = 10h, .connect_timeout = 1h}};
   const auto one = begin(client, "/");
-  const auto later = std::chrono::steady_clock::now() + 40ms;
-  EXPECT_TRUE(run_until([&] { return std::chrono::steady_clock::now() > later; }));
+  EXPECT_TRUE(run_until([&] { return reached.load(); }));
+  settle();
+  time.advance_to(time.now() + 2h);
+  settle();
   gate.open();
   EXPECT_EQ(finish(one), "200 at last");
 }
@@ -510,11 +537,16 @@ TEST_F(Client, CancellingAtAnyMomentLosesNoConnection) {
 
 /// In a stage: what hangs is cancelled by the stage's timeout and becomes a dead letter, the rest goes on.
 TEST_F(Client, ServesAStageWhoseTimeoutCancelsIt) {
-  const loopback::server server{[](loopback::peer& with, int) {
+  std::atomic<bool> hangs{false};
+  const loopback::server server{[&](loopback::peer& with, int) {
     for (;;) {
       const auto request = with.read_header();
-      if (!request.ends_with("\r\n\r\n") || request.starts_with("GET /7 "))
+      if (!request.ends_with("\r\n\r\n"))
+        return;
+      if (request.starts_with("GET /7 ")) {
+        hangs = true;
         return void(with.sees_the_end());
+      }
       with.send(answer(request.substr(5, request.find(' ', 5) - 5)));
     }
   }};
@@ -530,10 +562,21 @@ TEST_F(Client, ServesAStageWhoseTimeoutCancelsIt) {
                co_return std::move(answer.error());
              co_return std::move(answer->body);
            },
-           {.retry = probes::at_once(1), .in_flight_max = 8, .timeout = 500ms})
+           {.retry = probes::at_once(1), .in_flight_max = 8, .timeout = 1s})
       .to("keep", kept.sink());
   made.dead_letters_to(dead);
-  probes::run(std::move(made));
+  weir::testkit::node node; // its time passes when everything else has been answered
+  auto& pipeline = node.run(std::move(made));
+  const auto happens = [&](auto fact) {
+    return probes::eventually([&] {
+      node.settle();
+      return fact();
+    });
+  };
+  EXPECT_TRUE(happens([&] { return hangs && client.in_use() == 1; }));
+  node.pass(1s);
+  EXPECT_TRUE(happens([&] { return kept.size() == 99; }));
+  EXPECT_EQ(node.finish(pipeline), weir::running_pipeline::state::finished);
   std::vector<std::string> expected;
   for (int n = 0; n < 100; ++n)
     if (n != 7)

@@ -36,7 +36,7 @@ int stuck_on_seven(int n) {
 void run_a_node() {
   weir::pipeline stuck{"stuck"};
   stuck.from("numbers", numbers{})
-      .via("stage", stuck_on_seven, {.item_time_max = 500ms})
+      .via("stage", stuck_on_seven, {.item_time_max = 3s})
       .to("sink", [](const int&) noexcept {});
   stuck.dead_letters_to(weir::dead_letters::memory{});
   weir::node_settings settings;
@@ -52,7 +52,7 @@ protected:
 
 TEST_F(StuckNode, EndsWithoutTheThreadAndSaysSo) {
   EXPECT_EXIT(run_a_node(), testing::ExitedWithCode(0),
-              "worker failed.*no progress for 500 ms(.|\n)*"
+              "worker failed.*no progress for 3000 ms(.|\n)*"
               "a run that was given up still goes on.*worker=stage(.|\n)*finished and balanced");
 }
 
