@@ -205,20 +205,19 @@ activity worker::run_slices() {
     auto budget = std::min(slice_, turn_left);
     if (const auto& chosen = services_.node.options().slice_items)
       budget = std::clamp<std::size_t>(chosen(budget), 1, budget);
+    bool at_bound = false; // of its parked keys: it takes no item, but hands on what it has made
     if (keys_ != nullptr && !keys_->empty()) {
       const auto parked_before = parked_.size();
       budget = stepper_->admit(budget, *this);
-      if (budget == 0) {
-        const auto parked_now = parked_.size() - parked_before;
-        if (parked_now == 0)
-          if (auto wait = until_keys_change())
-            return *wait;
-        turn_left -= std::min(turn_left, std::max<std::size_t>(parked_now, 1));
-        continue; // and hands over what was parked
+      const auto parked_now = parked_.size() - parked_before;
+      if (parked_now > 0 && budget == 0) {
+        turn_left -= std::min(turn_left, parked_now);
+        continue; // and hands them over
       }
+      at_bound = budget == 0;
     }
     caution careful;
-    if (suspects_remain()) {
+    if (!at_bound && suspects_remain()) {
       careful = look_ahead();
       if (careful.parked)
         continue;
@@ -267,7 +266,10 @@ activity worker::run_slices() {
 
     switch (done.what) {
     case slice_result::state::again:
-      if (budget == 0)
+      if (at_bound) {
+        if (auto wait = until_keys_change())
+          return *wait;
+      } else if (budget == 0)
         return rest(permits_.next(now_),
                     stepper_->backlog() > 0 ? waiting_as::blocked : waiting_as::idle);
       break;

@@ -16,6 +16,7 @@ namespace {
 
 using namespace probes;
 using testing::ElementsAre;
+using testing::StartsWith;
 using testing::UnorderedElementsAre;
 using strings = std::vector<std::string>;
 
@@ -133,6 +134,28 @@ TEST_F(ParkKey, ReplayedInItsOrderItFlowsAgain) {
   feed({{"ann", 4}});
   EXPECT_THAT(done.items(), ElementsAre("ann 1", "ann 2", "ann 3", "ann 4"));
   EXPECT_THAT(kept(), ElementsAre());
+}
+
+TEST_F(ParkKey, WhatItHasMadeGoesOnAtItsBound) {
+  weir::pipeline p{"orders", restarting()};
+  p.from("numbers", source)
+      .park_key(&order::customer, {.parked_max = 1})
+      .via("copy",
+           [books = books_](const order& one) -> weir::result<std::vector<order>> {
+             if (books->broken.contains(one.text()))
+               return weir::poison("closed");
+             return std::vector{one, one, one};
+           })
+      .to("sink", [done = done](const order& one) noexcept { done.add(one.text()); },
+          {.mailbox_capacity = 1});
+  p.dead_letters_to(letters);
+  books_->broken = {"ann 1"};
+  start(std::move(p));
+  feed({{"ann", 1}, {"bob", 1}});
+  EXPECT_THAT(stage().waits_for, StartsWith("its 1 dead letters"));
+  books_->broken = {};
+  EXPECT_EQ(replay().succeeded, 1U);
+  EXPECT_THAT(done.items(), ElementsAre("ann 1", "ann 1", "ann 1", "bob 1", "bob 1", "bob 1"));
 }
 
 TEST_F(ParkKey, AReplayOfAKeyStopsAtTheFirstThatFailsAgain) {
