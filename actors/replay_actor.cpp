@@ -59,7 +59,8 @@ std::string to_string(const replay_outcome& outcome) {
 replay_actor::replay_actor(runtime& node, acknowledgement& books, std::string pipeline,
                            std::shared_ptr<dead_letter_store> store, dead_letter_shelf& shelf,
                            replay_settings settings, flight_recorder* recorder,
-                           std::function<void()> finished)
+                           std::function<void()> finished,
+                           std::function<void(const replay_run&)> tells)
     : actor{"replay"},
       node_{node},
       books_{books},
@@ -68,6 +69,7 @@ replay_actor::replay_actor(runtime& node, acknowledgement& books, std::string pi
       shelf_{shelf},
       settings_{settings},
       finished_{std::move(finished)},
+      tells_{std::move(tells)},
       recorder_{recorder},
       recorded_lane_{flight_key(pipeline_, acknowledgement::replay_lane_name)} {
   books.add_replay_lane(*this);
@@ -443,6 +445,7 @@ void replay_actor::begin_next() {
     return;
   work_ = std::make_unique<work>(std::move(run), now);
   work_->to_ask = !looks;
+  work_->asked_by_others = looks;
 }
 
 /// False if the store did not answer, and is to be asked again at retry_at_; so also claim.
@@ -483,6 +486,10 @@ bool replay_actor::claim() {
   if (!claimed)
     return !refused(std::move(claimed.error()));
   work_->exhausted = claimed->empty();
+  if (work_->asked_by_others)
+    work_->run->change([&](auto& outcome) { outcome.requested += claimed->size(); });
+  if (!claimed->empty() && !std::exchange(work_->told, true))
+    tells_(*work_->run);
   for (auto& one : *claimed)
     work_->waiting.push_back(std::move(one));
   return answered();
@@ -708,6 +715,8 @@ void replay_actor::give_back_waiting() {
 
 void replay_actor::end_work() {
   work_->run->finish();
+  if (work_->told)
+    tells_(*work_->run);
   work_.reset();
 }
 

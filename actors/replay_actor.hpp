@@ -53,10 +53,11 @@ public:
     bool closed = false;                ///< its rings are; written in turns
   };
 
-  /// `finished` is called in the last turn.
+  /// `finished` is called in the last turn; `tells` when the first letters of a replay are claimed, and at its end.
   replay_actor(runtime& node, acknowledgement& books, std::string pipeline,
                std::shared_ptr<dead_letter_store> store, dead_letter_shelf& shelf,
-               replay_settings settings, flight_recorder* recorder, std::function<void()> finished);
+               replay_settings settings, flight_recorder* recorder, std::function<void()> finished,
+               std::function<void(const replay_run&)> tells);
 
   /// Before it is spawned.
   void set_stages(std::vector<stage> stages, std::size_t sources);
@@ -118,9 +119,11 @@ private:
         : run{std::move(asked_for)}, permits{run->options().rate, now} {}
 
     std::shared_ptr<replay_run> run;
-    bool to_ask = false;       ///< its letters have not been asked for yet
-    bool exhausted = false;    ///< it has no more of them
-    std::uint32_t refused = 0; ///< how often in a row the store did not answer
+    bool told = false;            ///< that it has begun
+    bool asked_by_others = false; ///< its letters have been asked for in the store
+    bool to_ask = false;          ///< its letters have not been asked for yet
+    bool exhausted = false;       ///< it has no more of them
+    std::uint32_t refused = 0;    ///< how often in a row the store did not answer
     token_bucket permits;
     std::deque<dead_letter> waiting;      ///< claimed, not put in
     std::set<std::string> keys_in_flight; // each with its stage
@@ -168,6 +171,7 @@ private:
   dead_letter_shelf& shelf_;
   const replay_settings settings_;
   const std::function<void()> finished_;
+  const std::function<void(const replay_run&)> tells_;
   flight_recorder* const recorder_; // null: nothing is recorded
   const std::uint64_t recorded_lane_;
   std::vector<stage> stages_;

@@ -31,7 +31,8 @@ running_pipeline::running_pipeline(pipeline definition, runtime& node, pipeline_
                                    flight_recorder* recorder)
     : plan_{std::move(definition.plan_)},
       node_{node},
-      watcher_{unthrowing(std::move(watcher.worker_failed)), unthrowing(std::move(watcher.ended))},
+      watcher_{unthrowing(std::move(watcher.worker_failed)), unthrowing(std::move(watcher.ended)),
+               unthrowing(std::move(watcher.replay))},
       services_{.node = node,
                 .pipeline = plan_->graph.name,
                 .books = {},
@@ -274,9 +275,9 @@ void running_pipeline::wire_replay(std::vector<std::vector<ports>>& all) {
   auto* const shelf = dynamic_cast<dead_letter_shelf*>(plan_->dead_letters.get());
   if (shelf == nullptr)
     return;
-  replays_ = std::make_unique<replay_actor>(node_, services_.books, graph.name, plan_->dead_letters,
-                                            *shelf, plan_->replay, services_.recorder,
-                                            [this] { watcher_.ended(); });
+  replays_ = std::make_unique<replay_actor>(
+      node_, services_.books, graph.name, plan_->dead_letters, *shelf, plan_->replay,
+      services_.recorder, [this] { watcher_.ended(); }, watcher_.replay);
   services_.replays = replays_.get();
   std::vector<replay_actor::stage> stages;
   for (std::size_t k = 0; k < graph.stages.size(); ++k) {

@@ -69,6 +69,8 @@ struct pipeline_observer {
   /// It gave up, its workers have finished, or nothing more is done with its dead letters. After the last call
   /// running_pipeline::wait_until has nothing to wait for; it must not be called in here.
   std::function<void()> ended = [] {};
+  /// One that has letters has begun, or finished.
+  std::function<void(const replay_run&)> replay = [](const replay_run&) {};
 };
 
 /// A pipeline that runs: its rings, its workers, its supervisor and its dead-letter actor.

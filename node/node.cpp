@@ -146,6 +146,13 @@ node_settings alive(node_settings settings) {
                        into));
 }
 
+/// A replay that has begun, or finished.
+struct replay_news {
+  std::string pipeline;
+  bool finished;
+  replay_outcome outcome;
+};
+
 struct node::state {
   state(node_settings given, std::function<std::optional<input_progress>()> read)
       : settings{std::move(given)},
@@ -163,6 +170,7 @@ struct node::state {
   void watch();
   void on_signal();
   void log_failures();
+  void log_replays();
   void log_trouble();
   void show_progress();
   bool all_ended();
@@ -197,6 +205,7 @@ struct node::state {
 
   std::mutex lock; // guards what follows
   std::vector<failure> failures;
+  std::vector<replay_news> replays;
   std::uint64_t failures_left_out = 0;
   token_bucket failure_permits;
 
@@ -225,6 +234,7 @@ int node::state::run(std::vector<pipeline> pipelines) {
   if (start(std::move(pipelines))) {
     watch();
     log_failures();
+    log_replays();
     line.erase();
   }
   finish();
@@ -286,6 +296,11 @@ bool node::state::start(std::vector<pipeline> pipelines) {
     [[maybe_unused]] const auto written = ::write(ended.get(), &one, sizeof one);
   };
   for (auto& one : pipelines) {
+    const auto replay = [this, signal_end, name = one.name()](const replay_run& run) {
+      const std::lock_guard guard{lock};
+      replays.push_back({name, run.finished(), run.outcome()});
+      signal_end();
+    };
     if (settings.replay_rate > 0)
       one.replay_at({.permits = settings.replay_rate});
     running.push_back(std::make_unique<running_pipeline>(
@@ -299,7 +314,8 @@ bool node::state::start(std::vector<pipeline> pipelines) {
                                   failures.push_back(why);
                                 signal_end();
                               },
-                          .ended = signal_end},
+                          .ended = signal_end,
+                          .replay = replay},
         recorder.get()));
     if (auto begun = running.back()->start(); !begun) {
       not_started = std::move(begun.error());
@@ -392,6 +408,7 @@ void node::state::watch() {
       std::uint64_t count = 0;
       [[maybe_unused]] const auto got = ::read(ended.get(), &count, sizeof count);
       log_failures();
+      log_replays();
     }
     log_trouble();
     if (shows_progress)
@@ -435,6 +452,21 @@ void node::state::log_failures() {
     log.write(log::level::warning, "worker failed", {{"why", why.message()}});
   if (left_out > 0)
     log.write(log::level::warning, "more workers failed", {{"count", std::to_string(left_out)}});
+}
+
+void node::state::log_replays() {
+  std::vector<replay_news> seen;
+  {
+    const std::lock_guard guard{lock};
+    seen.swap(replays);
+  }
+  for (const auto& one : seen) {
+    if (one.finished)
+      log.write(log::level::info, "a replay has ended",
+                {{"pipeline", one.pipeline}, {"outcome", to_string(one.outcome)}});
+    else
+      log.write(log::level::info, "a replay has begun", {{"pipeline", one.pipeline}});
+  }
 }
 
 void node::state::log_trouble() {

@@ -71,6 +71,9 @@ def mend_and_replay(command, programs, folder, source, ids):
         check((asked["requested"], asked["under_way"]) == (newly, under_way), f"replay: {asked}")
     run, report = run_once(programs, folder, source)
     check(report["ledger"]["replayed"] == 2, f"not two were replayed: {report['ledger']}")
+    log = run.log_file.read_text()
+    check("a replay has begun pipeline=events\n" in log
+          and 'outcome="2 requested: 1 succeeded, 1 failed again"' in log, f"the log tells of no replay: {log}")
     tables.check_ids(run.store, ["a", "b"])
     letters = {one["id"]: one for one in command.letters()}
     check(sorted(letters) == sorted(ids[1:]), f"other letters are left: {letters}")
