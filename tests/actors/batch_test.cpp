@@ -53,11 +53,13 @@ TEST_F(Batch, OfNothingIsNone) {
 
 TEST_F(Batch, GoesOnWhenItsFirstItemIsOldEnough) {
   fed<int> hand;
-  running r{batches_of(hand, {.size_max = 100, .delay_max = 1ms})};
+  still r{batches_of(hand, {.size_max = 100, .delay_max = 1ms})};
   hand.push({1, 2, 3});
-  EXPECT_TRUE(out_.wait_for(1));
+  r.pass(1ms);
+  EXPECT_EQ(out_.size(), 1U);
   hand.push({4});
-  EXPECT_TRUE(out_.wait_for(2));
+  r.pass(1ms);
+  EXPECT_EQ(out_.size(), 2U);
   hand.complete();
   r.finishes();
   EXPECT_EQ(out_.items(), (std::vector<std::vector<int>>{{1, 2, 3}, {4}}));

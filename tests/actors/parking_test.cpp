@@ -156,8 +156,8 @@ TEST_F(Parking, TheEndWaitsForTheStore) {
                        return {};
                      }))};
   EXPECT_TRUE(held.wait_for(1));
+  EXPECT_TRUE(eventually([&] { return r.ledger().in_flight == 3; }));
   EXPECT_EQ(r->wait_until(std::chrono::steady_clock::now()), std::nullopt);
-  EXPECT_EQ(r.ledger().in_flight, 3U);
   held.open();
   r.finishes();
 }
