@@ -487,7 +487,7 @@ private:
     case answer::retry:
     case answer::restart:
       one.now = state::waiting_to_run_again;
-      one.until = self.now() + decision.delay;
+      one.until = self.services().node.now() + decision.delay; // the run may have taken its time
       if (one.recorded)
         one.recorded.failed(one.from, one.trouble.failures());
       ++waiting_;

@@ -130,6 +130,28 @@ TEST_F(SideBySide, ATransientFailureIsTriedAgainAtOnceThenAfterGrowingDelays) {
   EXPECT_EQ(letters_.letters().front().attempts, 5U);
 }
 
+TEST_F(SideBySide, TheTimeBeforeARetryBeginsWhenTheRunHasEnded) {
+  std::vector<weir::clock::time_point> ended;
+  weir::pipeline p{"slow"};
+  p.from("numbers", numbers(1))
+      .via("stage",
+           [&](int n, weir::context& where) -> result<int> {
+             if (!ended.empty()) {
+               EXPECT_GE(weir::clock::now() - ended.back(), 500ms);
+               return n;
+             }
+             dynamic_cast<weir::virtual_runtime&>(where.node()).jump(1s);
+             ended.push_back(weir::clock::now());
+             return weir::transient("too many requests", 500ms);
+           },
+           {.retry = {.attempts = 3, .delay_min = 0ms, .jitter = 0}, .in_flight_max = 2})
+      .to("sink", out_.sink());
+  p.dead_letters_to(letters_);
+  still r{std::move(p)};
+  r.finishes();
+  EXPECT_EQ(out_.size(), 1U);
+}
+
 TEST_F(SideBySide, TheTimeTheOtherSideAskedForIsKeptAlsoForTheFirstRetry) {
   std::vector<weir::time_point> tries;
   still r{through(

@@ -70,6 +70,8 @@ segment drawn_segment(seeded& chance) {
     one.options.execution = weir::execution::own_thread;
   one.batch = {.size_max = between(chance, 1, 5),
                .delay_max = milliseconds{chance.between(1, 300)}};
+  if (one.kind == segment_kind::count && chance.chance(0.8))
+    one.hold = milliseconds{chance.between(1, 300)};
   return one;
 }
 
@@ -88,7 +90,7 @@ sink_options drawn_sink(seeded& chance) {
     one.stage.workers = between(chance, 2, 3);
   if (!one.batched && chance.chance(0.2))
     one.stage.in_flight_max = between(chance, 2, 4);
-  if (chance.chance(0.3))
+  if (one.stage.in_flight_max == 1 && chance.chance(0.3))
     one.stage.item_time_max = milliseconds{chance.between(10, 200)};
   if (chance.chance(0.2))
     one.stage.rate = {
@@ -123,6 +125,14 @@ scenario scenario::drawn(std::uint64_t seed, const reduction& without) {
     made.letters_waiting_max = between(chance, 1, 8);
   if (chance.chance(0.01) && !without.items) // mailboxes are small against that
     made.items = between(chance, 200, 800);
+
+  if (made.sources > 1) {
+    seeded own{mixed(seed, 0x50CE)};
+    if (own.chance(0.4) && made.items <= 60)
+      made.times[own.below(2)] = between(own, 2, 8);
+    if (own.chance(0.3))
+      made.slow_source = own.below(2);
+  }
 
   const auto count = chance.below(5);
   for (std::size_t k = 0; k < count; ++k) {
@@ -188,6 +198,11 @@ std::vector<place> scenario::sink_places() const {
 std::string scenario::describe() const {
   auto text = std::to_string(sources) + " source" + (sources == 1 ? "" : "s") + " of "
               + std::to_string(items) + " items (positions " + std::to_string(stride) + " apart)";
+  for (std::size_t k = 0; k < sources; ++k)
+    if (times[k] > 1)
+      text += ", " + std::to_string(items_of(k)) + " in source-" + std::to_string(k);
+  if (slow_source)
+    text += ", source-" + std::to_string(*slow_source) + " slow";
   for (std::size_t k = 0; k < segments.size(); ++k) {
     const auto& one = segments[k];
     const auto options = options_at({k, 1});
@@ -196,6 +211,8 @@ std::string scenario::describe() const {
     if (one.kind == segment_kind::batch)
       text += text_of(one.batch);
     text += text_of(options, options.rate.permits > 0);
+    if (one.hold.count() > 0)
+      text += " with a word " + ms(one.hold) + " after the first item";
   }
   if (fork != fork_kind::none)
     text += fork == fork_kind::broadcast ? " -> broadcast" : " -> route";

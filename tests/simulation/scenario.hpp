@@ -6,6 +6,7 @@
 #include <weir/actors/pipeline.hpp>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -42,6 +43,8 @@ struct segment {
   segment_kind kind = segment_kind::map;
   weir::stage_options options{};
   weir::batch_options batch{}; ///< of batch
+  std::chrono::milliseconds hold{
+      0}; ///< of count: it says on a timer how many there were; 0: it doesn't
 };
 
 /// What ends a flow.
@@ -69,8 +72,10 @@ inline place source_place(std::size_t source) { return {no_segment, source}; }
 struct scenario {
   std::uint64_t seed = 0;
   std::size_t sources = 1;
-  std::uint32_t items = 0;  ///< of each source
-  std::uint64_t stride = 1; ///< between the positions of neighbours in a source
+  std::uint32_t items = 0;                  ///< of each source
+  std::array<std::uint32_t, 2> times{1, 1}; ///< what is in a source is so many times as much
+  std::optional<std::size_t> slow_source{}; ///< it has nothing for a while after each item
+  std::uint64_t stride = 1;                 ///< between the positions of neighbours in a source
   std::vector<segment> segments;
   fork_kind fork = fork_kind::none;
   std::array<sink_options, 2> sinks{}; ///< the second one with a fork
@@ -84,6 +89,7 @@ struct scenario {
 
   std::string describe() const;
 
+  std::uint32_t items_of(std::size_t source) const { return items * times[source]; }
   std::uint64_t position_of(std::uint32_t id) const { return (id & 0xFFFFFFU) * stride; }
 
   /// Is it a sink?

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -59,16 +60,21 @@ private:
     return schedule_.chance(0.3) ? most : schedule_.between(1, std::min<std::size_t>(most, 8));
   }
   weir::clock::duration stuck_for() {
-    return in_.faults.fires(fault::worker_stuck)
-               ? std::chrono::milliseconds{schedule_.between(5, 5000)}
-               : std::chrono::milliseconds{0};
+    if (in_.faults.fires(fault::worker_stuck))
+      return std::chrono::milliseconds{schedule_.between(5, 5000)};
+    if (in_.faults.fires(fault::worker_is_slow)) // less than any limit
+      return std::chrono::milliseconds{schedule_.between(1, 9)};
+    return std::chrono::milliseconds{0};
   }
   void failed(const weir::failure& why);
   bool healed() const { return in_.faults.healed(); }
   void disturb();
   void kill(std::size_t worker);
   bool over() const { return pipeline_.workers_have_finished() || !pipeline_.why().chain.empty(); }
+  bool all_empty(const std::string& stage) const;
   std::vector<place> idle_consumers() const;
+  std::vector<place> free_timers() const;
+  void check_fairness(std::size_t worker);
   void check_supervision();
   void check();
   std::optional<end> ended();
@@ -88,9 +94,14 @@ private:
     std::uint32_t index = 0; // in the stage
   };
   std::vector<one_worker> workers_;
-  std::uint64_t failures_ = 0;         // of workers
-  std::uint64_t failures_checked_ = 0; // by check_supervision
-  std::uint32_t storm_ = 0;            // steps it still lasts
+  struct mailbox_seen {
+    std::size_t read = 0;
+    std::size_t passed_over = 0; // items taken from others while something was in it
+  };
+  std::map<std::size_t, std::vector<mailbox_seen>> turns_; // by worker
+  std::uint64_t failures_ = 0;                             // of workers
+  std::uint64_t failures_checked_ = 0;                     // by check_supervision
+  std::uint32_t storm_ = 0;                                // steps it still lasts
   bool storm_is_new_ = false;
   bool drained_ = false;
   weir::virtual_runtime node_;
@@ -340,17 +351,62 @@ void life::check_supervision() {
     in_.violated("supervision: it gave up within the intensity: " + why.message());
 }
 
+/// Has no worker of the stage anything in its mailbox?
+bool life::all_empty(const std::string& stage) const {
+  for (std::size_t k = 0; k < workers_.size(); ++k)
+    if (workers_[k].stage == stage)
+      for (const auto& ring : pipeline_.mailbox(k))
+        if (ring->size() > 0)
+          return false;
+  return true;
+}
+
+/// Stages with a timer, and nothing in the mailboxes behind them.
+std::vector<place> life::free_timers() const {
+  std::vector<place> free;
+  for (std::size_t k = 0; k < of_.segments.size(); ++k) {
+    if (of_.segments[k].hold.count() == 0)
+      continue;
+    const place next{k + 1, 0};
+    auto name = stage_name(of_, next);
+    if (of_.ends_at(next) && of_.sink_at(next).batched)
+      name += "-batch";
+    if (all_empty(name))
+      free.push_back({k, 0});
+  }
+  return free;
+}
+
+/// Of several mailboxes none is passed over while others are taken from again and again.
+void life::check_fairness(std::size_t worker) {
+  const auto rings = pipeline_.mailbox(worker);
+  if (rings.size() < 2)
+    return;
+  auto& seen = turns_[worker];
+  seen.resize(rings.size());
+  std::size_t taken = 0;
+  std::size_t places = 0;
+  for (std::size_t k = 0; k < rings.size(); ++k) {
+    taken += rings[k]->read_index() - seen[k].read;
+    places += rings[k]->capacity();
+  }
+  for (std::size_t k = 0; k < rings.size(); ++k) {
+    auto& one = seen[k];
+    const auto mine = rings[k]->read_index() - std::exchange(one.read, rings[k]->read_index());
+    one.passed_over = mine > 0 || rings[k]->size() == 0 ? 0 : one.passed_over + taken;
+    if (one.passed_over > 2 * places)
+      in_.violated("fairness: " + workers_[worker].stage + " took "
+                   + std::to_string(one.passed_over)
+                   + " items from other mailboxes, and none from one in which there are some");
+  }
+}
+
 /// Those of batches, and behind stages that don't keep the order, that have nothing in their mailboxes.
 std::vector<place> life::idle_consumers() const {
   std::vector<place> idle;
   const auto look_at = [&](place at) {
-    const auto name = stage_name(of_, at);
-    for (std::size_t k = 0; k < workers_.size(); ++k)
-      if (workers_[k].stage == name)
-        for (const auto& ring : pipeline_.mailbox(k))
-          if (ring->size() > 0)
-            return;
-    idle.push_back(at);
+    if (all_empty(stage_name(of_, at)))
+      idle.push_back(at);
   };
   for (std::size_t k = 0; k < of_.segments.size(); ++k)
     if (of_.segments[k].kind == segment_kind::batch)
@@ -383,11 +439,13 @@ void life::check() {
   }
   if (failures_ != failures_checked_)
     check_supervision();
-  for (std::size_t k = 0; k < pipeline_.workers_count(); ++k)
+  for (std::size_t k = 0; k < pipeline_.workers_count(); ++k) {
+    check_fairness(k);
     for (const auto& ring : pipeline_.mailbox(k))
       if (ring->size() > ring->capacity())
         in_.violated("credit: " + std::to_string(ring->size()) + " items in a mailbox of "
                      + std::to_string(ring->capacity()));
+  }
   so_far_.fingerprint = mixed(so_far_.fingerprint, totals.settled() * 1'000'003 + totals.in_flight);
 }
 
@@ -451,10 +509,11 @@ life::end life::run(bool replay) {
     } else {
       const auto began = node_.now();
       const auto idle = idle_consumers();
+      const auto free = free_timers();
       if (!node_.advance_to_next_timer())
         in_.violated("lost wake-up: nothing can happen any more, and it has not ended: "
                      + to_string(pipeline_.books().totals()));
-      in_.watch.time_passed(began, node_.now(), idle);
+      in_.watch.time_passed(began, node_.now(), idle, free);
     }
     if (!in_.violation().empty())
       return end::stuck;

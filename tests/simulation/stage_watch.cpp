@@ -36,7 +36,10 @@ void stage_watch::begin_life() {
   must_start_.clear();
   last_put_.clear();
   ended_sources_.clear();
+  timers_.clear();
+  failed_at_.clear();
   draining_ = false;
+  failed_ = false;
   failures_.clear();
   doubts_.clear();
   last_pause_ = {};
@@ -70,6 +73,7 @@ void stage_watch::run_ends(place at, const thing& one, const weir::failure* why)
     succeeded(at);
     return;
   }
+  failed_at_.insert(at);
   auto& known = runs_[{at, one}];
   const auto policy = of_.options_at(at).retry;
   ++known.failed;
@@ -91,6 +95,10 @@ void stage_watch::parked(place at, std::span<const thing> items, const weir::dea
     return;
   const bool used_up =
       letter.why.kind != weir::failure_kind::poison && !cause.starts_with("no progress for");
+  if (cause.starts_with("no progress for") && in_.time_is_smooth()
+      && in_.faults.fired(fault::worker_stuck) + in_.faults.fired(fault::wait_ignores_its_end) == 0)
+    in_.violated("stuck: " + text_of(at, first, of_)
+                 + " was given up, and its function took less than it may");
   if (letter.attempts == 0 || letter.attempts > most || (used_up && letter.attempts != most))
     in_.violated("attempts: the dead letter of " + text_of(at, first, of_) + " tells of "
                  + std::to_string(letter.attempts) + ", the stage has " + std::to_string(most)
@@ -147,8 +155,8 @@ void stage_watch::batch_seen(place at, const weir::batch<thing>& all,
 
 void stage_watch::item_taken(place at, const thing& one) {
   const auto end = one.taken.at + of_.options_at(at).item_time_max;
-  if (in_.faults.fired(fault::clock_jumps) == 0 && last_pause_.began >= one.taken.at
-      && end < last_pause_.ended && undisturbed_since(one.taken.at))
+  if (in_.time_is_smooth() && last_pause_.began >= one.taken.at && end < last_pause_.ended
+      && undisturbed_since(one.taken.at))
     in_.violated("stuck: " + text_of(at, one, of_) + " is in hand since "
                  + std::to_string((clock::now() - one.taken.at) / 1us)
                  + " us, and was not given up");
@@ -217,7 +225,18 @@ bool stage_watch::may_give_up() const {
 }
 
 void stage_watch::time_passed(clock::time_point began, clock::time_point ended,
-                              const std::vector<place>& idle) {
+                              const std::vector<place>& idle, const std::vector<place>& free) {
+  for (const auto& [who, one] : timers_) {
+    const auto at = who.first;
+    const auto options = of_.options_at(at);
+    // An item that failed, a permit, or a run elsewhere may come first.
+    const bool held_up = failed_ || !undisturbed_since(one.asked) || !in_.time_is_smooth()
+                         || in_.faults.fired(fault::node_aborts) > 0 || failed_at_.contains(at)
+                         || options.item_time_max > 0ms || options.rate.permits > 0;
+    if (one.due < ended && !held_up && std::ranges::find(free, at) != free.end())
+      in_.violated("timer: " + stage_name(of_, at) + " was to have a turn "
+                   + std::to_string((ended - one.due) / 1us) + " us ago");
+  }
   last_pause_ = {began, ended};
   if (!leaving_.empty() && !undisturbed_since(began))
     leaving_.clear();

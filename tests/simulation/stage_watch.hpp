@@ -42,6 +42,11 @@ public:
   /// A stage with state: it was kept; it is what a fresh function goes on with.
   void kept(place at, std::uint32_t worker, std::uint64_t state);
   void goes_on_with(place at, std::uint32_t worker, std::uint64_t state);
+  /// A stage wants its timer, or has had it.
+  void timer_asked(place at, std::uint32_t worker, weir::clock::time_point due) {
+    timers_[{at, worker}] = {.asked = weir::clock::now(), .due = due};
+  }
+  void timer_over(place at, std::uint32_t worker) { timers_.erase({at, worker}); }
   void began(place at, std::uint32_t worker, std::uint64_t state) {
     kept_[{at, worker}] = {.now = state, .before = state};
   }
@@ -65,7 +70,11 @@ public:
   void parked(place at, std::span<const thing> items, const weir::dead_letter& letter);
   /// It must not run anything before it was started anew.
   void must_start(place at, std::uint32_t worker) { must_start_.insert({at, worker}); }
-  void pipeline_failed() { must_start_.clear(); }
+  void pipeline_failed() {
+    must_start_.clear();
+    timers_.clear();
+    failed_ = true;
+  }
   /// A worker of this stage has ended by a failure; `sure` if that is charged in any case.
   void worker_failed(const std::string& stage, bool sure);
   /// Has `intensity` been exceeded for certain? Can it have been?
@@ -73,9 +82,9 @@ public:
   bool may_give_up() const;
 
   /// Nothing could happen from `began` to `ended` but that time passed; with `idle`, the consumers of batches had
-  /// nothing in their mailboxes.
+  /// nothing in their mailboxes, and with `free`, stages with a timer had all the credit they can have.
   void time_passed(weir::clock::time_point began, weir::clock::time_point ended,
-                   const std::vector<place>& idle);
+                   const std::vector<place>& idle, const std::vector<place>& free);
 
 private:
   struct run {
@@ -92,6 +101,10 @@ private:
   struct worker_failure {
     weir::clock::time_point at;
     std::string stage;
+  };
+  struct timer {
+    weir::clock::time_point asked{};
+    weir::clock::time_point due{};
   };
   struct pause {
     weir::clock::time_point began{};
@@ -110,7 +123,10 @@ private:
   std::set<std::pair<place, std::uint32_t>> must_start_;
   std::map<std::size_t, std::uint64_t> last_put_; // by source
   std::set<std::size_t> ended_sources_;
+  std::map<std::pair<place, std::uint32_t>, timer> timers_;
+  std::set<place> failed_at_; // where an item failed in this life
   bool draining_ = false;
+  bool failed_ = false;
   std::vector<worker_failure> failures_;
   std::map<place, std::vector<weir::clock::time_point>>
       doubts_;                     // failures since which nothing can have succeeded there

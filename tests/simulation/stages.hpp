@@ -16,6 +16,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// What a user would write: sources, stages, sinks and stores, all of which may fail.
@@ -74,6 +75,7 @@ struct numbered_source {
   world* in;
   std::size_t index;
   std::optional<std::uint32_t> next = {};
+  bool rested = false; // a slow one, since its last item
 
   std::string lane() const { return "source-" + std::to_string(index); }
   std::uint64_t resume_after() const { return in->position(index); }
@@ -96,7 +98,13 @@ struct numbered_source {
       where.wake_at(where.now() + std::chrono::milliseconds{3});
       return weir::source_state::wait;
     }
-    while (to.room() > 0 && *next <= in->drawn.items) {
+    const bool slow = in->drawn.slow_source == index;
+    if (slow && !std::exchange(rested, true)) {
+      where.wake_at(where.now() + std::chrono::milliseconds{20});
+      return weir::source_state::wait;
+    }
+    const auto items = in->drawn.items_of(index);
+    while (to.room() > 0 && *next <= items) {
       const auto id = static_cast<std::uint32_t>(index << 24U) + *next;
       to.put({.id = id}, in->drawn.position_of(id));
       ++*next;
@@ -106,8 +114,12 @@ struct numbered_source {
         return weir::transient("the file ends in the middle of a line");
       if (in->faults.fires(fault::source_throws_after_an_item))
         throw std::runtime_error{"thrown by the source"};
+      if (slow) {
+        rested = false;
+        break;
+      }
     }
-    if (*next <= in->drawn.items)
+    if (*next <= items)
       return weir::source_state::more;
     in->watch.source_ended(index);
     return weir::source_state::done;
@@ -183,19 +195,38 @@ struct emit_stage : start_may_fail {
   }
 };
 
-/// Counts its items; the count is its state.
+/// Counts its items; the count is its state. On a timer it tells that there were some.
 struct count_stage : start_may_fail {
   using input = thing;
   using output = thing;
+  struct counted {
+    std::uint64_t seen = 0;
+    std::uint64_t told = 0;
+  };
   std::uint64_t seen = 0;
+  std::uint64_t told = 0; // of those
   std::uint32_t worker = 0;
+  std::optional<weir::clock::time_point> due = {};
+  mutable std::optional<thing> saying = {}; // until that is kept
+
+  void ask_for_timer(weir::context& where) {
+    const auto hold = in->drawn.segments[at.segment].hold;
+    if (hold.count() == 0 || due || seen == told)
+      return;
+    due = where.now() + hold;
+    where.wake_at(*due);
+    in->watch.timer_asked(at, worker, *due);
+  }
 
   weir::result<void> on_start(weir::context& where) {
     worker = where.worker_index();
     in->watch.goes_on_with(at, worker, seen);
     auto begun = start_may_fail::on_start(where);
-    if (begun)
+    if (begun) {
       in->watch.began(at, worker, seen);
+      in->watch.timer_over(at, worker);
+      ask_for_timer(where);
+    }
     return begun;
   }
   weir::result<void> on_item(const thing& one, weir::emitter<thing>& out, weir::context& where) {
@@ -207,19 +238,39 @@ struct count_stage : start_may_fail {
         throw std::runtime_error{"thrown after an output"};
       if (auto why = trouble(*in))
         return *why;
+      ask_for_timer(where);
       return {};
     });
   }
-  std::uint64_t checkpoint() const {
+  void on_timer(weir::emitter<thing>& out, weir::context& where) {
+    if (!due || where.now() < *due)
+      return;
+    due.reset();
+    in->watch.timer_over(at, worker);
+    told = seen;
+    saying = in->word(at.segment);
+    out(*saying);
+    if (in->faults.fires(fault::timer_throws))
+      throw std::runtime_error{"thrown on the timer"};
+  }
+  counted checkpoint() const {
     if (in->faults.fires(fault::checkpoint_throws))
       throw std::runtime_error{"thrown by the checkpoint"};
     in->watch.kept(at, worker, seen);
-    return seen;
+    if (saying)
+      in->said(*saying);
+    saying.reset();
+    return {seen, told};
   }
-  void restore(std::uint64_t to) { seen = to; }
+  void restore(const counted& to) {
+    seen = to.seen;
+    told = to.told;
+  }
 
   /// A last thing, which no item of a source led to.
   void on_drain(weir::emitter<thing>& out, weir::context& where) {
+    due.reset();
+    in->watch.timer_over(at, worker);
     out(in->last_word(at.segment, where.worker_index()));
     if (in->faults.fires(fault::stage_throws_after_output))
       throw std::runtime_error{"thrown after a last output"};
@@ -243,7 +294,7 @@ struct wait_stage : placed {
       ~counted() { --number; }
     };
     // The permit was taken when the run was begun: a clock that jumps in between says nothing about the rate.
-    if (in->faults.fired(fault::clock_jumps) == 0)
+    if (in->time_is_smooth())
       in->rate_used(at, now_ns());
     if (in->faults.fires(fault::wait_ignores_its_end)) { // and is given up: it counts no more
       co_await boost::asio::this_coro::reset_cancellation_state(
@@ -259,8 +310,8 @@ struct wait_stage : placed {
     if (in->faults.fires(fault::wait_is_slow))
       co_await weir::sleep_for(std::chrono::milliseconds{one.path % 400});
     // After its time it says nothing any more that counts.
-    const bool counts = in->faults.fired(fault::clock_jumps) == 0
-                        && weir::clock::now() - began < in->drawn.options_at(at).timeout;
+    const bool counts =
+        in->time_is_smooth() && weir::clock::now() - began < in->drawn.options_at(at).timeout;
     const auto told = [&](const weir::failure& why) {
       if (counts)
         in->watch.run_ends(at, one, &why);

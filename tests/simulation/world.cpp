@@ -16,13 +16,14 @@ std::uint32_t id_of(std::size_t source, std::uint32_t number) {
 
 /// Of what a stage says at the end: not an item of any source.
 constexpr std::size_t no_source = 0xFE;
+constexpr std::uint32_t on_timer = 0x400000; // its numbers are beyond that
 
 } // namespace
 
 world::world(const scenario& of, fault_table& all, std::vector<std::string>* trace)
     : drawn{of}, faults{all}, trace_{trace}, positions_(of.sources, 0) {
   for (std::size_t source = 0; source < of.sources; ++source)
-    for (std::uint32_t number = 1; number <= of.items; ++number) {
+    for (std::uint32_t number = 1; number <= of.items_of(source); ++number) {
       const auto id = id_of(source, number);
       expect(id, outcomes(of, {.id = id}, {}));
     }
@@ -41,6 +42,15 @@ thing world::last_word(std::size_t segment, std::uint32_t worker) {
   if (!fenced_ && said_.insert(said.id).second)
     expect(said.id, outcomes(drawn, said, {segment + 1, 0}));
   return said;
+}
+
+thing world::word(std::size_t segment) {
+  return {.id = id_of(no_source, on_timer + ++words_), .path = segment};
+}
+
+void world::said(const thing& one) {
+  if (!fenced_)
+    expect(one.id, outcomes(drawn, one, {static_cast<std::size_t>(one.path) + 1, 0}));
 }
 
 void world::note(std::string line) const {
@@ -100,6 +110,8 @@ void world::arrived(const thing& one) {
   fingerprint = mixed(fingerprint, one.path + one.id);
   if (repeatable_.contains(one) || were_parked_.contains(one))
     return; // it comes again, or late, between others
+  if (one.id >= id_of(no_source, on_timer))
+    return; // of several stages: in no order
   auto& last = last_of_key_[{key_of(one), (one.branch << 8U) + (one.id >> 24U)}];
   if (drawn.keeps_order && one.id < last)
     violated("order: " + text_of(one) + " came after item " + std::to_string(last)
@@ -239,7 +251,7 @@ void world::check_loop_guard(const std::vector<weir::dead_letter>& before,
 
 bool world::all_rows() const {
   for (std::size_t source = 0; source < drawn.sources; ++source)
-    for (std::uint32_t number = 1; number <= drawn.items; ++number)
+    for (std::uint32_t number = 1; number <= drawn.items_of(source); ++number)
       for (const auto& one : outcomes(drawn, {.id = id_of(source, number)}, {}))
         if (!rows_.contains(one))
           return false;

@@ -55,6 +55,11 @@ public:
   void admitted(std::uint32_t id);
   /// What a stage has to say when its stream ends: from now on it must come out too, in this life.
   thing last_word(std::size_t segment, std::uint32_t worker);
+  /// What a stage has to say on its timer, and that it has been kept: then it must come out too, in this life.
+  thing word(std::size_t segment);
+  void said(const thing& one);
+  /// Has time passed only while nothing else could happen?
+  bool time_is_smooth() const { return faults.fired(fault::clock_jumps) == 0; }
   /// A thing came to the sink, in this order. Not yet stored.
   void arrived(const thing& one);
   /// Rows and positions are stored in one transaction. Positions belong to this and earlier rows.
@@ -111,6 +116,7 @@ private:
   std::map<thing, std::uint32_t> rows_; // with the life that stored them last
   std::set<thing> repeatable_;
   std::set<std::uint32_t> said_; // ids of last words
+  std::uint32_t words_ = 0;      // on timers
   std::set<thing> were_parked_;  // perhaps replayed since: they come out of order
   std::map<std::uint32_t, std::set<thing>> uncovered_; // by item: what must still come out of it
   std::size_t missing_ = 0;
