@@ -341,7 +341,9 @@ private:
       from.release(done);
     if (failed)
       return this->item_failed(std::move(*failed), done);
-    if (!given_up_) // what is run again, and the item that failed, are next in this ring
+    // What is run again, and the item that failed, are next in this ring; and where a timer took the credit, its turn
+    // is still to come.
+    if (!given_up_ && done > 0)
       in_.turn_over();
     return {.items = done};
   }

@@ -283,4 +283,39 @@ TEST_F(SideBySide, ASinkGoesOnBesideAnItemThatWaits) {
                             .admitted = count, .acknowledged = count - 1, .dead_lettered = 1}));
 }
 
+/// Says a word in the turn after each item, before it takes the next one.
+struct talkative {
+  using input = int;
+  using output = int;
+  bool spoke = true;
+  void on_item(const int& n, weir::emitter<int>& out, weir::context&) {
+    out(n);
+    spoke = false;
+  }
+  void on_timer(weir::emitter<int>& out, weir::context&) {
+    if (!std::exchange(spoke, true))
+      out(-1);
+  }
+};
+
+TEST_F(SideBySide, ATurnInWhichOnlyTheTimerHadCreditIsNoMailboxsTurn) {
+  collected<int> out;
+  weir::pipeline p{"talkative"};
+  auto both = p.merge(
+      p.from("left", numbers(count)),
+      p.from("right", counted{count, [](std::size_t n) { return 100 + static_cast<int>(n); }}));
+  std::move(both)
+      .via("stage", talkative{}, {.mailbox_capacity = 2})
+      .to("sink", out.sink(), {.mailbox_capacity = 1});
+  p.dead_letters_to(letters_);
+  still r{std::move(p)};
+  r.finishes();
+  auto items = out.items();
+  std::erase(items, -1);
+  ASSERT_EQ(items.size(), 2 * count);
+  items.resize(count); // the first half
+  EXPECT_GE(std::ranges::count_if(items, [](int n) { return n < 100; }), 5);
+  EXPECT_GE(std::ranges::count_if(items, [](int n) { return n >= 100; }), 5);
+}
+
 } // namespace
