@@ -55,8 +55,9 @@ void lane::jump_to(std::uint64_t position) noexcept {
   if (auto* copies = where.copies.load(std::memory_order_acquire); copies != nullptr)
     copies->clear();
   where.settled.store(below(last) | (std::uint64_t{1} << (last % 64)), std::memory_order_release);
-  last_admitted_.store(last, std::memory_order_release);
+  // Who reads the last position and then the prefix must not walk the gap.
   prefix_.store(last, std::memory_order_release);
+  last_admitted_.store(last, std::memory_order_release);
 }
 
 void lane::wake_source() noexcept {

@@ -279,6 +279,11 @@ activity replay_actor::turn() {
       continue;
     if (more == following::later)
       break;
+    if (!work_->too_late
+             .empty()) { // not before there is nothing more to claim: it would be claimed again
+      give_back_waiting();
+      return activity::again();
+    }
     end_work();
   }
   if (!to_count_.empty())
@@ -530,7 +535,7 @@ replay_actor::following replay_actor::follow() {
     const auto& [index, key] = *at;
     const auto& where = stages_[index];
     const auto stopped = work_->keys_stopped.contains(order_of(where.name, key));
-    if (!stopped && where.keys->one(key)) {
+    if (!stopped && !where.closed && where.keys->one(key)) {
       const dead_letter_filter behind{.pipeline = pipeline_, .stage = where.name, .key = key};
       const auto& options = work_->run->options();
       auto asked = answer_to([&] {
@@ -609,6 +614,10 @@ std::optional<time_point> replay_actor::put_in() {
       leaves();
       ++taken;
       break;
+    case answer::too_late:
+      leaves();
+      ++taken;
+      break;
     case answer::no_credit:
       without_credit.insert(letter.stage);
       ++k;
@@ -633,6 +642,10 @@ replay_actor::answer replay_actor::put_in(const dead_letter& letter) {
           &replay_outcome::unreadable);
     return answer::stays;
   }
+  if (to->closed) {
+    work_->too_late.push_back(letter.id);
+    return answer::too_late;
+  }
   if (!letter.key.empty()) {
     auto first = answer_to([&] {
       return shelf_.select({.pipeline = pipeline_, .stage = letter.stage, .key = letter.key}, 1);
@@ -645,11 +658,6 @@ replay_actor::answer replay_actor::put_in(const dead_letter& letter) {
       stays(letter, "an earlier letter of its key stays", &replay_outcome::held_back);
       return answer::stays;
     }
-  }
-  if (to->closed) {
-    to_give_back_.push_back(letter.id);
-    work_->run->change([](auto& outcome) { ++outcome.given_back; });
-    return answer::stays;
   }
   for (const auto behind : to->keyed_behind)
     if (stages_[behind].keys->full()) {
@@ -700,14 +708,17 @@ void replay_actor::stays(const dead_letter& letter, std::string why,
   to_withdraw_.push_back({letter.id, std::move(why)});
 }
 
-/// The pipeline ends: what has not been put in stays asked for.
+/// The pipeline ends, or the stage has: what has not been put in stays asked for.
 void replay_actor::give_back_waiting() {
   if (!work_)
     return;
+  auto& all = work_->too_late;
   for (const auto& one : work_->waiting)
-    to_give_back_.push_back(one.id);
-  work_->run->change([&](auto& outcome) { outcome.given_back += work_->waiting.size(); });
+    all.push_back(one.id);
   work_->waiting.clear();
+  work_->run->change([&](auto& outcome) { outcome.given_back += all.size(); });
+  to_give_back_.insert(to_give_back_.end(), all.begin(), all.end());
+  all.clear();
   work_->to_follow.clear();
   work_->to_ask = false;
   work_->exhausted = true;

@@ -126,6 +126,7 @@ private:
     std::uint32_t refused = 0;    ///< how often in a row the store did not answer
     token_bucket permits;
     std::deque<dead_letter> waiting;      ///< claimed, not put in
+    std::vector<std::uint64_t> too_late;  ///< claimed, and the stage takes no more
     std::set<std::string> keys_in_flight; // each with its stage
     std::set<std::string> keys_stopped;
     std::set<std::pair<std::size_t, std::string>> to_follow; // stages and keys of what went through
@@ -136,7 +137,7 @@ private:
     std::uint64_t id;
     std::string why;
   };
-  enum class answer { put, no_credit, stays, later };
+  enum class answer { put, no_credit, stays, too_late, later };
 
   void finish_asked_for(const failure& why);
   bool chores();

@@ -163,7 +163,6 @@ private:
   pipeline_services services_;
   std::unique_ptr<dead_letter_actor> dead_letters_;    // null where no stage can fail
   std::unique_ptr<replay_actor> replays_;              // null where the store can't be read
-  std::vector<replay_actor::stage> replay_stages_;     // until it has them
   std::vector<std::unique_ptr<parked_keys>> keys_;     // one a stage; null without park_key
   std::vector<std::unique_ptr<token_bucket>> permits_; // one a stage
   std::vector<std::unique_ptr<worker>> workers_; // stages in their order, each stage's together

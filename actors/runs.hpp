@@ -352,7 +352,8 @@ private:
         next = when;
     };
     for (auto& one : runs_) {
-      if (one.now == state::waiting_to_run_again && one.until <= self.now() && !ends()) {
+      if (one.now == state::waiting_to_run_again && one.until <= self.now() && !ends()
+          && !self.aborted()) {
         if (self.permits().take(1, self.now()) == 0) {
           not_before(self.permits().next(self.now()));
           continue;

@@ -332,6 +332,11 @@ worker::decision worker::decide(const failure& why, item_trouble& trouble, std::
   }
   if (made.what == answer::park && made.charge > 0)
     made.what = answer::park_and_restart;
+  // Nothing of the user's can fail here, so there is no store; but copying an item can, or making room for it.
+  if (services_.dead_letters == nullptr && again && made.what != answer::retry) {
+    made.what = answer::restart;
+    made.charge = std::max(made.charge, 1U);
+  }
   if (made.what == answer::retry) {
     const auto delay = options_.retry.delay(trouble.attempts, services_.node.random());
     made.delay = std::max<std::chrono::nanoseconds>(

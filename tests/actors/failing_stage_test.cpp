@@ -280,6 +280,19 @@ struct scripted_sink {
   result<void> on_drain(context&) { return drains(++*drain_calls); }
 };
 
+TEST_F(FailingStage, ThatHasNowhereToParkIsGivenUpWhenWhatIsNotItsOwnFails) {
+  weir::pipeline p{"orders", restarting(2)};
+  p.from("numbers", numbers(3))
+      .via("many", [](const int& n) noexcept { return std::vector<int>(2000, n); },
+           {.retry = at_once()}) // more than its outputs_max
+      .to("sink", [](const int&) noexcept {});
+  ASSERT_EQ(p.validate().size(), 0U);
+  running r{std::move(p)};
+  EXPECT_EQ(r.ended(), state::failed);
+  EXPECT_THAT(r->why().message(), testing::HasSubstr("gave up on 'many'"));
+  EXPECT_EQ(r.ledger().acknowledged, 0U);
+}
+
 TEST_F(FailingStage, ThatIsASinkIsStartedAndDrainedAgain) {
   scripted_sink sink{.out = out_,
                      .starts = [](int call) -> result<void> {

@@ -158,6 +158,44 @@ TEST_F(ParkKey, WhatItHasMadeGoesOnAtItsBound) {
   EXPECT_THAT(done.items(), ElementsAre("ann 1", "ann 1", "ann 1", "bob 1", "bob 1", "bob 1"));
 }
 
+TEST_F(ParkKey, LettersOfAStageThatHasEndedAreGivenBackWhileOneBehindItWaits) {
+  auto p = weir::pipeline{"orders", restarting()};
+  p.from("numbers", source)
+      .via("check", [](const order& one) -> weir::result<order> { return one; })
+      .park_key(&order::customer, {.parked_max = 1})
+      .via("book",
+           [books = books_](const order& one) -> weir::result<order> {
+             if (books->broken.contains(one.text()))
+               return weir::poison("closed");
+             return one;
+           })
+      .to("sink", [done = done](const order& one) noexcept { done.add(one.text()); });
+  p.dead_letters_to(letters);
+  books_->broken = {"ann 1"};
+  start(std::move(p));
+  feed({{"ann", 1}, {"bob", 1}});
+  source.complete();
+  node.run_until_idle();
+
+  // More than are claimed at once.
+  auto late = letters.letters().front();
+  late.stage = "check";
+  for (std::uint64_t n = 1; n <= 200; ++n) {
+    late.position = 100 + n;
+    late.key = n % 2 == 0 ? "cid" : "";
+    ASSERT_TRUE(letters.put({&late, 1}));
+  }
+  const auto came = replay({.stage = "check"});
+  EXPECT_EQ(came.given_back, 200U) << to_string(came);
+  EXPECT_EQ(letters.select({.state = weir::dead_letter_state::requested}, 1000)->size(), 200U);
+
+  books_->broken = {};
+  EXPECT_EQ(replay({.stage = "book"}).succeeded, 1U);
+  EXPECT_EQ(r->wait(), weir::running_pipeline::state::finished);
+  EXPECT_THAT(done.items(), ElementsAre("ann 1", "bob 1"));
+  EXPECT_EQ(letters.letters().size(), 200U);
+}
+
 TEST_F(ParkKey, AReplayOfAKeyStopsAtTheFirstThatFailsAgain) {
   books_->broken = {"ann 1", "bob 1"};
   start(pipeline());

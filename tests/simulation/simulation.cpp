@@ -104,6 +104,7 @@ private:
   std::uint32_t storm_ = 0;                                // steps it still lasts
   bool storm_is_new_ = false;
   bool drained_ = false;
+  bool aborted_ = false; // what the store had still to be told, at the end, is lost
   weir::virtual_runtime node_;
   weir::running_pipeline pipeline_;
 };
@@ -280,6 +281,7 @@ void life::disturb() {
   if (faults.is_due(fault::node_aborts)) {
     if (!over())
       faults.fired_now(fault::node_aborts);
+    aborted_ = true;
     pipeline_.abort();
   }
   if (faults.fires(fault::clock_jumps))
@@ -469,7 +471,7 @@ std::optional<life::end> life::ended() {
       if (const auto kept = in_.watch.kept(*at); kept != stage.processed)
         in_.violated("state: " + stage.stage + " has done " + std::to_string(stage.processed)
                      + " items, its state knows of " + std::to_string(kept));
-  return end::finished;
+  return aborted_ ? end::failed : end::finished;
 }
 
 life::end life::run(bool replay) {
