@@ -165,7 +165,8 @@ def by_hand(program, folder):
 
 def innocent(program, folder):
     """Killed from outside, with many in hand: nothing is parked."""
-    flags = ["--heart", "--in-flight", "64", "--mailbox", "64", "--pause", "500", "--workers", "3"]
+    # After each death what was in hand runs alone: few enough for the drain, slow enough to be watched.
+    flags = ["--heart", "--in-flight", "8", "--mailbox", "8", "--pause", "100", "--workers", "3"]
     with Run(program, folder, *flags) as run:
         for kill in range(ATTEMPTS - 1):
             rows = run.rows()
