@@ -106,8 +106,9 @@ TEST_F(Parking, AStoreSmallerThanWhatWaitsIsFilledAgainWheneverItIsCleared) {
         seen.push_back(one.payload);
         ids.push_back(one.id);
       }
-      if (!ids.empty())
+      if (!ids.empty()) {
         EXPECT_TRUE(letters.purge({.ids = ids}, {"a person"}));
+      }
     }
     return r.ledger().dead_lettered == 7;
   }));
