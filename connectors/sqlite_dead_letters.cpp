@@ -39,6 +39,9 @@ struct sqlite::connection {
     auto made = letter_table::in(*where);
     if (!made)
       return std::move(made.error());
+    // What is purged is overwritten; SQLite may be built without that.
+    if (auto set = where->execute("PRAGMA secure_delete = ON"); !set)
+      return std::move(set.error());
     auto ready = std::make_unique<connection>(std::move(where), std::move(*made));
     if (auto orphans = ready->orphans(others); !orphans)
       return std::move(orphans.error());
@@ -244,7 +247,7 @@ result<void> sqlite::edit(std::uint64_t id, std::string payload, const done_by& 
       return letter_in_use(id);
     if (auto done = in.letters.set_payload(id, payload, by); !done)
       return done;
-    return in.letters.note(edited(**before, payload, by));
+    return in.letters.note_edit(**before, payload, by);
   });
 }
 
@@ -346,8 +349,15 @@ result<void> sqlite::replayed(std::span<const std::uint64_t> ids, const done_by&
 }
 
 result<std::uint64_t> sqlite::purge(const dead_letter_filter& filter, const done_by& by) {
-  return shared_->working_on([&](letter_table& letters) { return letters.remove(filter); },
-                             [&](std::uint64_t removed) { return purged(filter, removed, by); });
+  auto removed =
+      shared_->working_on([&](letter_table& letters) { return letters.remove(filter); },
+                          [&](std::uint64_t letters) { return purged(filter, letters, by); });
+  // The log has pages of them, until it is written over. Whoever reads now keeps them a while longer.
+  if (removed && *removed > 0)
+    (void)shared_->with(changing, [](connection& in) {
+      return in.where->execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    });
+  return removed;
 }
 
 result<void> sqlite::note(const dead_letter_audit& line) {

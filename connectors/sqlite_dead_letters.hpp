@@ -19,8 +19,7 @@ struct sqlite_options {
 };
 
 /// Keeps dead letters in the table `dead_letters` of an SQLite file, which it makes where it is not there; and in
-/// `dead_letter_audit` what was done to them, and the payloads that were replaced. A table that an older version made
-/// is extended.
+/// `dead_letter_audit` what was done to them. A table that an older version made is extended.
 ///
 /// Several processes may have the file open: the service, and tools. Who has claimed letters holds a lock in the
 /// file beside it, "…-claims", which the system drops with the process.

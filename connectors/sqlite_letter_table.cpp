@@ -52,15 +52,26 @@ CREATE TABLE IF NOT EXISTS dead_letter_numbers(
 INSERT OR IGNORE INTO dead_letter_numbers VALUES('id', 0), ('claimant', 0);
 CREATE TABLE IF NOT EXISTS dead_letter_audit(
   number INTEGER PRIMARY KEY AUTOINCREMENT,
-  at TEXT NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, about TEXT NOT NULL, outcome TEXT NOT NULL,
-  payload_before BLOB);
+  at TEXT NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, about TEXT NOT NULL, outcome TEXT NOT NULL);
 CREATE TRIGGER IF NOT EXISTS dead_letter_audit_insert BEFORE INSERT ON dead_letter_audit
   WHEN EXISTS(SELECT 1 FROM dead_letter_audit WHERE number = NEW.number)
   BEGIN SELECT RAISE(ABORT, 'the audit of dead letters is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS dead_letter_audit_update BEFORE UPDATE ON dead_letter_audit
   BEGIN SELECT RAISE(ABORT, 'the audit of dead letters is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS dead_letter_audit_delete BEFORE DELETE ON dead_letter_audit
-  BEGIN SELECT RAISE(ABORT, 'the audit of dead letters is append-only'); END)";
+  BEGIN SELECT RAISE(ABORT, 'the audit of dead letters is append-only'); END;
+CREATE TABLE IF NOT EXISTS dead_letter_replaced(
+  line INTEGER PRIMARY KEY, letter INTEGER NOT NULL, payload BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS dead_letter_replaced_of ON dead_letter_replaced(letter);
+CREATE TRIGGER IF NOT EXISTS dead_letters_removed AFTER DELETE ON dead_letters
+  BEGIN DELETE FROM dead_letter_replaced WHERE letter = OLD.id; END)";
+
+// An older audit has the payloads in it, and they would outlive their letters.
+constexpr auto out_of_audit_sql = R"(
+INSERT INTO dead_letter_replaced
+  SELECT number, dead_letters.id, payload_before FROM dead_letter_audit JOIN dead_letters
+    ON what = 'edit' AND about = 'id ' || dead_letters.id WHERE payload_before IS NOT NULL;
+ALTER TABLE dead_letter_audit DROP COLUMN payload_before)";
 
 // What a letter is read from, in the order of letter_in.
 constexpr auto letter_columns =
@@ -257,6 +268,8 @@ result<void> run(database& in, const std::string& sql, const condition& which) {
 
 constexpr auto letters_name = "dead_letters";
 constexpr auto audit_name = "dead_letter_audit";
+constexpr auto replaced_name = "dead_letter_replaced";
+constexpr auto older_payload = "payload_before"; // a column that an older audit has
 
 result<std::vector<std::string>> column_names(database& where, const std::string& table) {
   auto query = where.prepare("SELECT name FROM pragma_table_info('" + table + "', 'main')");
@@ -281,10 +294,10 @@ result<bool> is_complete(database& where, const std::vector<std::string>& names)
     return false;
   if (auto audit = column_names(where, audit_name); !audit)
     return std::move(audit.error());
-  else if (!has(*audit, "payload_before"))
+  else if (has(*audit, older_payload))
     return false;
   auto query = where.prepare("SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = "
-                             "'dead_letter_audit_delete'"); // is made last
+                             "'dead_letters_removed'"); // is made last
   if (!query)
     return std::move(query.error());
   auto there = query->step();
@@ -332,10 +345,9 @@ result<void> make_tables(database& where) {
   auto audit = column_names(where, audit_name);
   if (!audit)
     return std::move(audit.error());
-  if (!has(*audit, "payload_before"))
-    if (auto added = where.execute("ALTER TABLE dead_letter_audit ADD COLUMN payload_before BLOB");
-        !added)
-      return added;
+  if (has(*audit, older_payload))
+    if (auto moved = where.execute(out_of_audit_sql); !moved)
+      return moved;
   return writing->commit();
 }
 
@@ -374,14 +386,23 @@ result<letter_table> letter_table::to_read(database& where) {
   auto audit = column_names(where, audit_name);
   if (!audit)
     return std::move(audit.error());
-  if (!has(*audit, "payload_before")) {
-    const auto lines = audit->empty()
-                           ? "SELECT 0 AS number, '' AS at, '' AS who, '' AS what, '' AS "
-                             "about, '' AS outcome, NULL AS payload_before WHERE 0"
-                           : "SELECT *, NULL AS payload_before FROM main.dead_letter_audit";
-    if (auto shown = show_as(where, audit_name, lines); !shown)
+  if (audit->empty())
+    if (auto shown = show_as(where, audit_name,
+                             "SELECT 0 AS number, '' AS at, '' AS who, '' AS what, '' AS about, "
+                             "'' AS outcome WHERE 0");
+        !shown)
       return std::move(shown.error());
-  }
+  auto replaced = column_names(where, replaced_name);
+  if (!replaced)
+    return std::move(replaced.error());
+  if (replaced->empty())
+    if (auto shown = show_as(where, replaced_name,
+                             has(*audit, older_payload)
+                                 ? "SELECT number AS line, payload_before AS payload "
+                                   "FROM main.dead_letter_audit WHERE payload_before IS NOT NULL"
+                                 : "SELECT 0 AS line, NULL AS payload WHERE 0");
+        !shown)
+      return std::move(shown.error());
   return letter_table{where};
 }
 
@@ -736,8 +757,8 @@ result<bool> letter_table::remove_claimed(std::uint64_t id, std::uint64_t claima
 // --- the audit ---------------------------------------------------------------------------------------
 
 result<void> letter_table::note(const dead_letter_audit& line) {
-  auto query = database_->prepare("INSERT INTO dead_letter_audit(at, who, what, about, outcome, "
-                                  "payload_before) VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
+  auto query = database_->prepare("INSERT INTO dead_letter_audit(at, who, what, about, outcome) "
+                                  "VALUES(?1, ?2, ?3, ?4, ?5)");
   if (!query)
     return std::move(query.error());
   query->bind_text(1, utc_text(line.at));
@@ -745,15 +766,27 @@ result<void> letter_table::note(const dead_letter_audit& line) {
   query->bind_text(3, readable(line.what));
   query->bind_text(4, readable(line.about));
   query->bind_text(5, readable(line.outcome));
-  if (line.payload_before)
-    bind_payload(*query, 6, *line.payload_before);
+  return query->run();
+}
+
+result<void> letter_table::note_edit(const dead_letter& before, const std::string& payload,
+                                     const done_by& by) {
+  if (auto noted = note(edited(before, payload, by)); !noted)
+    return noted;
+  auto query = database_->prepare("INSERT INTO dead_letter_replaced(line, letter, payload) "
+                                  "VALUES(last_insert_rowid(), ?1, ?2)");
+  if (!query)
+    return std::move(query.error());
+  query->bind_integer(1, static_cast<std::int64_t>(before.id));
+  bind_payload(*query, 2, before.payload);
   return query->run();
 }
 
 result<std::vector<dead_letter_audit>> letter_table::audit(std::uint64_t after, std::uint64_t max) {
   auto query = database_->prepare(
-      "SELECT number, at, who, what, about, outcome, payload_before IS NOT NULL, payload_before "
-      "FROM dead_letter_audit WHERE number > ?1 ORDER BY number LIMIT ?2");
+      "SELECT number, at, who, what, about, outcome, payload IS NOT NULL, payload "
+      "FROM dead_letter_audit LEFT JOIN dead_letter_replaced ON line = number "
+      "WHERE number > ?1 ORDER BY number LIMIT ?2");
   if (!query)
     return std::move(query.error());
   query->bind_integer(1, static_cast<std::int64_t>(after));

@@ -12,7 +12,8 @@
 
 namespace weir::sqlite {
 
-/// The tables `dead_letters` and `dead_letter_audit` of a database: letters to rows and back, filters to SQL.
+/// The tables `dead_letters` and `dead_letter_audit` of a database, and `dead_letter_replaced`, which holds what edits
+/// replaced for as long as their letters: letters to rows and back, filters to SQL.
 ///
 /// Owner: one thread at a time. Every call that changes something expects a transaction to be open.
 class letter_table {
@@ -54,7 +55,10 @@ public:
   /// True if it was removed.
   result<bool> remove_claimed(std::uint64_t id, std::uint64_t claimant);
 
+  /// But for its payload.
   result<void> note(const dead_letter_audit& line);
+  /// And keeps the payload that was replaced.
+  result<void> note_edit(const dead_letter& before, const std::string& payload, const done_by& by);
   result<std::vector<dead_letter_audit>> audit(std::uint64_t after, std::uint64_t max);
 
 private:

@@ -1,4 +1,3 @@
-#include <weir/actors/pipeline.hpp>
 #include <weir/node/configuration.hpp>
 #include <weir/node/dead_letter_text.hpp>
 #include <weir/node/dead_letters_command.hpp>
@@ -257,7 +256,7 @@ private:
     if (!done)
       return failed(done.error());
     if (!before)
-      return failed(poison("the audit has no payload that an edit of letter " + std::to_string(id_)
+      return failed(poison("there is no payload that an edit of letter " + std::to_string(id_)
                            + " replaced"));
     std::cout << *before;
     return exit_codes::ok;
@@ -322,12 +321,9 @@ private:
     if (terms.dry_run)
       print_causes(*causes);
     std::cout << (terms.dry_run ? "would be: " : "") << to_string(*answer);
-    if (answer->requested > 0 && !terms.dry_run) {
-      constexpr pipeline_options usual;
-      std::cout << "; a running pipeline takes them up within "
-                << std::chrono::duration_cast<std::chrono::seconds>(usual.replay.look_every).count()
-                << " s, else the next one does";
-    }
+    if (answer->requested > 0 && !terms.dry_run)
+      std::cout << "; a running pipeline takes them up when it looks next (replay.look_every, 5 s "
+                   "by default), else the next one does";
     std::cout << '\n';
     return exit_codes::ok;
   }

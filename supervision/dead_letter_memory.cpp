@@ -36,10 +36,7 @@ struct memory::kept {
   }
   /// In the order of keys and arrival.
   std::vector<entry*> matching(const dead_letter_filter& filter, bool also_replaying = true);
-  void forget(std::uint64_t id) {
-    ids.erase(identity_of(letters.at(id).letter));
-    letters.erase(id);
-  }
+  void forget(std::uint64_t id);
   /// What was claimed by a store object that is gone is requested again.
   void release_orphans();
   void note(dead_letter_audit line);
@@ -71,6 +68,14 @@ void memory::kept::release_orphans() {
   for (auto& [id, one] : letters)
     if (one.letter.state == dead_letter_state::replaying && one.claimed_by.expired())
       one.letter.state = dead_letter_state::requested;
+}
+
+void memory::kept::forget(std::uint64_t id) {
+  ids.erase(identity_of(letters.at(id).letter));
+  letters.erase(id);
+  for (auto& line : audit) // what was replaced goes too
+    if (line.payload_before && line.about == ids_text({&id, 1}))
+      line.payload_before.reset();
 }
 
 void memory::kept::note(dead_letter_audit line) {
@@ -271,7 +276,9 @@ result<std::uint64_t> memory::purge(const dead_letter_filter& filter, const done
 
 result<void> memory::note(const dead_letter_audit& line) {
   const std::lock_guard lock{kept_->lock};
-  kept_->note(line);
+  auto without_payload = line;
+  without_payload.payload_before.reset();
+  kept_->note(std::move(without_payload));
   return {};
 }
 
@@ -296,6 +303,8 @@ void memory::clear() {
   const std::lock_guard lock{kept_->lock};
   kept_->letters.clear();
   kept_->ids.clear();
+  for (auto& line : kept_->audit)
+    line.payload_before.reset();
 }
 
 } // namespace weir::dead_letters

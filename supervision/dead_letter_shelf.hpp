@@ -81,9 +81,10 @@ struct dead_letter_audit {
   std::string who;
   std::string
       what; ///< "replay", "cancel", "replayed", "failed again", "withdrawn", "edit", "purge", "export"
-  std::string about;                           ///< ids or a filter
-  std::string outcome;                         ///< "3 letters removed"
-  std::optional<std::string> payload_before{}; ///< what an edit has replaced
+  std::string about;   ///< ids or a filter
+  std::string outcome; ///< "3 letters removed"
+  /// What an edit has replaced. It goes with its letter, the line stays.
+  std::optional<std::string> payload_before{};
 };
 
 /// What a tool wants with a store.
@@ -98,7 +99,8 @@ enum class tool_use {
 /// Owner: any thread, and several at once; with files, several processes too.
 /// Invariants: a letter is claimed by one at a time. A claim ends with the store object it was made with: what
 /// a process that died was replaying is requested again, as soon as anybody opens the store to work on it, or claims. What was
-/// done is in the audit, in the same transaction; no line of it is changed or removed.
+/// done is in the audit, in the same transaction; no line of it is changed or removed. Of a letter that is gone no payload
+/// is kept anywhere, also none that was replaced.
 /// Failure: nothing of the call has happened; transient if it may succeed later.
 class dead_letter_shelf : public dead_letter_store {
 public:
@@ -113,7 +115,7 @@ public:
   virtual result<std::vector<dead_letter_count>> histogram(const dead_letter_filter& filter) = 0;
   static constexpr std::size_t causes_max = 100;
 
-  /// Replaces the payload, and keeps the old one in the audit; what is mended has not been replayed yet, so its
+  /// Replaces the payload, and keeps the old one with the audit's line; what is mended has not been replayed yet, so its
   /// count begins at 0. Refused (poison) if there is no such letter, or it is being replayed.
   virtual result<void> edit(std::uint64_t id, std::string payload, const done_by& by) = 0;
 
@@ -141,7 +143,7 @@ public:
   /// Removes what is not being replayed; returns how many.
   virtual result<std::uint64_t> purge(const dead_letter_filter& filter, const done_by& by) = 0;
 
-  /// Adds a line about something that the store can't see, as an export. Its number is ignored.
+  /// Adds a line about something that the store can't see, as an export. Its number and payload are ignored.
   virtual result<void> note(const dead_letter_audit& line) = 0;
   /// At most `max` lines behind number `after`, the oldest first; fewer, but one at least, where payloads are large.
   virtual result<std::vector<dead_letter_audit>> audit(std::uint64_t after, std::size_t max) = 0;

@@ -153,7 +153,7 @@ TEST(SqliteShelf, KeepsAnAuditThatNobodyChanges) {
   EXPECT_THAT(sql(shelves.path, "UPDATE dead_letter_audit SET who = 'me'"), refused);
   EXPECT_THAT(sql(shelves.path, "DELETE FROM dead_letter_audit"), refused);
   EXPECT_THAT(sql(shelves.path, "INSERT OR REPLACE INTO dead_letter_audit "
-                                "VALUES(1, '', 'me', 'purge', '', '', NULL)"),
+                                "VALUES(1, '', 'me', 'purge', '', '')"),
               refused);
   EXPECT_THAT(rows(shelves.path, "SELECT number || who FROM dead_letter_audit"),
               ElementsAre("1somebody"));
@@ -277,8 +277,9 @@ TEST(SqliteShelf, ShowsATableOfTheFirstVersionAndLeavesItAsItIs) {
 
 /// The table and the audit as they were before payloads were kept.
 constexpr auto before_payloads_were_kept = R"(
-ALTER TABLE dead_letters DROP COLUMN edited_at;
-ALTER TABLE dead_letter_audit DROP COLUMN payload_before)";
+DROP TRIGGER dead_letters_removed;
+DROP TABLE dead_letter_replaced;
+ALTER TABLE dead_letters DROP COLUMN edited_at)";
 
 TEST(SqliteShelf, ExtendsAnAuditWithoutPayloads) {
   sqlite_shelves shelves{0};
@@ -296,6 +297,59 @@ TEST(SqliteShelf, ExtendsAnAuditWithoutPayloads) {
   EXPECT_EQ(shown(store->edit(1, "second", somebody)), "done");
   EXPECT_EQ(store->audit(1, 9)->front().payload_before, "first");
   EXPECT_FALSE(store->audit(0, 1)->front().payload_before);
+}
+
+/// The audit as it was when it kept the payloads itself.
+constexpr auto with_payloads_in_the_audit = R"(
+DROP TRIGGER dead_letters_removed;
+DROP TABLE dead_letter_replaced;
+ALTER TABLE dead_letter_audit ADD COLUMN payload_before BLOB;
+INSERT INTO dead_letter_audit(at, who, what, about, outcome, payload_before) VALUES
+  ('2024-01-31T13:00:00.000Z', 'somebody', 'edit', 'id 1', 'replaced', 'of one'),
+  ('2024-01-31T13:00:00.000Z', 'somebody', 'edit', 'id 7', 'replaced', 'of one that is gone'),
+  ('2024-01-31T13:00:00.000Z', 'somebody', 'export', 'id 1', 'written', NULL))";
+
+TEST(SqliteShelf, MovesPayloadsOutOfAnOlderAudit) {
+  sqlite_shelves shelves{0};
+  EXPECT_EQ(shown(shelves.open()->put(std::vector{letter(1)})), "done");
+  EXPECT_EQ(sql(shelves.path, with_payloads_in_the_audit), "done");
+  const auto replaced = [](weir::dead_letter_shelf& in) {
+    std::string all;
+    const auto lines = in.audit(0, 9);
+    for (const auto& one : *lines)
+      all += "[" + one.payload_before.value_or("none") + "]";
+    return all;
+  };
+  EXPECT_EQ(replaced(**dead_letters::sqlite{shelves.path}.for_tool(tool_use::look)),
+            "[of one][of one that is gone][none]");
+  auto store = shelves.open();
+  EXPECT_EQ(replaced(*store), "[of one][none][none]");
+  EXPECT_EQ(shown(store->purge({}, somebody)), "1");
+  EXPECT_EQ(replaced(*store).substr(0, 18), "[none][none][none]");
+}
+
+/// Everything in the file, and in the log beside it.
+std::string bytes_of(const std::filesystem::path& path) {
+  std::string all;
+  for (const auto* const name : {"", "-wal", "-journal"}) {
+    std::ifstream in{path.string() + name, std::ios::binary};
+    all.append(std::istreambuf_iterator<char>{in}, {});
+  }
+  return all;
+}
+
+TEST(SqliteShelf, LeavesNoByteOfWhatWasPurged) {
+  sqlite_shelves shelves{0};
+  auto store = shelves.open();
+  auto one = letter(1);
+  one.payload = "a secret, and long enough: " + std::string(9000, 'x');
+  EXPECT_EQ(shown(store->put(std::vector{one, letter(2)})), "done");
+  EXPECT_EQ(shown(store->edit(1, "another secret", somebody)), "done");
+  EXPECT_NE(bytes_of(shelves.path).find("a secret"), std::string::npos);
+  EXPECT_TRUE(store->purge({.ids = {1}}, somebody));
+  EXPECT_EQ(bytes_of(shelves.path).find("a secret"), std::string::npos);
+  EXPECT_EQ(bytes_of(shelves.path).find("another secret"), std::string::npos);
+  EXPECT_EQ(bytes_of(shelves.path).find(std::string(100, 'x')), std::string::npos);
 }
 
 /// Acts as somebody who owns nothing, for its scope.

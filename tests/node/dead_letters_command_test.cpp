@@ -119,7 +119,7 @@ TEST_F(DeadLettersCommand, SaysWhereACauseIsOfAnEarlierPayload) {
 TEST_F(DeadLettersCommand, KeepsThePayloadThatAnEditReplaced) {
   keep({letter(1), letter(2)});
   EXPECT_EQ(run({"show", "1", "--payload-before"}),
-            "exit 1: events dead-letters show: the audit has no payload that an edit of letter 1 "
+            "exit 1: events dead-letters show: there is no payload that an edit of letter 1 "
             "replaced\n");
   ASSERT_TRUE(store.edit(1, "second", {"bob"}));
   EXPECT_EQ(run({"show", "--payload-before", "1"}), "{\"id\":1}");
@@ -130,6 +130,9 @@ TEST_F(DeadLettersCommand, KeepsThePayloadThatAnEditReplaced) {
   const auto lines = run({"audit", "-o", "json"});
   EXPECT_NE(lines.find(R"(,"payload_before":"{\"id\":1}"})"), std::string::npos) << lines;
   EXPECT_NE(lines.find(R"(,"payload_before_base64":"/w=="})"), std::string::npos) << lines;
+  EXPECT_EQ(run({"purge", "--all"}), "2 letters removed\n");
+  EXPECT_EQ(run({"audit", "-o", "json"}).find("payload_before"), std::string::npos);
+  EXPECT_TRUE(run({"show", "1", "--payload-before"}).starts_with("exit 1: "));
 }
 
 TEST_F(DeadLettersCommand, ReplacesAPayloadWithNothingOnlyWhenForced) {
@@ -268,13 +271,13 @@ TEST_F(DeadLettersCommand, AsksForAReplay) {
             "Try 'events dead-letters replay --help'.\n");
   EXPECT_TRUE(run({"replay", "--all", "--dry-run"})
                   .ends_with("would be: 2 letters requested, 1 left out: replayed too often\n"));
-  EXPECT_EQ(run({"replay", "--id", "1"}), "1 letter requested; a running pipeline takes them up "
-                                          "within 5 s, else the next one does\n");
+  const std::string when = "; a running pipeline takes them up when it looks next "
+                           "(replay.look_every, 5 s by default), else the next one does\n";
+  EXPECT_EQ(run({"replay", "--id", "1"}), "1 letter requested" + when);
   EXPECT_EQ(last_of_audit(), "alice: replay id 1: 1 letter requested");
   EXPECT_EQ(run({"replay", "--id", "1"}), "0 letters requested, 1 under way already\n");
   EXPECT_EQ(run({"replay", "--id", "1", "--id", "2", "--force"}),
-            "1 letter requested, 1 under way already; a running pipeline takes them up within 5 s, "
-            "else the next one does\n");
+            "1 letter requested, 1 under way already" + when);
   EXPECT_EQ(last_of_audit(),
             "alice: replay ids 1, 2, forced: 1 letter requested, 1 under way already");
 }

@@ -331,6 +331,28 @@ TYPED_TEST_P(DeadLetterShelf, ReplacesAPayloadAndSaysSo) {
   EXPECT_EQ(before, (std::vector<std::string>{"payload 1", std::string{"\0mended", 7}}));
 }
 
+TYPED_TEST_P(DeadLetterShelf, KeepsNoPayloadOfALetterThatIsGone) {
+  const auto replaced = [this] {
+    std::string all;
+    const auto lines = this->store->audit(0, 99);
+    for (const auto& one : *lines)
+      all += one.what == "edit" ? "[" + one.payload_before.value_or("none") + "]" : "";
+    return all;
+  };
+  this->keep({letter(1), letter(2), letter(11)});
+  const auto ids = ids_of(this->store->select({}, 9));
+  ASSERT_EQ(ids.size(), 3U);
+  for (const auto id : ids)
+    EXPECT_EQ(shown(this->store->edit(id, "mended", somebody)), "done");
+  EXPECT_EQ(replaced(), "[payload 1][payload 2][payload 11]");
+  EXPECT_TRUE(this->store->purge({.ids = {ids[0]}}, somebody));
+  EXPECT_EQ(replaced(), "[none][payload 2][payload 11]");
+  EXPECT_TRUE(this->store->request_replay({.ids = {ids[1]}}, {}, somebody));
+  EXPECT_EQ(this->store->claim_requested({}, 9)->size(), 1U);
+  EXPECT_EQ(shown(this->store->replayed({&ids[1], 1}, somebody)), "done");
+  EXPECT_EQ(replaced(), "[none][none][payload 11]") << "what has gone through is gone";
+}
+
 TYPED_TEST_P(DeadLetterShelf, SaysThatThePayloadIsNotWhatFailed) {
   this->keep({letter(1)});
   EXPECT_FALSE(this->only().edited_at);
@@ -554,12 +576,13 @@ REGISTER_TYPED_TEST_SUITE_P(
     AddsUpTheAttemptsOfAnItemThatFailsAgain, DoesNotCountTheSameRunsTwice,
     LeavesALetterAsItIsWhoseItemWasReadAgainAndNotRun, CountsAReplayThatFailed,
     ShowsThemInTheOrderOfKeysAndArrival, ShowsFewLargeOnesAtATime, ShowsWhatTheFilterLetsThrough,
-    CountsTheCausesByStage, ReplacesAPayloadAndSaysSo, ReplaysWhatWasMendedWhateverItsCountWas,
-    TakesBackWhatWasAskedForAndNotBegun, RefusesToEditWhatIsNotThereOrBeingReplayed,
-    AskedTwiceToReplayIsAskedOnce, LeavesOutWhatWasReplayedTooOftenUnlessForced,
-    HandsOutWhatIsRequestedInOrder, HandsOutNoLetterTwice, GivesBackWhatADeadClaimantLeft,
-    TakesBackWhatWasNotReplayed, ParksWhatCantBeReplayed, RemovesWhatWentThrough,
-    PurgesWhatTheFilterLetsThrough, KeepsTheAuditInOrder, SaysThatThePayloadIsNotWhatFailed,
+    CountsTheCausesByStage, ReplacesAPayloadAndSaysSo, KeepsNoPayloadOfALetterThatIsGone,
+    ReplaysWhatWasMendedWhateverItsCountWas, TakesBackWhatWasAskedForAndNotBegun,
+    RefusesToEditWhatIsNotThereOrBeingReplayed, AskedTwiceToReplayIsAskedOnce,
+    LeavesOutWhatWasReplayedTooOftenUnlessForced, HandsOutWhatIsRequestedInOrder,
+    HandsOutNoLetterTwice, GivesBackWhatADeadClaimantLeft, TakesBackWhatWasNotReplayed,
+    ParksWhatCantBeReplayed, RemovesWhatWentThrough, PurgesWhatTheFilterLetsThrough,
+    KeepsTheAuditInOrder, SaysThatThePayloadIsNotWhatFailed,
     TakesBackTheFirstOfThoseThatWereAskedFor);
 
 } // namespace weir::shelf_tests
