@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// Dead letters as text: for a person at a terminal, and as JSON for a program.
@@ -17,6 +18,9 @@ std::string to_json(const dead_letter_audit& line);
 /// [{"stage", "cause", "count"}, …]
 std::string to_json(const std::vector<dead_letter_count>& causes);
 std::string base64(std::string_view bytes);
+/// What to_json has made, as a line of `dead-letters export`: for weir::repro, in a test that has the line and no store.
+/// Poison if it is something else.
+result<dead_letter> dead_letter_from_json(std::string_view line);
 
 /// A page of a table, at most `columns` wide, with its heading.
 std::string to_table(std::span<const dead_letter> letters, std::size_t columns, charset shown);

@@ -329,22 +329,42 @@ private:
   }
 
   int cancel() {
-    return say(shelf_.cancel_replay(filter_, by_), "parked", "not to be replayed any more");
+    return say(shelf_.cancel_replay(filter_, by_), "parked", "not to be replayed any more",
+               "being replayed already");
   }
 
   int purge() {
     if (asked_.dry_run)
       return would_be_removed();
-    return say(shelf_.purge(filter_, by_), "removed", "removed");
+    return say(shelf_.purge(filter_, by_), "removed", "removed", "being replayed and left");
   }
 
-  int say(const result<std::uint64_t>& letters, const std::string& name, const char* became) const {
+  /// And what it could not be done to.
+  int say(const result<std::uint64_t>& letters, const std::string& name, const char* became,
+          const char* others) const {
     if (!letters)
       return failed(letters.error());
-    std::cout << (as_json() ? "{\"" + name + "\":" + std::to_string(*letters) + "}"
-                            : letters_text(*letters) + ' ' + became)
-              << '\n';
+    auto left = being_replayed();
+    if (!left)
+      return failed(left.error());
+    std::cout << (as_json() ? "{\"" + name + "\":" + std::to_string(*letters)
+                                  + ",\"being_replayed\":" + std::to_string(*left) + "}"
+                            : letters_text(*letters) + ' ' + became);
+    if (*left > 0 && !as_json())
+      std::cout << ", " << *left << ' ' << others;
+    std::cout << '\n';
     return exit_codes::ok;
+  }
+
+  result<std::uint64_t> being_replayed() const {
+    auto filter = filter_;
+    filter.state = dead_letter_state::replaying;
+    if (filter_.state.value_or(*filter.state) != *filter.state)
+      return std::uint64_t{0};
+    auto causes = shelf_.histogram(filter);
+    if (!causes)
+      return std::move(causes.error());
+    return sum(*causes);
   }
 
   /// All that is not being replayed, as far as the limit goes.

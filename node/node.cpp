@@ -488,6 +488,11 @@ void node::state::log_trouble() {
                    {"stage", stage.stage},
                    {"count", std::to_string(more)},
                    {"last", stage.last_failure}});
+      if (!stage.waits_for.empty()) // nothing else will end that
+        log.write(log::level::warning, "a stage takes nothing any more",
+                  {{"pipeline", snapshot.pipeline},
+                   {"stage", stage.stage},
+                   {"waits_for", stage.waits_for}});
     }
   }
 }

@@ -114,7 +114,8 @@ dead_letter_audit failed_again(const dead_letter& letter) {
           .who = "pipeline " + letter.pipeline,
           .what = "failed again",
           .about = ids_text({&letter.id, 1}),
-          .outcome = "replayed " + std::to_string(letter.replay_count) + " times, "
+          .outcome = "replayed " + std::to_string(letter.replay_count)
+                     + (letter.replay_count == 1 ? " time, " : " times, ")
                      + std::to_string(letter.attempts) + " attempts"};
 }
 

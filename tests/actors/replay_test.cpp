@@ -449,10 +449,10 @@ TEST_F(Replay, WhoAndWhenAndWhatIsInTheAudit) {
   ASSERT_TRUE(audit);
   for (const auto& one : *audit)
     lines.push_back(one.who + " " + one.what + " " + one.about + ": " + one.outcome);
-  EXPECT_THAT(
-      lines, UnorderedElementsAre("ann replay pipeline orders: 2 letters requested",
-                                  "pipeline orders failed again id 2: replayed 1 times, 2 attempts",
-                                  "ann replayed id 1: 1 letter removed"));
+  EXPECT_THAT(lines,
+              UnorderedElementsAre("ann replay pipeline orders: 2 letters requested",
+                                   "pipeline orders failed again id 2: replayed 1 time, 2 attempts",
+                                   "ann replayed id 1: 1 letter removed"));
 }
 
 TEST_F(Replay, AThrowingItemThatIsReplayedEndsTheWorkerAndIsBack) {

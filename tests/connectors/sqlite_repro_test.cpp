@@ -2,6 +2,7 @@
 
 #include <weir/actors/repro.hpp>
 #include <weir/connectors/sqlite_dead_letters.hpp>
+#include <weir/node/dead_letter_text.hpp>
 #include <weir/testkit/testkit.hpp>
 #include <weir/weir.hpp>
 
@@ -66,6 +67,10 @@ TEST(SqliteRepro, RunsALetterFromAFileAgainstItsStage) {
   const auto outcome = weir::repro(*letter, check);
   EXPECT_EQ(outcome.text(), "stage 'check' failed as recorded: poison: a negative value");
   // [repro]
+
+  const auto exported = weir::dead_letter_from_json(to_json(*letter));
+  ASSERT_TRUE(exported) << exported.error().message();
+  EXPECT_TRUE(weir::repro(*exported, check).as_recorded);
 
   const auto mended = [](const reading& one) -> weir::result<reading> { return one; };
   EXPECT_EQ(weir::repro(*letter, mended).outputs.at(0).sensor, "t2");

@@ -288,7 +288,11 @@ TEST_F(DeadLettersCommand, TakesBackWhatWasAskedFor) {
   EXPECT_TRUE(run({"cancel"}).starts_with("exit 2: "));
   EXPECT_EQ(run({"cancel", "--id", "1"}), "1 letter not to be replayed any more\n");
   EXPECT_EQ(last_of_audit(), "alice: cancel id 1: 1 letter parked");
-  EXPECT_EQ(run({"cancel", "--all", "-o", "json"}), "{\"parked\":1}\n");
+  EXPECT_EQ(run({"cancel", "--all", "-o", "json"}), "{\"parked\":1,\"being_replayed\":0}\n");
+  ASSERT_TRUE(store.request_replay({}, {}, {"bob"}));
+  ASSERT_TRUE(store.claim_requested({}, 1));
+  EXPECT_EQ(run({"cancel", "--all"}),
+            "1 letter not to be replayed any more, 1 being replayed already\n");
 }
 
 TEST_F(DeadLettersCommand, ADryPurgeSaysWhatWouldBeRemoved) {
@@ -316,7 +320,12 @@ TEST_F(DeadLettersCommand, PurgesOnlyWhatIsNamed) {
   EXPECT_EQ(store.letters().size(), 3U);
   EXPECT_EQ(run({"purge", "--stage", "store", "--limit", "1"}), "1 letter removed\n");
   EXPECT_EQ(last_of_audit(), "alice: purge stage store, the first 1: 1 letter removed");
-  EXPECT_EQ(run({"purge", "--all", "-o", "json"}), "{\"removed\":2}\n");
+  EXPECT_EQ(run({"purge", "--all", "-o", "json"}), "{\"removed\":2,\"being_replayed\":0}\n");
+  keep({letter(4), letter(5)});
+  ASSERT_TRUE(store.request_replay({}, {}, {"bob"}));
+  ASSERT_TRUE(store.claim_requested({}, 1));
+  EXPECT_EQ(run({"purge", "--state", "parked"}), "0 letters removed\n");
+  EXPECT_EQ(run({"purge", "--all"}), "1 letter removed, 1 being replayed and left\n");
 }
 
 TEST_F(DeadLettersCommand, ExportsOneALineAndSaysSoInTheAudit) {
@@ -404,6 +413,59 @@ TEST(Base64, IsAsInRfc4648) {
   for (const auto* text : {"", "f", "fo", "foo", "foob", "fooba", "foobar"})
     all += weir::base64(text) + " ";
   EXPECT_EQ(all, " Zg== Zm8= Zm9v Zm9vYg== Zm9vYmE= Zm9vYmFy ");
+}
+
+TEST(DeadLetterAsJson, ReadsBackAsItWas) {
+  auto all = letter(7, "store", "a key");
+  all.id = 18'000'000'000'000'000'000U;
+  all.part = 4'000'000'000U;
+  all.trace_id = "4bf9";
+  all.replay_count = 2;
+  all.state = weir::dead_letter_state::requested;
+  all.why = weir::fatal("root \"é\"").within("outside");
+  all.last_failed_at += 1s;
+  all.edited_at = all.last_failed_at + 1s;
+  for (const std::string payload :
+       {"", "text \n\"é", "\xFF", "\xFF\xFE", "\xFF\xFE\xFD", "\xFF\xFE\xFD\xFC"}) {
+    all.payload = payload;
+    const auto read = weir::dead_letter_from_json(to_json(all));
+    ASSERT_TRUE(read) << read.error().message();
+    EXPECT_EQ(to_json(*read), to_json(all));
+    EXPECT_EQ(read->payload, payload);
+    EXPECT_EQ(read->edited_at, all.edited_at);
+  }
+  EXPECT_FALSE(weir::dead_letter_from_json(to_json(letter(1)))->edited_at);
+}
+
+TEST(DeadLetterAsJson, SaysWhatIsNoLetter) {
+  const auto read = [](std::string text, const std::string& from, const std::string& to) {
+    if (const auto place = text.find(from); place != text.npos)
+      text.replace(place, from.size(), to);
+    const auto letter = weir::dead_letter_from_json(text);
+    return letter ? "a letter" : letter.error().message();
+  };
+  const auto whole = to_json(letter(1));
+  EXPECT_EQ(read(whole, "", ""), "a letter");
+  EXPECT_EQ(read(whole, "{", ""), "expected a dead letter as a JSON object");
+  const std::string what = "expected a dead letter as JSON ← ";
+  EXPECT_EQ(read(whole, "\"stage\"", "\"stagger\""),
+            what + "\"stage\": expected a text, found nothing");
+  EXPECT_EQ(read(whole, "\"part\":0", "\"part\":4294967296"),
+            what + "\"part\": expected a whole number, found 4294967296");
+  EXPECT_EQ(read(whole, "\"attempts\":2", "\"attempts\":-2"),
+            what + "\"attempts\": expected a whole number, found -2");
+  EXPECT_EQ(read(whole, "poison", "venom"),
+            what + "\"kind\": expected one that is known, found \"venom\"");
+  EXPECT_EQ(read(whole, "[\"it is broken\",\"root\"]", "[1]"),
+            what + "\"chain\": expected a list of texts, found [1]");
+  EXPECT_EQ(read(whole, "2024-01-31T12", "2024-01-32T12"),
+            what
+                + "\"first_failed_at\": expected a time as 2024-01-31T12:00:00.000Z, found "
+                  "\"2024-01-32T12:00:00.007Z\"");
+  EXPECT_EQ(read(whole, "\"payload\":\"", "\"payload_base64\":\"!"),
+            what
+                + "\"payload_base64\": expected base64, found "
+                  "\"!{\\\"id\\\":1}\"");
 }
 
 } // namespace

@@ -228,7 +228,7 @@ TYPED_TEST_P(DeadLetterShelf, CountsAReplayThatFailed) {
             "5 attempts, 1 replays, parked");
   EXPECT_EQ(kept.id, id);
   EXPECT_EQ(this->audit(1), "2 2024-01-31T12:00:01.000Z pipeline events: failed again id "
-                                + std::to_string(id) + ": replayed 1 times, 5 attempts\n");
+                                + std::to_string(id) + ": replayed 1 time, 5 attempts\n");
 }
 
 // --- reading -----------------------------------------------------------------------------------------
