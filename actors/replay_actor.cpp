@@ -4,7 +4,6 @@
 #include <weir/supervision/retry.hpp>
 
 #include <algorithm>
-#include <map>
 #include <span>
 
 namespace weir {
@@ -59,7 +58,7 @@ std::string to_string(const replay_outcome& outcome) {
 replay_actor::replay_actor(runtime& node, acknowledgement& books, std::string pipeline,
                            std::shared_ptr<dead_letter_store> store, dead_letter_shelf& shelf,
                            replay_settings settings, flight_recorder* recorder,
-                           std::function<void()> finished,
+                           std::function<void(std::optional<failure>)> finished,
                            std::function<void(const replay_run&)> tells)
     : actor{"replay"},
       node_{node},
@@ -123,7 +122,7 @@ void replay_actor::recount() {
   wake();
 }
 
-bool replay_actor::identify(dead_letter& letter, origin where, parked_as what) noexcept {
+bool replay_actor::identify(dead_letter& letter, origin where, parked_as what) {
   const auto first = acknowledgement::first_of(where);
   if (!books_.is_replayed(first))
     return false;
@@ -204,8 +203,8 @@ void replay_actor::replayed_item_ended(std::uint64_t position, ending how) noexc
     const auto found = in_flight_.find(position);
     if (found == in_flight_.end())
       return;
-    ended_.push_back({std::move(found->second), how});
-    in_flight_.erase(found);
+    found->second.how = how;
+    ended_.insert(in_flight_.extract(found));
   }
   if (recorder_ != nullptr)
     recorder_->suspects().gone(recorded_lane_, position);
@@ -317,14 +316,13 @@ bool replay_actor::chores() {
 }
 
 void replay_actor::take_endings() {
-  std::vector<ended_letter> ended;
+  decltype(ended_) ended;
   {
     const std::lock_guard lock{lock_};
     ended.swap(ended_);
   }
-  for (const auto& one : ended) {
-    const auto& letter = one.letter;
-    const bool failed = one.how == ending::dead_lettered;
+  for (const auto& [id, letter] : ended) {
+    const bool failed = letter.how == ending::dead_lettered;
     if (!letter.put_back || !failed) // gone through, or a letter of a later stage instead
       to_mark_.push_back(letter.id);
     if (!letter.key.empty()) {
@@ -794,6 +792,7 @@ void replay_actor::crashed(failure why) noexcept {
     work_->run->finish();
   }
   finish_asked_for(why);
+  crash_ = std::move(why).within("replay actor");
 }
 
 } // namespace weir

@@ -11,13 +11,13 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -38,7 +38,8 @@ enum class parked_as;
 /// and no replay goes on, or with the drain.
 /// Failure: what the store refuses is tried again with back-off, and a call that throws has failed; a replay whose
 /// letters can't even be asked for ends only where trying again won't help. A claim that can't be settled ends with
-/// the store, so that the letter is replayed again: at least once.
+/// the store, so that the letter is replayed again: at least once. If it ends by a defect of its own, the pipeline
+/// can't go on: a stage at its bound of parked keys would wait for ever.
 class replay_actor final : public actor, public replay_observer {
 public:
   /// One stage, as the replay sees it.
@@ -53,10 +54,11 @@ public:
     bool closed = false;                ///< its rings are; written in turns
   };
 
-  /// `finished` is called in the last turn; `tells` when the first letters of a replay are claimed, and at its end.
+  /// `finished` is called in the last turn, and `crash` says why if that is by a defect; `tells` when the first letters of a replay are claimed, and at its end.
   replay_actor(runtime& node, acknowledgement& books, std::string pipeline,
                std::shared_ptr<dead_letter_store> store, dead_letter_shelf& shelf,
-               replay_settings settings, flight_recorder* recorder, std::function<void()> finished,
+               replay_settings settings, flight_recorder* recorder,
+               std::function<void(std::optional<failure> crash)> finished,
                std::function<void(const replay_run&)> tells);
 
   /// Before it is spawned.
@@ -73,7 +75,7 @@ public:
 
   /// Gives the letter of an item that failed again, and whose origin is `where`, the place it was read from; true
   /// if it is the same letter as before, with its part.
-  bool identify(dead_letter& letter, origin where, parked_as what) noexcept;
+  bool identify(dead_letter& letter, origin where, parked_as what);
 
   void source_ended();
   /// A worker of a stage with park_key has nothing left but what is replayed.
@@ -95,7 +97,7 @@ public:
 
   activity turn() override;
   void crashed(failure why) noexcept override;
-  void ended() noexcept override { finished_(); }
+  void ended() noexcept override { finished_(std::move(crash_)); }
 
 private:
   /// A letter whose item is in the pipeline.
@@ -107,11 +109,8 @@ private:
     std::uint32_t part;
     std::uint32_t replay_count;
     std::string key;
-    bool put_back = false; ///< it failed, and its letter has the same identity
-  };
-  struct ended_letter {
-    replayed_letter letter;
-    ending how;
+    bool put_back = false;             ///< it failed, and its letter has the same identity
+    ending how = ending::acknowledged; ///< once it has ended
   };
   /// What is known of the replay that goes on now.
   struct work {
@@ -171,7 +170,7 @@ private:
   const std::shared_ptr<dead_letter_store> store_; // keeps the shelf
   dead_letter_shelf& shelf_;
   const replay_settings settings_;
-  const std::function<void()> finished_;
+  const std::function<void(std::optional<failure>)> finished_;
   const std::function<void(const replay_run&)> tells_;
   flight_recorder* const recorder_; // null: nothing is recorded
   const std::uint64_t recorded_lane_;
@@ -179,8 +178,9 @@ private:
 
   mutable std::mutex lock_; // guards what follows
   std::deque<std::shared_ptr<replay_run>> asked_for_;
-  std::unordered_map<std::uint64_t, replayed_letter> in_flight_; // by id
-  std::vector<ended_letter> ended_;
+  // By id. From the one to the other a letter goes as the node that it is: that takes no memory.
+  std::map<std::uint64_t, replayed_letter> in_flight_;
+  std::multimap<std::uint64_t, replayed_letter> ended_;
   std::size_t sources_left_ = 0;
   bool look_now_ = true;
   bool count_now_ = false;
@@ -201,6 +201,7 @@ private:
   bool looked_ = false;
   std::uint32_t failures_in_a_row_ = 0;
   time_point retry_at_{};
+  std::optional<failure> crash_;
 };
 
 } // namespace weir

@@ -81,8 +81,7 @@ result<void> running_pipeline::start() {
             watcher_.ended();
             return;
           }
-          supervisor_->abort(); // nobody would take what its workers have to park
-          settle_end(state::failed, std::move(crash));
+          give_up(std::move(*crash)); // nobody would take what its workers have to park
         });
     services_.dead_letters = dead_letters_.get();
   }
@@ -108,20 +107,51 @@ result<void> running_pipeline::start() {
                                                + "' can't be started");
   }
   started_ = true;
-  node_.spawn(*supervisor_, execution::shared);
-  if (dead_letters_)
-    node_.spawn(*dead_letters_, execution::own_thread);
-  if (replays_)
-    node_.spawn(*replays_, execution::own_thread);
-  // Every worker builds its function before the sources begin: they are first in the order, so last here.
-  for (auto one = workers_.rbegin(); one != workers_.rend(); ++one) {
-    (*one)->start();
-    const auto stage = static_cast<std::size_t>(
-        std::ranges::upper_bound(first_worker_, static_cast<std::size_t>(workers_.rend() - one) - 1)
-        - first_worker_.begin() - 1);
-    node_.spawn(**one, plan_->graph.stages[stage].options.execution);
+  return spawn();
+}
+
+/// All its actors, or none: where one can't be spawned, those before it end at once.
+result<void> running_pipeline::spawn() {
+  const actor* next = nullptr;
+  bool supervised = false;
+  auto left = workers_.size();
+  const auto spawn_one = [&](actor& who, execution how) {
+    next = &who;
+    node_.spawn(who, how);
+  };
+  try {
+    spawn_one(*supervisor_, execution::shared);
+    supervised = true;
+    if (dead_letters_)
+      spawn_one(*dead_letters_, execution::own_thread);
+    if (replays_)
+      spawn_one(*replays_, execution::own_thread);
+    // Every worker builds its function before the sources begin: they are first in the order, so last here.
+    for (; left > 0; --left) {
+      auto& one = *workers_[left - 1];
+      const auto stage = static_cast<std::size_t>(std::ranges::upper_bound(first_worker_, left - 1)
+                                                  - first_worker_.begin() - 1);
+      one.start();
+      spawn_one(one, plan_->graph.stages[stage].options.execution);
+    }
+    return {};
+  } catch (...) {
+    supervisor_->abort();
+    abort_workers();
+    if (supervised)
+      supervisor_->never_spawned(left);
+    else
+      settle_end(state::finished, {}); // it has no turns to do it in
+    auto why = describe_current_exception()
+                   .within("'" + next->name() + "' can't be given its turns")
+                   .within("pipeline '" + name() + "' can't be started");
+    {
+      const std::lock_guard lock{lock_};
+      why_ = why;
+    }
+    wait();
+    return why;
   }
-  return {};
 }
 
 /// Makes rings, steppers and workers from the plan. Throws why it can't.
@@ -277,7 +307,14 @@ void running_pipeline::wire_replay(std::vector<std::vector<ports>>& all) {
     return;
   replays_ = std::make_unique<replay_actor>(
       node_, services_.books, graph.name, plan_->dead_letters, *shelf, plan_->replay,
-      services_.recorder, [this] { watcher_.ended(); }, watcher_.replay);
+      services_.recorder,
+      [this](std::optional<failure> crash) {
+        if (crash)
+          give_up(std::move(*crash)); // nobody would let go what waits for a replay
+        else
+          watcher_.ended();
+      },
+      watcher_.replay);
   services_.replays = replays_.get();
   std::vector<replay_actor::stage> stages;
   for (std::size_t k = 0; k < graph.stages.size(); ++k) {
@@ -399,7 +436,13 @@ void running_pipeline::abort() {
 
 void running_pipeline::kill(std::size_t worker) { workers_[worker]->kill(); }
 
-/// In turns of the supervisor, while it has any, and of a dead-letter actor that crashes.
+/// In the last turn of a dead-letter actor or a replay actor that crashed.
+void running_pipeline::give_up(failure why) {
+  supervisor_->abort();
+  settle_end(state::failed, std::move(why));
+}
+
+/// In turns of the supervisor, while it has any, and in give_up.
 void running_pipeline::settle_end(state how, std::optional<failure> why) {
   if (how == state::failed) {
     {

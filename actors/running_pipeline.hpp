@@ -94,7 +94,8 @@ public:
   /// Aborts what still runs, and waits for it; but not for runs that were given up.
   ~running_pipeline();
 
-  /// Once.
+  /// Once. What can't be started says why, and nothing runs then. If there was no thread, or no memory, for one of its
+  /// actors, it has failed; else it can be tried again.
   result<void> start();
 
   /// Stops the sources; what is in flight goes on to its end. Any thread.
@@ -145,6 +146,7 @@ private:
     std::size_t from, from_worker, to, to_worker;
   };
 
+  result<void> spawn();
   void wire();
   std::vector<lane_start> read_lanes() const;
   std::vector<wired> wire_rings(std::vector<std::vector<ports>>& all) const;
@@ -154,6 +156,7 @@ private:
   void record();
   void wire_replay(std::vector<std::vector<ports>>& all);
   result<void> read_parked_keys();
+  void give_up(failure why);
   void settle_end(state how, std::optional<failure> why);
   void abort_workers();
 

@@ -34,13 +34,15 @@ activity driven::turn() noexcept {
   try {
     next = who_.turn();
   } catch (...) {
-    who_.crashed(describe_current_exception());
+    crashed();
     next = activity::finished();
   }
   if (next.what == activity::kind::again)
     who_.wake();
   return next;
 }
+
+void driven::crashed() noexcept { who_.crashed(describe_current_exception()); }
 
 void driven::finished() noexcept {
   const std::lock_guard lock{lock_};

@@ -58,7 +58,8 @@ public:
   double random() noexcept;
 
   /// Gives `who` its first turn, and turns from then on, until one returns finished. `who` must live until
-  /// `join` returned.
+  /// `join` returned. Throws if there is no thread or no memory for it: then it never has a turn, and a join returns
+  /// at once.
   void spawn(actor& who, execution how);
 
   /// Waits until `who` has had its last turn. Not from a turn.

@@ -35,30 +35,41 @@ caf::behavior stage_actor::make_behavior() {
 }
 
 void stage_actor::after(activity next) {
-  if (next.what == activity::kind::finished) {
-    quit();
-    driver_->finished();
-    return;
+  if (next.what != activity::kind::finished) {
+    try {
+      arm(next.until);
+      return;
+    } catch (...) { // CAF would end this actor, and nobody would hear of it
+      driver_->crashed();
+    }
   }
-  if (!next.until || (armed_ && *armed_ <= *next.until))
+  quit();
+  driver_->finished();
+}
+
+/// Sees to a turn at `until`.
+void stage_actor::arm(std::optional<time_point> until) {
+  if (!until || (armed_ && *armed_ <= *until))
     return; // the armed one comes first: the turn it gives will ask again
-  armed_ = next.until;
+  armed_ = until;
   if (virtual_time::here() != nullptr) {
     alarm_.emplace(*armed_, [to = caf::actor_cast<caf::actor>(this), generation = ++generation_] {
       caf::anon_send(to, timer_message{generation});
     });
     return;
   }
-  const auto delay = std::max(*next.until - clock::now(), {});
+  const auto delay = std::max(*until - clock::now(), {});
   delayed_send(this, delay, timer_message{++generation_});
 }
 
 void let_go_of_logger() noexcept { caf::logger::set_current_actor_system(nullptr); }
 
 std::shared_ptr<caf_driver> drive_on(caf::actor_system& system, actor& who) {
+  const struct letting_go { // also when there was no memory for it
+    ~letting_go() { let_go_of_logger(); }
+  } behind_both;
   auto made = std::make_shared<caf_driver>(who);
   made->attach(system.spawn<stage_actor>(made));
-  let_go_of_logger();
   return made;
 }
 

@@ -33,6 +33,7 @@ public:
 
 private:
   void after(activity next);
+  void arm(std::optional<time_point> until);
 
   std::shared_ptr<caf_driver> driver_;
   std::uint64_t generation_ = 0;    // of the armed timer
@@ -42,6 +43,7 @@ private:
 
 class caf_driver final : public driven {
 public:
+  using driven::crashed;
   using driven::driven;
   using driven::finished;
   using driven::turn;

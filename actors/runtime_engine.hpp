@@ -49,6 +49,8 @@ protected:
     return turn();
   }
   activity turn() noexcept;
+  /// By the current exception, behind a turn: it can't be given another one. Followed by finished().
+  void crashed() noexcept;
   /// The actor may be gone after this.
   void finished() noexcept;
 

@@ -93,7 +93,10 @@ public:
     helpers_.clear();
   }
 
-  std::shared_ptr<driven> drive(actor& who, execution) override { return drive_on(system_, who); }
+  std::shared_ptr<driven> drive(actor& who, execution) override {
+    choices_.spawn();
+    return drive_on(system_, who);
+  }
 
   bool wait(std::unique_lock<std::mutex>& lock, std::condition_variable&,
             std::optional<time_point> deadline, const std::function<bool()>& done) override {

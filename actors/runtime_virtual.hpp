@@ -21,6 +21,8 @@ struct virtual_choices {
   /// How long after its begin the function of a stage with an item_time_max runs: a time longer than that is a
   /// stuck worker.
   std::function<clock::duration()> helper_delay = [] { return clock::duration::zero(); };
+  /// Called before an actor is given its turns. Throws what a node does that has no thread, or no memory, left for it.
+  std::function<void()> spawn = [] {};
 };
 
 /// A runtime on one thread, under CAF's test coordinator, with a time of its own that stands still: nothing

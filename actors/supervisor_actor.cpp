@@ -47,6 +47,18 @@ void supervisor_actor::abort() {
   wake();
 }
 
+void supervisor_actor::never_spawned(std::size_t workers) {
+  bool last = false;
+  {
+    const std::lock_guard lock{lock_};
+    finished_ += workers;
+    last = crashed_ && finished_ == workers_.size();
+  }
+  wake();
+  if (last)
+    report_.all_finished();
+}
+
 std::uint64_t supervisor_actor::restarts(std::size_t index) const {
   const std::lock_guard lock{lock_};
   return decides_.restarts(index);

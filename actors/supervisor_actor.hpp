@@ -35,6 +35,8 @@ public:
 
   /// From now on nothing is restarted. Any thread.
   void abort();
+  /// So many workers will have no turn: they count as finished. Once it is spawned itself.
+  void never_spawned(std::size_t workers);
 
   std::uint64_t restarts(std::size_t index) const;
 

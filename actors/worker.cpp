@@ -672,9 +672,9 @@ void pipeline_services::note_settled() const {
 
 namespace {
 
-void add_members(origin where, std::vector<origin>& into) {
+void add_members(origin where, flight_slot::ranges& into) noexcept {
   if (!where.is_group()) {
-    into.push_back(where);
+    into.add(where);
     return;
   }
   for (const auto one : where.group()->members())
@@ -684,13 +684,8 @@ void add_members(origin where, std::vector<origin>& into) {
 } // namespace
 
 void hand::take_batch(origin where) noexcept {
-  const auto members = where.group()->members();
-  if (std::ranges::none_of(members, &origin::is_group)) {
-    slot_->take(members);
-    return;
-  }
-  std::vector<origin> all; // a batch of batches
-  add_members(where, all);
+  flight_slot::ranges all;
+  add_members(where, all); // also of a batch of batches
   slot_->take(all);
 }
 

@@ -14,16 +14,40 @@ namespace weir {
 class alignas(128) flight_slot {
 public:
   static constexpr std::size_t ranges_max = 6;
+  struct range { // of words of origins in one lane
+    std::uint64_t first;
+    std::uint64_t last;
+  };
+
+  /// The items of a batch, in as few ranges as a slot has places for. Neither empty origins nor groups are kept; what
+  /// needs more ranges than there are is covered by wider ones. A range has one lane: of a batch of more lanes than
+  /// ranges, some are left out, and the next life is told so.
+  class ranges {
+  public:
+    void add(origin where) noexcept;
+
+  private:
+    friend class flight_slot;
+    void bridge() noexcept;
+
+    std::array<range, ranges_max + 1> found_; // ascending
+    std::size_t count_ = 0;
+    std::uint64_t left_out_ = 0;
+  };
 
   /// An item is about to be run. What is done to it can't overtake this store: a signal that it raises finds it.
   void take(std::uint64_t origin_word) noexcept {
     in_hand_.store(origin_word, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
   }
-  /// The same for a batch. Neither empty origins nor groups are kept; what needs more ranges than there are is
-  /// covered by wider ones. A range has one lane: of a batch of more lanes than ranges, some are left out, and
-  /// the next life is told so.
-  void take(std::span<const origin> batch) noexcept;
+  /// The same for a batch.
+  void take(const ranges& batch) noexcept;
+  void take(std::span<const origin> batch) noexcept {
+    ranges all;
+    for (const auto where : batch)
+      all.add(where);
+    take(all);
+  }
   void empty() noexcept { take(0); }
 
   /// The item has failed so often, and will be run again. 0: forget it.
@@ -35,10 +59,6 @@ public:
 private:
   friend class flight_recorder;
 
-  struct range { // of words of origins in one lane
-    std::uint64_t first;
-    std::uint64_t last;
-  };
   // With the number of ranges, and from `left_out_shift` on the number of items that are in none.
   static constexpr std::uint64_t batch_bit = std::uint64_t{1} << 63U;
   static constexpr unsigned left_out_shift = 16;

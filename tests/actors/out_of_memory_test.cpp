@@ -1,6 +1,8 @@
+#include "replay_probes.hpp"
 #include "virtual_probes.hpp"
 
 #include <weir/actors/acknowledgement.hpp>
+#include <weir/actors/hand.hpp>
 #include <weir/actors/lane.hpp>
 #include <weir/mailbox/ring.hpp>
 
@@ -154,6 +156,94 @@ TEST_F(OutOfMemory, APipelineWhoseDeadLetterActorCrashesGivesUp) {
   EXPECT_EQ(r->why().message(),
             "pipeline 'verbose' ← dead-letter actor ← out of memory (std::bad_alloc)");
   EXPECT_EQ(r.ledger().dead_lettered, 0U);
+}
+
+TEST_F(OutOfMemory, APipelineWhoseReplayActorCrashesGivesUp) {
+  const auto shelf = std::make_shared<troubled_shelf>(weir::dead_letters::memory{});
+  const fed<int> source;
+  weir::pipeline p{"verbose", restarting()};
+  p.from("numbers", source)
+      .park_key([](int) { return std::string{"all"}; }, {.parked_max = 1})
+      .to("sink", [](const int&) -> weir::result<void> { return weir::poison("closed"); });
+  p.dead_letters_to(shelf);
+  still r{std::move(p)};
+  shelf->trouble = [](std::string_view) -> weir::result<void> { // and no memory for saying so
+    constexpr std::size_t length = 3'333;
+    auto why = weir::transient(std::string(length, 'y'));
+    fails_next = length + 1;
+    return why;
+  };
+  source.push({1, 2}); // the second one waits until the first is replayed or purged
+  source.complete();
+  EXPECT_EQ(r.ended(), weir::running_pipeline::state::failed);
+  EXPECT_EQ(r->why().message(),
+            "pipeline 'verbose' ← replay actor ← out of memory (std::bad_alloc)");
+}
+
+/// Its lane has a name as long as nothing else is.
+struct far_away : fed<int> {
+  static constexpr std::size_t length = 2'222;
+  static std::string lane() { return std::string(length, 'l'); }
+};
+
+TEST_F(OutOfMemory, APipelineThatCantTellWhichLetterFailedAgainGivesUp) {
+  const far_away source;
+  weir::dead_letters::memory letters;
+  int runs = 0;
+  weir::pipeline p{"far", restarting()};
+  p.from("numbers", source).to("sink", [&runs](const int&) -> weir::result<void> {
+    if (++runs == 2)
+      fails_next = far_away::length + 1; // of the letter, where it says what it is of
+    return weir::poison("closed");
+  });
+  p.dead_letters_to(letters);
+  still r{std::move(p)};
+  source.push({1});
+  r.pass(1s);
+  ASSERT_EQ(letters.letters().size(), 1U);
+  EXPECT_TRUE(r->replay());
+  EXPECT_EQ(r.ended(), weir::running_pipeline::state::failed);
+  EXPECT_EQ(r->why().message(), "pipeline 'far' ← worker 'sink' ← out of memory (std::bad_alloc)");
+  EXPECT_EQ(letters.letters().size(), 1U);
+}
+
+TEST_F(OutOfMemory, ABatchOfBatchesIsRecordedWithoutAny) {
+  weir::acknowledgement books;
+  auto& lane = books.lane_at(books.add_lane("l", 0));
+  lane.admit(1, 3);
+  books.admitted(3);
+  const auto batch = books.group({books.group({{0, 1}, {0, 2}}), {0, 3}});
+  weir::flight_slot slot;
+  weir::hand hand{&slot};
+  fails_next = sizeof(weir::origin);
+  hand.take(batch);
+  EXPECT_EQ(fails_next.exchange(0), sizeof(weir::origin));
+  books.settle(batch, weir::ending::acknowledged);
+  EXPECT_EQ(books.totals().acknowledged, 3U);
+}
+
+/// There is no memory for waking it later.
+struct sleepless final : weir::actor {
+  sleepless() : actor{"sleepless"} {}
+
+  std::vector<std::string> seen;
+
+  weir::activity turn() override {
+    seen.emplace_back("turn");
+    fails_next = 16; // what an alarm calls
+    return weir::activity::parked(weir::clock::now() + 1s);
+  }
+  void crashed(weir::failure why) noexcept override { seen.push_back(why.message()); }
+  void ended() noexcept override { seen.emplace_back("ended"); }
+};
+
+TEST_F(OutOfMemory, AnActorThatCantBeWokenLaterHasCrashed) {
+  sleepless actor;
+  weir::virtual_runtime node;
+  node.spawn(actor, weir::execution::shared);
+  node.join(actor);
+  EXPECT_EQ(actor.seen,
+            (std::vector<std::string>{"turn", "out of memory (std::bad_alloc)", "ended"}));
 }
 
 } // namespace
