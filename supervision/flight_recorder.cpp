@@ -463,12 +463,12 @@ bool is_one_item(const std::vector<hand_range>& in_hand) {
 /// `known` with what a death adds: where `change` is applied to positions that were not known, they are added.
 template <class Change>
 std::vector<suspect> with(const std::vector<suspect>& known, const hand_range& range,
-                          std::int64_t now, Change change) {
+                          std::int64_t died_at, Change change) {
   std::vector<suspect> made;
   auto next = range.first; // not covered yet
   const auto add_new = [&](std::uint64_t first, std::uint64_t last) {
     suspect one{.stage = range.stage, .lane = range.lane, .first = first, .last = last};
-    one.first_at = now;
+    one.first_at = died_at;
     one.status = suspect::unknown_status;
     change(one);
     made.push_back(one);
@@ -548,16 +548,17 @@ heritage read_heritage(std::string_view bytes, const front& old, std::int64_t no
   if (made.last.deaths.size() == deaths_kept)
     made.last.deaths.erase(made.last.deaths.begin());
   const auto status = told ? old.cause_status : suspect::unknown_status;
+  const auto died_at = told ? old.cause_at : now;
   join(found.in_hand);
   const bool alone = is_one_item(found.in_hand);
   for (const auto& range : found.in_hand)
-    made.suspects = with(made.suspects, range, now, [&](suspect& one) {
+    made.suspects = with(made.suspects, range, died_at, [&](suspect& one) {
       ++one.deaths;
       one.status = status;
       one.alone = alone ? 1 : 0;
     });
   for (const auto& range : found.failed)
-    made.suspects = with(made.suspects, range, now, [&](suspect& one) {
+    made.suspects = with(made.suspects, range, died_at, [&](suspect& one) {
       one.failures = std::max(one.failures, range.failures);
     });
   if (made.suspects.size() > suspects_kept) {
@@ -568,8 +569,7 @@ heritage read_heritage(std::string_view bytes, const front& old, std::int64_t no
   }
   made.last.died = true;
   made.last.deaths.push_back(
-      {.at = std::chrono::system_clock::time_point{std::chrono::milliseconds{told ? old.cause_at
-                                                                                  : now}},
+      {.at = std::chrono::system_clock::time_point{std::chrono::milliseconds{died_at}},
        .pid = old.who.pid,
        .status = told ? std::optional<int>{status} : std::nullopt,
        .in_hand = in_hand_text(found.in_hand, sizeof(kept_death::in_hand) - 1)});

@@ -276,8 +276,14 @@ TEST(FlightRecorder, HandsTheCauseOn) {
   const auto found = weir::flight_recorder::examine(file.path, ::getpid(), SIGSEGV);
   ASSERT_TRUE(found && found->culprit);
   EXPECT_FALSE(found->recovered);
+  const auto noticed = std::chrono::system_clock::now();
+  while (std::chrono::system_clock::now() < noticed + std::chrono::milliseconds{2}) {
+  }
   const next_life now{file};
   EXPECT_EQ(now.at("first", "a", 4)->last_status(), SIGSEGV);
+  const auto since = now.at("first", "a", 4)->first_at;
+  EXPECT_LE(std::chrono::system_clock::time_point{std::chrono::milliseconds{since}}, noticed)
+      << "not when the next life began";
   EXPECT_EQ(weir::cause_of_death(now.last().deaths[0].status), "killed by SIGSEGV (signal 11)");
 }
 
