@@ -47,21 +47,22 @@ struct connection {
   beast::flat_buffer buffer;
 };
 
-/// Ends at some time what goes on on a connection.
+/// Ends at some time what goes on on a connection. It closes it: where one operation has ended and the next one has
+/// not begun, there is nothing to cancel.
 class time_limit {
 public:
   time_limit(beast::tcp_stream& stream, clock::time_point when)
       : due_{when, [this, &stream] {
                over_ = true;
-               stream.cancel();
+               stream.close();
              }} {
     stream.expires_at(for_asio(when)); // the end of time is never
   }
 
+  bool over() const { return over_; }
   /// What an operation on it failed with.
   error_code why(const error_code& error) const {
-    return over_ && error == asio::error::operation_aborted ? error_code{beast::error::timeout}
-                                                            : error;
+    return over_ && error ? error_code{beast::error::timeout} : error;
   }
 
 private:
@@ -276,7 +277,7 @@ asio::awaitable<error_code> client::pool::ask(std::string request, clock::time_p
     const time_limit limit{one.stream, deadline};
     bool something_came = false;
     const auto error = limit.why(co_await exchange(one, request, answer, something_came));
-    if (!error && answer->keep_alive() && one.buffer.size() == 0
+    if (!error && !limit.over() && answer->keep_alive() && one.buffer.size() == 0
         && is_status(answer->get().result_int()))
       idle_.emplace_back(std::move(one), clock::now());
     if (!error || !was_idle || something_came || !is_stale(error))
@@ -312,7 +313,7 @@ asio::awaitable<error_code> client::pool::connect(connection& one, clock::time_p
   for (const auto& endpoint : endpoints) {
     const time_limit limit{one.stream, until};
     const auto [ended] = co_await one.stream.async_connect(endpoint, no_throw);
-    const auto error = last = limit.why(ended);
+    const auto error = last = limit.over() ? error_code{beast::error::timeout} : error_code{ended};
     if (!error) {
       error_code ignored;
       one.stream.socket().set_option(tcp::no_delay{true}, ignored);

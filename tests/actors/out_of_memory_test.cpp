@@ -32,7 +32,13 @@ constexpr std::size_t shares_size = 64 * 5; // of a block of a lane: see lane::s
 }
 [[gnu::noinline]] void operator delete(void* what) noexcept { std::free(what); }
 [[gnu::noinline]] void operator delete(void* what, std::size_t) noexcept { std::free(what); }
-// Of arrays too: a sanitizer's do not come here.
+// Those that don't throw, and those of arrays, too: a sanitizer's do not come here.
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return std::malloc(size != 0 ? size : 1);
+}
+[[gnu::noinline]] void operator delete(void* what, const std::nothrow_t&) noexcept {
+  std::free(what);
+}
 [[gnu::noinline]] void* operator new[](std::size_t size) { return operator new(size); }
 [[gnu::noinline]] void operator delete[](void* what) noexcept { std::free(what); }
 [[gnu::noinline]] void operator delete[](void* what, std::size_t) noexcept { std::free(what); }

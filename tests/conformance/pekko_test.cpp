@@ -197,24 +197,29 @@ TEST_F(Pekko, ThrottleOfOnePipelineIsNotThatOfAnother) {
 TEST_F(Pekko, GroupedWithinBeginsItsWindowAnewAfterAFullGroup) {
   constexpr auto delay = 60ms;
   fed<int> hand;
-  collected<std::pair<clock::time_point, std::size_t>> groups;
+  collected<std::vector<int>> groups;
   weir::pipeline p{"groups"};
   p.from("hand", hand)
       .batch("group", {.size_max = 3, .delay_max = delay})
-      .to("sink", [groups](const weir::batch<int>& all) noexcept {
-        groups.add({clock::now(), all.items.size()});
-      });
-  running r{std::move(p)};
-  hand.push({1, 2, 3});
-  EXPECT_TRUE(groups.wait_for(1));
-  const auto pushed = clock::now();
+      .to("sink", [groups](const weir::batch<int>& all) noexcept { groups.add(all.items); });
+  weir::testkit::node here;
+  auto& running = here.run(std::move(p));
+  hand.push({1, 2});
+  here.pass(delay - 20ms);
+  EXPECT_EQ(groups.size(), 0U);
+  hand.push({3});
+  here.settle();
+  EXPECT_EQ(groups.items(), (std::vector<std::vector<int>>{{1, 2, 3}}));
+  here.pass(10ms); // the first window would end 10 ms later
   hand.push({4});
-  EXPECT_TRUE(groups.wait_for(2));
-  EXPECT_EQ(groups.items()[1].second, 1U);
-  EXPECT_GE(groups.items()[1].first - pushed, delay);
+  here.pass(delay - 1ms);
+  EXPECT_EQ(groups.size(), 1U);
+  here.pass(1ms);
+  EXPECT_EQ(groups.items(), (std::vector<std::vector<int>>{{1, 2, 3}, {4}}));
+  here.pass(delay);
   hand.complete();
-  r.finishes();
-  EXPECT_EQ(groups.size(), 2U) << "no empty group at the end";
+  EXPECT_EQ(here.finish(running), state::finished);
+  EXPECT_EQ(groups.size(), 2U) << "no empty group, neither of a window nor at the end";
 }
 
 // PK-G1: while nobody takes a group the next ones wait, none is lost, torn or empty.

@@ -416,6 +416,35 @@ TEST_F(Client, ARequestThatTakesTooLongIsGivenUpWithItsConnection) {
   }
 }
 
+TEST_F(Client, ItsTimeMayEndAtAnyMomentAlsoBetweenTwoOperations) {
+  std::atomic<bool> silent{true};
+  const loopback::server server{[&](loopback::peer& with, int) {
+    while (with.read_header().ends_with("\r\n\r\n"))
+      with.send(silent ? "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf" : answer("whole"));
+  }};
+  weir::virtual_time time;
+  for (const bool answers : {false, true})
+    for (const auto passes : {30min, 60min})      // what ends is the time to connect, or all of it
+      for (int steps = 1; steps <= 20; ++steps) { // the first one begins it
+        silent = !answers;
+        const http::client client{
+            {.base_url = server.url(), .timeout = 1h, .connect_timeout = 30min}};
+        const auto one = begin(client, "/");
+        io_.restart();
+        for (int k = 0; k < steps; ++k)
+          io_.run_one_for(1ms);
+        time.advance_to(time.now() + passes);
+        settle();
+        time.advance_to(time.now() + 1h);
+        const auto text = finish(one);
+        EXPECT_TRUE(text.ends_with(": timed out") || (answers && text == "200 whole"))
+            << steps << " steps: " << text;
+        EXPECT_EQ(client.in_use(), 0U);
+        silent = false;
+        EXPECT_EQ(get(client, "/"), "200 whole") << steps << " steps";
+      }
+}
+
 TEST_F(Client, TheTimeCountsOnAKeptConnectionToo) {
   std::atomic<bool> asked_again{false};
   const loopback::server server{[&](loopback::peer& with, int) {
