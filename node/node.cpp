@@ -574,7 +574,8 @@ int main(int argc, const char* const* argv, pipeline one) {
     if (shelf != nullptr && shelf->outlives_process())
       return dead_letters_command(argc - 1, argv + 1, one.name(), *shelf);
     std::cerr << one.name()
-              << ": there is nothing to look at: dead letters are not kept in a file\n";
+              << ": there is nothing to look at: dead letters are not kept in a file, or not in "
+                 "one that can be read\n";
     return exit_codes::usage;
   }
   node_settings settings;
