@@ -40,6 +40,7 @@ std::string beyond_positions(std::uint64_t position);
 struct resume_point {
   std::string lane;
   std::uint64_t position = 0; ///< everything up to here is settled
+  bool operator==(const resume_point&) const = default;
 };
 
 /// Whom the books tell that the way of a replayed item has ended. Any thread; must not block.

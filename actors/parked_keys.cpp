@@ -20,8 +20,13 @@ std::optional<std::string> parked_keys::parked_behind(const std::string& key,
   const auto found = keys_.find(key);
   if (found == keys_.end())
     return std::nullopt;
-  const auto& first = found->second.first;
-  if (!read_at.lane.empty() && read_at.lane == first.lane && read_at.position < first.position)
+  const auto& letters = found->second.read_at;
+  const auto& first = letters.front();
+  const auto is_later = [&](const resume_point& one) {
+    return one.lane != read_at.lane || read_at.position < one.position;
+  };
+  if (!read_at.lane.empty() && read_at.lane == first.lane && is_later(first)
+      && std::ranges::all_of(letters, is_later))
     return std::nullopt;
   return first.lane.empty() ? "a letter" : first.lane + ":" + std::to_string(first.position);
 }
@@ -29,8 +34,7 @@ std::optional<std::string> parked_keys::parked_behind(const std::string& key,
 void parked_keys::add(const std::string& key, const resume_point& read_at) {
   const std::lock_guard lock{lock_};
   auto& one = keys_[key];
-  if (one.letters == 0)
-    one.first = read_at;
+  one.read_at.push_back(read_at);
   ++one.letters;
   ++one.on_their_way;
   ++one.changes;
@@ -46,6 +50,14 @@ bool parked_keys::stored(const std::string& key) {
   if (one.on_their_way > 0)
     --one.on_their_way;
   return one.on_their_way == 0 && one.counted_in_vain;
+}
+
+void parked_keys::found(const std::string& key, std::deque<resume_point> letters) {
+  const std::lock_guard lock{lock_};
+  auto& one = keys_[key];
+  one.letters = letters.size();
+  one.read_at = std::move(letters);
+  letters_.fetch_add(one.letters, std::memory_order_release);
 }
 
 template <class Which>
@@ -78,15 +90,24 @@ void parked_keys::counted(const key_state& seen, std::uint64_t letters, const re
   std::vector<waker*> waiting;
   {
     const std::lock_guard lock{lock_};
-    auto& one = keys_[seen.key];
+    const auto found = keys_.find(seen.key);
+    if (found == keys_.end())
+      return;
+    auto& one = found->second;
     one.counted_in_vain = one.changes != seen.changes || one.on_their_way > 0;
     if (one.counted_in_vain) // what was added since may or may not have been counted
       return;
     letters_.fetch_add(letters - one.letters, std::memory_order_release);
     one.letters = letters;
-    one.first = first;
-    if (letters == 0)
-      keys_.erase(seen.key);
+    if (letters == 0) {
+      keys_.erase(found);
+    } else {
+      const auto gone = std::ranges::find(one.read_at, first); // those before it
+      if (gone != one.read_at.end())
+        one.read_at.erase(one.read_at.begin(), gone);
+      else // it was edited into this key
+        one.read_at.push_front(first);
+    }
     if (!full())
       waiting.swap(waiting_);
   }

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -33,7 +34,7 @@ public:
   bool call_when_changed(waker& who);
 
   /// The letter, "source:position", that an item of this key has to wait behind which was read at `read_at`. Empty
-  /// if it need not: the key is not parked, or the item came before that letter, and is only read again.
+  /// if it need not: the key is not parked, or the item was read before all letters of it, and is read again.
   std::optional<std::string> parked_behind(const std::string& key,
                                            const resume_point& read_at) const;
   /// A letter of this key, of an item that was read there, is on its way into the store.
@@ -43,6 +44,11 @@ public:
 
   /// One of them has arrived there. True if somebody has counted in vain, or asked to be told.
   bool stored(const std::string& key);
+
+  // --- the pipeline's start ------------------------------------------------------------------------
+
+  /// The store has letters of this key, whose items were read there, in this order.
+  void found(const std::string& key, std::deque<resume_point> letters);
 
   // --- the replay actor ----------------------------------------------------------------------------
 
@@ -68,7 +74,8 @@ public:
 
 private:
   struct parked_key {
-    resume_point first; // where the item of the first letter was read
+    // Where the items of the letters were read. Where branches meet, the first need not be the earliest.
+    std::deque<resume_point> read_at;
     std::uint64_t letters = 0;
     std::uint64_t on_their_way = 0; // of these, not stored yet
     std::uint64_t changes = 0;

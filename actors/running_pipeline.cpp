@@ -2,6 +2,7 @@
 #include <weir/supervision/flight_recorder.hpp>
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <stdexcept>
 #include <utility>
@@ -367,18 +368,17 @@ result<void> running_pipeline::read_parked_keys() {
                    + "' has park_key, which needs a store of dead letters that can be read");
     keys_.back() =
         std::make_unique<parked_keys>(parked_keys_options{.parked_max = *stage.parked_max});
-    std::map<std::string, std::pair<std::uint64_t, resume_point>> found; // letters, and the first
+    std::map<std::string, std::deque<resume_point>> found;
     auto shown = for_each_letter(*shelf, {.pipeline = graph.name, .stage = stage.name},
                                  [&](const dead_letter& one) -> result<void> {
-                                   if (auto& key = found[one.key]; key.first++ == 0)
-                                     key.second = {one.source, one.position};
+                                   if (!one.key.empty())
+                                     found[one.key].push_back({one.source, one.position});
                                    return {};
                                  });
     if (!shown)
       return std::move(shown.error());
-    for (const auto& [key, letters] : found)
-      if (!key.empty())
-        keys_.back()->counted({key, 0}, letters.first, letters.second);
+    for (auto& [key, letters] : found)
+      keys_.back()->found(key, std::move(letters));
   }
   return {};
 }

@@ -22,8 +22,9 @@ struct rejected_item {
 
 /// What became of a batch that a sink has taken: every item is stored, but for these.
 struct batch_outcome {
-  std::vector<std::size_t> filtered;   ///< indices of items that were there already, ascending
-  std::vector<rejected_item> rejected; ///< become dead letters, ascending
+  std::vector<std::size_t> filtered; ///< indices of items that were there already, ascending
+  std::vector<rejected_item>
+      rejected; ///< become dead letters, ascending; of a row named twice, once
 };
 
 /// A sink is a function of one item that returns void or result<void>; or a class with `input` and

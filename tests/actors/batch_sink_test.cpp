@@ -167,11 +167,15 @@ TEST_F(BatchSink, ThatRejectsARowTwiceParksItOnce) {
   const auto done = run(batches_into([](const batch<int>& all, int) {
     batch_outcome outcome;
     if (all.items.front() == 5)
-      outcome.rejected = {{1, weir::poison("bad")}, {1, weir::poison("bad in two ways")}};
+      outcome = {.filtered = {1, 2, 2},
+                 .rejected = {{1, weir::poison("bad")}, {1, weir::poison("bad in two ways")}}};
     return outcome;
   }));
-  EXPECT_EQ(done.ledger,
-            (weir::ledger_totals{.admitted = 12, .acknowledged = 11, .dead_lettered = 1}));
+  ASSERT_EQ(letters_.letters().size(), 1U);
+  EXPECT_THAT(letters_.letters().front().why.message(), testing::HasSubstr("bad"));
+  EXPECT_EQ(
+      done.ledger,
+      (weir::ledger_totals{.admitted = 12, .acknowledged = 10, .filtered = 1, .dead_lettered = 1}));
 }
 
 TEST_F(BatchSink, TakesBatchesThatLostRowsOnTheirWay) {

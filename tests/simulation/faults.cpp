@@ -61,11 +61,19 @@ constexpr std::array<kind, faults_count> kinds{{
     {"node_drains", 0.005},
     {"clock_jumps", 0.02},
     {"wall_clock_jumps", 0.02},
+    {"sink_names_a_row_twice", 0.7},
 }};
+
+constexpr std::array<std::string_view, events_count> events{
+    "item_parked_behind_its_key",
+    "keys_at_their_bound",
+};
 
 } // namespace
 
 std::string_view name_of(fault which) { return kinds[static_cast<std::size_t>(which)].name; }
+
+std::string_view name_of(event which) { return events[static_cast<std::size_t>(which)]; }
 
 std::optional<fault> fault_named(std::string_view name) {
   const auto* const found = std::ranges::find(kinds, name, &kind::name);

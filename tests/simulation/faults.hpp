@@ -61,11 +61,18 @@ enum class fault : std::uint8_t {
   node_drains,
   clock_jumps,
   wall_clock_jumps,
+  sink_names_a_row_twice,
   count_
 };
 
 inline constexpr auto faults_count = static_cast<std::size_t>(fault::count_);
 
+/// What must come about often enough as well, though nothing goes wrong by itself in it.
+enum class event : std::uint8_t { item_parked_behind_its_key, keys_at_their_bound, count_ };
+
+inline constexpr auto events_count = static_cast<std::size_t>(event::count_);
+
+std::string_view name_of(event which);
 std::string_view name_of(fault which);
 std::optional<fault> fault_named(std::string_view name);
 
@@ -96,6 +103,8 @@ public:
       trace_->push_back("    fault: " + std::string{name_of(which)});
   }
 
+  void came_about(event which) { ++came_about_[static_cast<std::size_t>(which)]; }
+
   /// No fault fires any more: what is broken is repaired.
   void heal() { on_ = false; }
   /// They fire again.
@@ -103,6 +112,7 @@ public:
   bool healed() const { return !on_; }
 
   std::uint64_t fired(fault which) const { return fired_[static_cast<std::size_t>(which)]; }
+  const std::array<std::uint64_t, events_count>& came_about() const { return came_about_; }
 
 private:
   struct point {
@@ -111,6 +121,7 @@ private:
   };
   std::array<point, faults_count> points_;
   std::array<std::uint64_t, faults_count> fired_{};
+  std::array<std::uint64_t, events_count> came_about_{};
   std::vector<std::string>* const trace_;
   bool on_ = true;
 };

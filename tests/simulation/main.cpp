@@ -25,6 +25,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using clock_type = std::chrono::steady_clock;
+using simulation::events_count;
 using simulation::faults_count;
 
 struct arguments {
@@ -43,7 +44,7 @@ constexpr auto usage =
        simulate --seed S [--items N] [--without FAULT,FAULT] [--without-segments 0,2] [--simple-schedule]
 )";
 
-/// From here on each fault must have fired once in a hundred seeds.
+/// From here on each fault must have fired once in a hundred seeds, and each event come about.
 constexpr std::uint64_t seeds_that_fire_all = 20'000;
 
 /// What a worker process tells, in memory that both have.
@@ -54,6 +55,7 @@ struct progress {
   std::atomic<std::uint64_t> lives{0};
   std::atomic<std::uint64_t> reruns{0}; // for the fingerprint
   std::atomic<std::uint64_t> fired[faults_count]{};
+  std::atomic<std::uint64_t> came_about[events_count]{};
   std::atomic<std::uint64_t> failures{0};
 };
 
@@ -111,6 +113,8 @@ void work(const arguments& given, std::uint64_t first, std::uint64_t step,
     add(shown.lives, done.lives);
     for (std::size_t k = 0; k < faults_count; ++k)
       add(shown.fired[k], done.fired[k]);
+    for (std::size_t k = 0; k < events_count; ++k)
+      add(shown.came_about[k], done.came_about[k]);
     if (!done.violation.empty()) {
       const auto index = shown.failures.load();
       add(shown.failures, 1);
@@ -236,16 +240,22 @@ int run_all(const arguments& given) {
   const auto fired_least = seeds >= seeds_that_fire_all ? seeds / 100 : 0;
   std::string too_rare;
   std::uint64_t faults = 0;
+  const auto show = [&](std::string_view name, std::uint64_t times) {
+    if (times < fired_least)
+      too_rare += " " + std::string{name};
+    std::printf("%-28s %12llu\n", std::string{name}.c_str(),
+                static_cast<unsigned long long>(times));
+  };
   std::printf("%s\n%-28s %12s\n", terminal ? "\r" : "", "fault point", "fired");
   for (std::size_t point = 0; point < faults_count; ++point) {
     const auto fired = total([point](auto& one) -> auto& { return one.fired[point]; });
     faults += fired;
-    if (fired < fired_least)
-      too_rare += " " + std::string{simulation::name_of(static_cast<simulation::fault>(point))};
-    std::printf("%-28s %12llu\n",
-                std::string{simulation::name_of(static_cast<simulation::fault>(point))}.c_str(),
-                static_cast<unsigned long long>(fired));
+    show(simulation::name_of(static_cast<simulation::fault>(point)), fired);
   }
+  std::printf("\n%-28s %12s\n", "event", "came about");
+  for (std::size_t which = 0; which < events_count; ++which)
+    show(simulation::name_of(static_cast<simulation::event>(which)),
+         total([which](auto& one) -> auto& { return one.came_about[which]; }));
   const auto count = [&](auto which) { return static_cast<unsigned long long>(total(which)); };
   const auto failures = count([](auto& one) -> auto& { return one.failures; });
   std::printf("\n%llu lives of nodes, %llu seeds run twice and compared, %.1f s\n",

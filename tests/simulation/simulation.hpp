@@ -16,6 +16,7 @@ struct outcome {
   std::uint64_t steps = 0;
   std::uint64_t lives = 0;
   std::array<std::uint64_t, faults_count> fired{};
+  std::array<std::uint64_t, events_count> came_about{};
   std::uint64_t fingerprint = 0; ///< of every step: the same for the same seed
 };
 

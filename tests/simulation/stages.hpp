@@ -58,9 +58,14 @@ auto watched(world& in, place at, const thing& one, weir::context& where, Functi
   if (alone && in.drawn.options_at(at).item_time_max.count() > 0)
     in.watch.item_taken(at, one);
   in.watch.run_begins(at, where.worker_index(), one);
+  const bool parks_keys = in.drawn.parked_max_at(at) > 0;
+  if (parks_keys)
+    in.keys.run_begins(at, one);
   try {
     auto answer = function();
     in.watch.run_ends(at, one, answer ? nullptr : &answer.error());
+    if (parks_keys && answer)
+      in.keys.passed(at, one);
     return answer;
   } catch (...) {
     const auto why = weir::fatal("thrown");
@@ -452,10 +457,13 @@ private:
     std::vector<thing> all_rows;
     for (std::size_t k = 0; k < all.items.size(); ++k) {
       all_rows.push_back(row_of(all.items[k]));
-      if (in->faults.fires(fault::sink_rejects_a_row))
+      if (in->faults.fires(fault::sink_rejects_a_row)) {
         outcome.rejected.push_back({k, weir::poison("the row is refused")});
-      else
+        if (in->faults.fires(fault::sink_names_a_row_twice))
+          outcome.rejected.push_back({k, weir::poison("the row is refused, for another reason")});
+      } else {
         rows.push_back(all_rows.back());
+      }
     }
     for (const auto& one : rows)
       in->arrived(one);
@@ -493,8 +501,10 @@ public:
     }
     if (in_.faults.fires(fault::letters_answer_lost)) {
       // It is put once more; if it is replayed in between, it is a letter again although it went through.
-      for (const auto& one : letters)
+      for (const auto& one : letters) {
         in_.may_repeat(in_.held_by(one));
+        in_.keys.comes_again(one);
+      }
       return weir::transient("the answer was lost");
     }
     return {};

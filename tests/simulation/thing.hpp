@@ -38,6 +38,10 @@ struct thing {
   auto operator<=>(const thing&) const = default;
 };
 
+/// What a stage says at the end is of none.
+inline constexpr std::uint32_t no_source = 0xFE;
+inline bool is_of_a_source(const thing& one) { return one.id >> 24U != no_source; }
+
 inline std::uint64_t mixed(std::uint64_t a, std::uint64_t b) {
   auto z = a * 0x9E3779B97F4A7C15U + b + 0x632BE59BD9B4E019U;
   z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9U;

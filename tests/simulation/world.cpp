@@ -14,8 +14,6 @@ std::uint32_t id_of(std::size_t source, std::uint32_t number) {
   return static_cast<std::uint32_t>(source << 24U) + number;
 }
 
-/// Of what a stage says at the end: not an item of any source.
-constexpr std::size_t no_source = 0xFE;
 constexpr std::uint32_t on_timer = 0x400000; // its numbers are beyond that
 
 } // namespace
@@ -71,6 +69,7 @@ void world::begin_life() {
   admitted_.clear();
   lettered_.clear();
   watch.begin_life();
+  keys.begin_life();
   // What earlier lives had to say last, and did not get out, belongs to no position: it is gone.
   for (auto one = uncovered_.lower_bound(id_of(no_source, 0)); one != uncovered_.end();
        one = uncovered_.erase(one))
@@ -81,6 +80,7 @@ void world::end_life(bool clean) {
   if (clean)
     return;
   last_unclean_ = life_;
+  keys.life_lost();
   // The source reads their items once more: then there may be a row, and the letter is there still.
   fenced_ = false;
   for (const auto& one : letters.letters()) {
@@ -174,7 +174,7 @@ std::vector<thing> world::held_by(const weir::dead_letter& letter) {
   bool batched = false;
   for (std::size_t k = 0; k < std::min(where->segment, drawn.segments.size()); ++k)
     batched = batched || drawn.segments[k].kind == segment_kind::batch;
-  const bool of_a_source = items.front().id >> 24U != no_source;
+  const bool of_a_source = is_of_a_source(items.front());
   const auto position = drawn.position_of(items.front().id);
   // A row of a batch that was a letter itself, and was replayed, is known by the position of the batch.
   const bool of_a_letter =
@@ -203,6 +203,8 @@ void world::parked(const weir::dead_letter& letter) {
   const auto items = items_of(letter);
   if (const auto at = place_of(drawn, letter.stage); at && !items.empty())
     watch.parked(*at, items, letter);
+  if (const auto at = place_of(drawn, letter.stage); at && items.size() == 1)
+    keys.parked(*at, items.front(), letter);
   for (const auto& one : items)
     lettered_.insert(one.id);
   for (const auto& one : held_by(letter)) {

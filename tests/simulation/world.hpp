@@ -1,6 +1,7 @@
 #pragma once
 
 #include "faults.hpp"
+#include "key_watch.hpp"
 #include "scenario.hpp"
 #include "stage_watch.hpp"
 #include "thing.hpp"
@@ -30,6 +31,7 @@ public:
 
   weir::dead_letters::memory letters{100'000};
   stage_watch watch{drawn, *this};
+  key_watch keys{drawn, *this};
 
   // --- a life of the node ----------------------------------------------------------------------------
 
