@@ -62,6 +62,8 @@ constexpr std::array<kind, faults_count> kinds{{
     {"clock_jumps", 0.02},
     {"wall_clock_jumps", 0.02},
     {"sink_names_a_row_twice", 0.7},
+    {"letters_are_slow", 0.7},
+    {"function_stalls", 0.2},
 }};
 
 constexpr std::array<std::string_view, events_count> events{

@@ -62,6 +62,8 @@ enum class fault : std::uint8_t {
   clock_jumps,
   wall_clock_jumps,
   sink_names_a_row_twice,
+  letters_are_slow,
+  function_stalls,
   count_
 };
 

@@ -72,6 +72,8 @@ private:
   void failed(const weir::failure& why);
   bool healed() const { return in_.faults.healed(); }
   void disturb();
+  bool step();
+  void others_go_on();
   bool mend();
   void kill(std::size_t worker);
   bool over() const { return pipeline_.workers_have_finished() || !pipeline_.why().chain.empty(); }
@@ -537,7 +539,33 @@ std::optional<life::end> life::ended() {
   return given_up_ ? end::failed : end::finished;
 }
 
+/// Somebody's turn; false if nobody has one now.
+bool life::step() {
+  if (!node_.step())
+    return false;
+  ++so_far_.steps;
+  std::uint64_t who = node_.last().size();
+  for (const char c : node_.last())
+    who = who * 31 + static_cast<unsigned char>(c);
+  so_far_.fingerprint = mixed(so_far_.fingerprint, who);
+  if (in_.tracing())
+    in_.note("  " + std::to_string(so_far_.steps) + " at "
+             + std::to_string(now_ns() / 1'000'000 % 100'000'000)
+             + " ms: " + (node_.last().empty() ? std::string{"I/O"} : std::string{node_.last()}));
+  return true;
+}
+
+/// While a call takes its time: within a step.
+void life::others_go_on() {
+  in_.note("    meanwhile");
+  for (auto left = schedule_.between(1, 12); left > 0 && !in_.fenced() && step(); --left)
+    check();
+  in_.note("    the call goes on");
+}
+
 life::end life::run(bool replay) {
+  in_.pass_time = [this](weir::clock::duration by) { node_.jump(by); };
+  in_.others_go_on = [this] { others_go_on(); };
   node_.jump(in_.time - node_.now()); // time went on since the last life
   if (auto started = pipeline_.start(); !started) {
     if (!healed() && started.error().message().starts_with("the parked keys can't be read"))
@@ -560,16 +588,7 @@ life::end life::run(bool replay) {
     }
     if (in_.crash_asked)
       return end::crashed;
-    if (node_.step()) {
-      ++so_far_.steps;
-      std::uint64_t who = node_.last().size();
-      for (const char c : node_.last())
-        who = who * 31 + static_cast<unsigned char>(c);
-      so_far_.fingerprint = mixed(so_far_.fingerprint, who);
-      if (in_.tracing())
-        in_.note("  " + std::to_string(so_far_.steps) + " at "
-                 + std::to_string(now_ns() / 1'000'000 % 100'000'000) + " ms: "
-                 + (node_.last().empty() ? std::string{"I/O"} : std::string{node_.last()}));
+    if (step()) {
       check();
     } else if (auto how = ended()) {
       return *how;

@@ -62,6 +62,8 @@ auto watched(world& in, place at, const thing& one, weir::context& where, Functi
   if (parks_keys)
     in.keys.run_begins(at, one);
   try {
+    if (in.drawn.options_at(at).item_time_max.count() == 0) // else that time is drawn
+      in.stall(one.path);
     auto answer = function();
     in.watch.run_ends(at, one, answer ? nullptr : &answer.error());
     if (parks_keys && answer)
@@ -110,6 +112,7 @@ struct numbered_source {
     }
     const auto items = in->drawn.items_of(index);
     while (to.room() > 0 && *next <= items) {
+      in->stall(*next);
       const auto id = static_cast<std::uint32_t>(index << 24U) + *next;
       to.put({.id = id}, in->drawn.position_of(id));
       ++*next;
@@ -350,6 +353,7 @@ struct unbatch_stage : placed {
 struct key_function {
   world* in;
   std::size_t operator()(const thing& one) const {
+    in->stall(one.path);
     if (in->faults.fires(fault::key_throws))
       throw std::runtime_error{"thrown by the key"};
     return key_of(one);
@@ -360,6 +364,7 @@ struct left_predicate {
   world* in;
   place at;
   bool operator()(const thing& one) const {
+    in->stall(one.path);
     if (in->faults.fires(fault::predicate_throws))
       throw std::runtime_error{"thrown by the predicate"};
     in->watch.succeeded(at);
@@ -491,10 +496,14 @@ public:
       return weir::fatal("disk error");
     if (in_.faults.fires(fault::letters_throw))
       throw std::runtime_error{"thrown by the store"};
+    in_.others_go_on_if(fault::letters_are_slow);
+    if (in_.fenced())
+      return weir::transient("the node has crashed");
     if (auto done = kept_.put(letters); !done)
       return done;
     for (const auto& one : letters)
       in_.parked(one);
+    in_.others_go_on_if(fault::letters_are_slow);
     if (in_.faults.fires(fault::node_crashes_after_a_letter)) {
       in_.crash_asked = true;
       in_.fence();

@@ -51,6 +51,16 @@ void world::said(const thing& one) {
     expect(one.id, outcomes(drawn, one, {static_cast<std::size_t>(one.path) + 1, 0}));
 }
 
+void world::stall(std::uint64_t salt) {
+  if (!fenced_ && faults.fires(fault::function_stalls))
+    pass_time(std::chrono::milliseconds{1 + salt % 9}); // less than any limit
+}
+
+void world::others_go_on_if(fault slow) {
+  if (!fenced_ && faults.fires(slow))
+    others_go_on();
+}
+
 void world::note(std::string line) const {
   if (trace_ != nullptr)
     trace_->push_back(std::move(line));
@@ -287,8 +297,10 @@ void world::check_endings(const weir::ledger_totals& totals) {
 void world::rate_used(place at, std::uint64_t now_ns) {
   const auto options = drawn.options_at(at);
   const auto& rate = options.rate;
-  // With a limit on its time a run goes on elsewhere, a while after its permit was taken.
-  if (rate.permits == 0 || options.item_time_max.count() > 0)
+  // With a limit on its time a run goes on elsewhere, a while after its permit was taken. And in a slice all permits
+  // are taken before the first function stalls.
+  if (rate.permits == 0 || options.item_time_max.count() > 0
+      || faults.fired(fault::function_stalls) > 0)
     return;
   auto& all = calls_[at];
   all.push_back(now_ns);

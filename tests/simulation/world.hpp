@@ -11,6 +11,7 @@
 #include <weir/supervision/ledger.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <span>
@@ -60,8 +61,16 @@ public:
   /// What a stage has to say on its timer, and that it has been kept: then it must come out too, in this life.
   thing word(std::size_t segment);
   void said(const thing& one);
+  /// The function that runs takes a while.
+  void stall(std::uint64_t salt);
+  std::function<void(weir::clock::duration)> pass_time; // set by each life
+  /// The call that was made takes a while, in which others have their turns.
+  void others_go_on_if(fault slow);
+  std::function<void()> others_go_on; // set by each life
   /// Has time passed only while nothing else could happen?
-  bool time_is_smooth() const { return faults.fired(fault::clock_jumps) == 0; }
+  bool time_is_smooth() const {
+    return faults.fired(fault::clock_jumps) + faults.fired(fault::function_stalls) == 0;
+  }
   /// A thing came to the sink, in this order. Not yet stored.
   void arrived(const thing& one);
   /// Rows and positions are stored in one transaction. Positions belong to this and earlier rows.
