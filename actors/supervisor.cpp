@@ -112,6 +112,14 @@ result<void> supervisor::begin(std::optional<child_link> parent) {
   if (auto found = problems(); !found.empty())
     return failure{failure_kind::fatal, std::move(found), {}}.within("supervisor '" + name()
                                                                      + "' can't start");
+  if (!spawned_) {
+    try {
+      node_.spawn(*this, execution::shared); // its first turn waits for the lock
+      spawned_ = true;
+    } catch (...) {
+      return describe_current_exception().within("supervisor '" + name() + "' can't start");
+    }
+  }
   const bool again = now_ == state::ended;
   members_.clear(); // of its last life, as all the rest
   ids_.clear();
@@ -141,10 +149,7 @@ result<void> supervisor::begin(std::optional<child_link> parent) {
   ending_.reset();
   parent_ = std::move(parent);
   add(decides_.start_all(node_.now()));
-  if (std::exchange(spawned_, true))
-    wake();
-  else
-    node_.spawn(*this, execution::shared);
+  wake();
   return {};
 }
 

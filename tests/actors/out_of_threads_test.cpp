@@ -35,6 +35,7 @@ namespace {
 
 using namespace probes;
 using state = weir::running_pipeline::state;
+using testing::EndsWith;
 using testing::HasSubstr;
 
 class OutOfThreads : public testing::Test {
@@ -112,20 +113,47 @@ TEST_F(OutOfThreads, WhatHadItsThreadAlreadyEndsToo) {
 }
 
 TEST_F(OutOfThreads, ASupervisorIsToldWhyItsPipelineDidNotStart) {
-  // The tree, the pipeline's host, its supervisor, its dead letters and their replay.
-  std::int64_t left = 5;
-  weir::virtual_runtime node{{}, {.spawn = [&left] {
-                               if (left-- == 0)
+  const auto before = std::size_t{2}; // the tree, and the pipeline's host
+  for (std::size_t n = 1; n < before + actors_.size(); ++n) {
+    auto left = n;
+    weir::virtual_runtime node{{}, {.spawn = [&left] {
+                                 if (left-- == 0)
+                                   throw std::bad_alloc{};
+                               }}};
+    weir::supervisor tree{
+        node, "tree", {.children = {{.id = "orders", .start = weir::pipeline_child(node, [this] {
+                                                       return orders();
+                                                     })}}}};
+    auto started = tree.start();
+    EXPECT_EQ(tree.wait().reason, weir::exit_reason::failed);
+    const auto why = started.get();
+    ASSERT_FALSE(why);
+    EXPECT_THAT(why.error().message(), EndsWith("out of memory (std::bad_alloc)"));
+    const auto pipelines = n < before ? ""
+                                      : "pipeline 'orders' can't be started ← '"
+                                            + actors_[n - before] + "' can't be given its turns";
+    EXPECT_THAT(why.error().message(), HasSubstr(pipelines));
+  }
+}
+
+TEST_F(OutOfThreads, ASupervisorThatCouldNotStartCanBeStartedLater) {
+  bool refuses = true;
+  weir::virtual_runtime node{{}, {.spawn = [&refuses] {
+                               if (refuses)
                                  throw std::bad_alloc{};
                              }}};
-  weir::supervisor tree{
-      node, "tree", {.children = {{.id = "orders", .start = weir::pipeline_child(node, [this] {
-                                                     return orders();
-                                                   })}}}};
+  weir::supervisor tree{node, "tree", {}};
+  const auto refused = tree.start().get();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message(),
+            "supervisor 'tree' can't start ← out of memory (std::bad_alloc)");
+  EXPECT_EQ(tree.now_is(), weir::supervisor::state::idle);
+  refuses = false;
   auto started = tree.start();
-  EXPECT_EQ(tree.wait().reason, weir::exit_reason::failed);
-  EXPECT_THAT(started.get().error().message(),
-              HasSubstr("pipeline 'orders' can't be started ← 'sink' can't be given its turns"));
+  node.run_until_idle();
+  EXPECT_TRUE(started.get());
+  tree.stop();
+  EXPECT_EQ(tree.wait().reason, weir::exit_reason::normal);
 }
 
 } // namespace
