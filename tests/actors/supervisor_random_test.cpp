@@ -21,7 +21,8 @@ constexpr auto longest = 3s;
 /// A supervisor whose children, callers and clock do what chance says.
 class chaos {
 public:
-  explicit chaos(unsigned seed)
+  /// With a parent it may die itself at any moment, and is restarted.
+  explicit chaos(unsigned seed, bool has_parent = false)
       : random_{seed}, how_{strategies[seed % 4]}, without_limit_{seed % 5 == 0} {
     weir::supervisor_options options{
         .supervision = {.strategy = how_,
@@ -40,10 +41,23 @@ public:
         EXPECT_EQ(house_.stopping(), 0U) << id << " is started while another is being stopped";
       };
     tree_.emplace(house_.node, "tree", std::move(options));
-    start_ = tree_->start();
+    if (!has_parent) {
+      start_ = tree_->start();
+      return;
+    }
+    root_.emplace(
+        house_.node, "root",
+        weir::supervisor_options{.supervision = {.strategy = weir::one_for_one,
+                                                 .intensity = 10'000,
+                                                 .delays = {.delay_min = 0ms, .delay_max = 50ms}},
+                                 .children = {tree_->as_child()}});
+    start_ = root_->start();
+    house_.node.run_until_idle(); // who can't even start is not restarted
   }
 
   void happens() {
+    if (root_ && below(20) == 0)
+      below(3) == 0 ? tree_->stop() : tree_->kill();
     const std::string id = ids[below(ids.size())];
     switch (below(12)) {
     case 0:
@@ -89,7 +103,7 @@ public:
     EXPECT_TRUE(ready(start_));
     EXPECT_TRUE(std::ranges::all_of(asked_, [](const auto& one) { return ready(one); }));
     const auto now = tree_->now_is();
-    EXPECT_TRUE(now == state::running || now == state::ended);
+    EXPECT_TRUE(now == state::running || (now == state::ended && !root_));
     std::size_t running = 0;
     for (const auto& one : tree_->which_children()) {
       using child_now = weir::supervisor_state::child_now;
@@ -101,9 +115,11 @@ public:
     EXPECT_EQ(tree_->count_children().active, running);
     EXPECT_EQ(tree_->count_children().abandoned, 0U);
 
+    if (root_)
+      comes_back();
     for (const auto* id : ids)
       house_.is_deaf(id);
-    tree_->stop();
+    (root_ ? *root_ : *tree_).stop();
     house_.node.advance(longest);
     if (without_limit_) { // they are waited for, and those before them have their time then
       house_.all_behave();
@@ -114,6 +130,36 @@ public:
   }
 
 private:
+  /// Who is killed while nothing else happens comes back with all its children, also those that were added.
+  void comes_back() {
+    constexpr auto running = weir::supervisor_state::child_now::running;
+    for (const std::string id : {"f", "g", "h"}) {
+      house_.is_killable(id);
+      asked_.push_back(how_ == weir::dynamic ? tree_->start_child(house_.called(id))
+                                             : tree_->start_child(house_.child(
+                                                 {.id = id, .shutdown = shutdown{1s}})));
+    }
+    house_.node.run_until_idle();
+    std::vector<weir::child_view> expected;
+    for (const auto& one : tree_->which_children())
+      if (one.now == running && tree_->get_child_spec(one.child)->restart != restart::temporary)
+        expected.push_back(one);
+    EXPECT_GE(expected.size(), 3U);
+    const auto starts = house_.starts("g");
+    tree_->kill();
+    house_.node.advance(1h);
+    EXPECT_EQ(house_.starts("g"), starts + 1);
+    EXPECT_EQ(tree_->now_is(), state::running);
+    for (const auto& one : expected) {
+      const auto again = tree_->which_child(one.child);
+      EXPECT_TRUE(again && again->now == running) << one.id << " was running, and is not";
+    }
+    EXPECT_EQ(house_.living(), tree_->count_children().active);
+    if (how_ == weir::dynamic) {
+      EXPECT_EQ(house_.living(), expected.size());
+    }
+  }
+
   static constexpr std::array strategies{weir::one_for_one, weir::one_for_all, weir::rest_for_one,
                                          weir::dynamic};
 
@@ -167,6 +213,7 @@ private:
   const bool without_limit_;
   nursery house_{{.job = [this](std::size_t count) { return below(count); }}};
   std::optional<supervisor> tree_;
+  std::optional<supervisor> root_; // the tree's parent
   std::future<weir::result<void>> start_;
   std::vector<std::future<weir::child_answer>> asked_;
   std::set<std::string> named_;
@@ -176,6 +223,17 @@ TEST(SupervisorChaos, NeverBreaksAPromise) {
   for (unsigned seed = 0; seed < 2000 && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     chaos one{seed};
+    for (int k = 0; k < 200 && !testing::Test::HasFailure(); ++k)
+      one.happens();
+    one.comes_to_rest();
+  }
+}
+
+// SIM-03
+TEST(SupervisorChaos, AndNeitherDoesOneThatIsKilledAtAnyMomentAndRestarted) {
+  for (unsigned seed = 0; seed < 2000 && !testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    chaos one{seed, true};
     for (int k = 0; k < 200 && !testing::Test::HasFailure(); ++k)
       one.happens();
     one.comes_to_rest();
