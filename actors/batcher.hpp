@@ -29,7 +29,10 @@ public:
         out_{where.out.front()} {}
 
   result<void> rebuild(context&) override { return {}; }
-  std::optional<next_item> next_in_line() override { return std::nullopt; } // see `alone` below
+  /// Without a predicate nothing of the user's is run: see `alone` below.
+  std::optional<next_item> next_in_line() override {
+    return closes_ ? consuming_stepper<T>::next_in_line() : std::nullopt;
+  }
 
   slice_result step(std::size_t budget, worker& self) override {
     if (!out_.flush())
@@ -61,8 +64,11 @@ public:
     std::size_t taken = 0;
     bool closed = false;
     std::optional<failure> failed;
-    for (; taken < count && !closed; ++taken) {
+    auto in_hand = self.in_hand();
+    for (; taken < count && !closed && !self.aborted(); ++taken) {
       auto& item = *from->value(first + taken);
+      if (in_hand)
+        in_hand.take(from->from(first + taken));
       try {
         closed = closes_ && closes_(item);
       } catch (...) {

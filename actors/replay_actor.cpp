@@ -16,6 +16,8 @@ namespace {
 constexpr std::size_t waiting_max = 256;
 constexpr std::size_t claimed_at_once = 64;
 constexpr std::size_t taken_in_a_turn = 64; // letters
+/// Keys whose letters the store is asked for in one turn: an abort does not wait for all of them.
+constexpr std::size_t keys_in_a_turn = 64;
 /// Replays that wait for their turn.
 constexpr std::size_t asked_for_max = 64;
 /// Tries in a row that the end of the stream gives a store that does not answer.
@@ -224,17 +226,18 @@ std::string replay_actor::trouble() const {
 // --- the actor's turns -------------------------------------------------------------------------------
 
 activity replay_actor::turn() {
+  const bool counted = to_count_.empty(); // so that letters were put in since
   take_endings();
   bool stopping = false;
   bool aborted = false;
   bool over = false; // nothing is in the pipeline any more
-  bool count_now = false;
   {
     const std::lock_guard lock{lock_};
     stopping = stopping_;
     aborted = aborted_;
     over = workers_finished_ && letters_finished_ && ended_.empty();
-    count_now = std::exchange(count_now_, false);
+    if (std::exchange(count_now_, false))
+      to_count_all_ = true;
     if (over) {
       for (const auto& [position, left] : in_flight_) // by an abort
         to_give_back_.push_back(left.id);
@@ -244,13 +247,19 @@ activity replay_actor::turn() {
   // While a replay goes on nothing is looked for; but what a stage at its bound waits for may have been purged.
   if (work_ && at_bound() && node_.now() >= look_at_) {
     look_at_ = next_look();
-    count_now = true;
+    to_count_all_ = true;
   }
-  if (count_now)
+  if (aborted) { // nothing flows any more
+    to_count_.clear();
+    to_count_all_ = false;
+  }
+  if (to_count_all_ && counted)
     count_all_keys();
   if (over || stopping)
     give_back_waiting();
-  const bool done = chores();
+  const bool done = chores(!aborted);
+  if (done && !to_count_.empty()) // what is put in may depend on it
+    return activity::again();
   if (over && (done || aborted)) {
     if (work_)
       end_work();
@@ -276,6 +285,8 @@ activity replay_actor::turn() {
     const auto more = follow();
     if (more == following::claimed)
       continue;
+    if (more == following::next_turn)
+      return activity::again();
     if (more == following::later)
       break;
     if (!work_->too_late
@@ -285,7 +296,7 @@ activity replay_actor::turn() {
     }
     end_work();
   }
-  if (!to_count_.empty())
+  if (!to_count_.empty() || to_count_all_)
     return activity::again();
   if (close_if_over())
     return activity::parked();
@@ -298,11 +309,11 @@ activity replay_actor::turn() {
 }
 
 /// Brings the store up to date; false if it refuses, and is to be asked again at retry_at_.
-bool replay_actor::chores() {
+bool replay_actor::chores(bool counts) {
   if (node_.now() < retry_at_)
     return false;
   auto done = settle_with_store();
-  if (done)
+  if (done && counts)
     done = count_keys();
   if (done) {
     failures_in_a_row_ = 0;
@@ -364,13 +375,17 @@ result<void> replay_actor::settle_with_store() {
   return {};
 }
 
-/// A key whose letters are all gone flows again.
+/// A key whose letters are all gone flows again. What is left over is for the next turn; a key that was counted in
+/// vain comes after all others.
 result<void> replay_actor::count_keys() {
-  for (std::size_t k = 0; k < stages_.size(); ++k)
-    if (stages_[k].keys != nullptr)
-      for (const auto& seen : stages_[k].keys->counted_in_vain())
-        to_count_.emplace(k, seen.key);
-  while (!to_count_.empty()) {
+  for (std::size_t counted = 0;; ++counted) {
+    if (to_count_.empty())
+      for (std::size_t k = 0; k < stages_.size(); ++k)
+        if (stages_[k].keys != nullptr)
+          for (const auto& seen : stages_[k].keys->counted_in_vain())
+            to_count_.emplace(k, seen.key);
+    if (to_count_.empty() || counted == keys_in_a_turn)
+      return {};
     const auto& [index, key] = *to_count_.begin();
     const auto& where = stages_[index];
     if (where.keys != nullptr)
@@ -379,7 +394,6 @@ result<void> replay_actor::count_keys() {
           return done;
     to_count_.erase(to_count_.begin());
   }
-  return {};
 }
 
 result<void> replay_actor::count(const stage& where, const parked_keys::key_state& seen) {
@@ -404,6 +418,7 @@ result<void> replay_actor::count(const stage& where, const parked_keys::key_stat
 
 /// Somebody may have purged them.
 void replay_actor::count_all_keys() {
+  to_count_all_ = false;
   for (std::size_t k = 0; k < stages_.size(); ++k)
     if (stages_[k].keys != nullptr)
       for (const auto& seen : stages_[k].keys->all())
@@ -529,7 +544,10 @@ void replay_actor::say_trouble(std::string what) {
 
 /// What is parked behind a letter that has gone through follows it, also what has come since.
 replay_actor::following replay_actor::follow() {
-  for (auto at = work_->to_follow.begin(); at != work_->to_follow.end();) {
+  auto at = work_->to_follow.begin();
+  for (std::size_t looked = 0; at != work_->to_follow.end(); ++looked) {
+    if (looked == keys_in_a_turn)
+      return following::next_turn;
     const auto& [index, key] = *at;
     const auto& where = stages_[index];
     const auto stopped = work_->keys_stopped.contains(order_of(where.name, key));

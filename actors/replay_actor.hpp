@@ -139,7 +139,7 @@ private:
   enum class answer { put, no_credit, stays, too_late, later };
 
   void finish_asked_for(const failure& why);
-  bool chores();
+  bool chores(bool counts);
   void take_endings();
   result<void> settle_with_store();
   result<void> count_keys();
@@ -153,7 +153,7 @@ private:
   bool answered();
   bool refused(failure why);
   void say_trouble(std::string what);
-  enum class following { nothing, claimed, later };
+  enum class following { nothing, claimed, later, next_turn };
   following follow();
   bool stopping() const;
   std::optional<time_point> put_in();
@@ -196,7 +196,9 @@ private:
   std::vector<std::uint64_t> to_mark_; // gone through, and still in the store
   std::vector<std::uint64_t> to_give_back_;
   std::vector<withdrawn_letter> to_withdraw_;
-  std::set<std::pair<std::size_t, std::string>> to_count_; // stages and keys
+  std::set<std::pair<std::size_t, std::string>>
+      to_count_;              // stages and keys, a part of them each turn
+  bool to_count_all_ = false; // once those are counted
   time_point look_at_{};
   bool looked_ = false;
   std::uint32_t failures_in_a_row_ = 0;

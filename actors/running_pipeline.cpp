@@ -275,7 +275,7 @@ void running_pipeline::record() {
     services_.lane_keys.push_back(flight_key(name(), lanes.back()));
   }
   const auto slots_of = [](const graph_stage& one) -> std::uint32_t {
-    if (one.kind == stage_kind::source || one.kind == stage_kind::batch)
+    if (one.kind == stage_kind::source || (one.kind == stage_kind::batch && !one.closed_by_item))
       return 0;
     return one.waits || one.options.outside_of_slices() ? one.options.in_flight_max : 1;
   };

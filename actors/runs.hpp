@@ -226,7 +226,7 @@ private:
           reap(one, now);
       leave(now);
       if (!ends())
-        later = look_at_clock(now);
+        later = look_at_clock(budget, now);
       if (!ends() && exit_.ready())
         if (auto why = without_item(&item_runner::timer, self))
           return failed_with(std::move(*why), done.items);
@@ -342,8 +342,9 @@ private:
 
   // --- going on --------------------------------------------------------------------------------------
 
-  /// Looks at the clock: runs that take too long, and items whose back-off is over. Returns when to look next.
-  std::optional<time_point> look_at_clock(slice& now) {
+  /// Looks at the clock: runs that take too long, and items whose back-off is over. Of these up to `budget` are run
+  /// now; where they were too many, the next look begins with the rest. Returns when to look next.
+  std::optional<time_point> look_at_clock(std::size_t budget, slice& now) {
     auto& self = now.self;
     const auto limit = self.options().item_time_max;
     std::optional<time_point> next;
@@ -351,9 +352,14 @@ private:
       if (when != time_point::max() && (!next || when < *next))
         next = when;
     };
-    for (auto& one : runs_) {
-      if (one.now == state::waiting_to_run_again && one.until <= self.now() && !ends()
-          && !self.aborted()) {
+    std::optional<std::size_t> rest; // begins there
+    for (std::size_t k = 0; k < runs_.size(); ++k) {
+      const auto index = (look_from_ + k) % runs_.size();
+      auto& one = runs_[index];
+      const bool due = one.now == state::waiting_to_run_again && one.until <= self.now();
+      if (due && budget == 0 && !rest)
+        rest = index;
+      if (due && budget > 0 && !ends() && !self.aborted()) {
         if (self.permits().take(1, self.now()) == 0) {
           not_before(self.permits().next(self.now()));
           continue;
@@ -364,6 +370,7 @@ private:
           continue;
         }
         --waiting_;
+        --budget;
         begin(one, std::move(one.run->item), now);
       }
       if (one.now == state::waiting_to_run_again)
@@ -385,6 +392,7 @@ private:
           park_stuck(one, self);
       }
     }
+    look_from_ = rest.value_or(0);
     return next;
   }
 
@@ -474,12 +482,15 @@ private:
       if (window_ < self.options().in_flight_max)
         ++window_;
       self.succeeded();
+      if (down_) // what is charged for a run that failed before this one is forgiven, not told later
+        down_->charge = 0;
       if (self.options().order == order::relaxed)
         leave(one, now);
       return;
     }
     if (wrong)
       stage_failed_ = std::move(wrong);
+    ++now.done.given_up;
     auto why = std::move(*run.failed);
     run.failed.reset();
     run.outputs.clear();
@@ -521,6 +532,7 @@ private:
       auto& from = in_[oldest.input];
       --from.taken;
       runs_.pop_front();
+      look_from_ -= std::min<std::size_t>(look_from_, 1);
       from.from->release(1);
     }
   }
@@ -601,7 +613,8 @@ private:
   Exit exit_;
   std::deque<in_hand> runs_; // in the order the items were taken
   std::size_t running_ = 0;
-  std::size_t waiting_ = 0; // to run again
+  std::size_t waiting_ = 0;   // to run again
+  std::size_t look_from_ = 0; // index into runs_: see look_at_clock
   std::uint32_t window_ = unlimited;
   bool built_before_ = false;
   bool drained_ = false;

@@ -210,6 +210,9 @@ public:
 private:
   static constexpr bool shape_is_direct() { return shape::direct; }
 
+  /// Items that are run without a look whether the pipeline is aborted: a slice that was quick may become slow.
+  static constexpr std::size_t at_a_stretch = 64;
+
   /// One item in, at most one out, straight from slot to slot.
   slice_result step_into(ring<In>& from, ring<Out>& to, std::size_t budget, worker& self) {
     using returns = typename shape::returns;
@@ -230,17 +233,20 @@ private:
     auto in_hand = self.in_hand();
     if constexpr (!returns::may_fail && !returns::filters) {
       try {
-        // No look at anything else in here, so that the loop stays what the function costs: slices are short.
-        if (!in_hand)
-          for (; done < count; ++done)
-            std::construct_at(destination + done,
-                              calls::direct(*stage_, source[done], self.where()));
-        else
-          for (; done < count; ++done) {
-            in_hand.take(source_origin[done]);
-            std::construct_at(destination + done,
-                              calls::direct(*stage_, source[done], self.where()));
-          }
+        while (done < count && !self.aborted()) {
+          // No look at anything else in here, so that the loop stays what the function costs.
+          const auto end = std::min(count, done + at_a_stretch);
+          if (!in_hand)
+            for (; done < end; ++done)
+              std::construct_at(destination + done,
+                                calls::direct(*stage_, source[done], self.where()));
+          else
+            for (; done < end; ++done) {
+              in_hand.take(source_origin[done]);
+              std::construct_at(destination + done,
+                                calls::direct(*stage_, source[done], self.where()));
+            }
+        }
       } catch (...) {
         failed = describe_current_exception();
       }

@@ -43,10 +43,7 @@ worker::worker(std::string name, pipeline_services& services, worker_observer& o
                                                          .worker_waker = this})},
       now_{services.node.now()} {}
 
-worker::~worker() {
-  if (services_.recorder != nullptr)
-    services_.recorder->suspects().withdraw(*this);
-}
+worker::~worker() { withdraw(); }
 
 void worker::record_in(std::span<flight_slot> slots) {
   slots_ = slots;
@@ -142,6 +139,7 @@ std::optional<activity> worker::carry_out_order() {
     if (now_is()
         != state::finished) { // also if it never obeyed the start before: that is an answer too
       state_.store(state::stopped);
+      withdraw();
       observer_.worker_stopped(index_);
     }
     break;
@@ -182,8 +180,10 @@ std::optional<activity> worker::carry_out_order() {
 
 /// What has to be out of the way before new items are taken.
 std::optional<activity> worker::before_slice() {
-  if (!hand_over_parked())
+  if (!hand_over_parked()) {
+    withdraw();
     return rest({}, waiting_as::blocked); // the dead-letter actor wakes us
+  }
   if (resume_at_) {
     // A source that is told to stop has nothing to try again.
     const bool ends = stepper_->ends_on_drain() && services_.stopping.stop_requested();
@@ -246,7 +246,7 @@ activity worker::run_slices() {
           budget
           - std::min(budget, done.items + done.given_up
                                  + (done.what == slice_result::state::failed ? 1U : 0U)));
-    turn_left -= std::min(turn_left, std::max<std::size_t>(done.items, 1));
+    turn_left -= std::min(turn_left, std::max<std::size_t>(done.items + done.given_up, 1));
 
     if (done.items > 0) {
       const auto took = now_ - began;
@@ -393,6 +393,7 @@ std::optional<activity> worker::after_failure(std::optional<std::uint32_t> charg
 
 activity worker::go_down(std::uint32_t charge, failure why) {
   state_.store(state::down);
+  withdraw(); // nobody has to wait for it until it is started again
   observer_.worker_failed(index_, charge, std::move(why).within("stage '" + stage_ + "'"));
   return rest({}, waiting_as::blocked);
 }
@@ -466,6 +467,7 @@ std::optional<activity> worker::until_keys_change() {
     replays->announce_consumer_waiting();
   if (keys_->call_when_changed(*this) && !something_there()) {
     services_.replays->recount(); // there may be fewer than it seems, as after a crash
+    withdraw();
     return rest({}, waiting_as::blocked);
   }
   if (replays != nullptr)
@@ -583,7 +585,10 @@ bool worker::recorded_suspects_remain() const noexcept {
   return services_.recorder->suspects().remain();
 }
 
-void worker::withdraw() noexcept { services_.recorder->suspects().withdraw(*this); }
+void worker::withdraw() noexcept {
+  if (services_.recorder != nullptr)
+    services_.recorder->suspects().withdraw(*this);
+}
 
 bool worker::suspected(origin where) const {
   if (where.empty())

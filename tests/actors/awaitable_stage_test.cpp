@@ -9,6 +9,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// Stages that wait, in virtual time.
@@ -108,6 +109,30 @@ TEST_F(AwaitableStage, AnItemThatWaitsForItsRetryDoesNotHoldUpTheOthers) {
   EXPECT_EQ(out_.items(), up_to(count, [](int n) { return n != 3; }));
   r.finishes();
   EXPECT_EQ(out_.size(), count);
+}
+
+TEST_F(AwaitableStage, ASuccessThatIsSeenWithAnEarlierFailureForgivesIt) {
+  const auto stage = [] {
+    return [failed = std::make_shared<bool>(false)](int n) -> awaitable<result<int>> {
+      co_await weir::sleep_for(1ms);
+      if (n == 0 && !std::exchange(*failed, true))
+        co_return weir::fatal("ouch");
+      co_return n;
+    };
+  };
+  const weir::stage_options pairs{.retry = at_once(weir::unlimited), .in_flight_max = 2};
+  weir::pipeline p{"waiting", restarting(1)};
+  p.from("numbers", numbers(count))
+      .via("first", stage(), pairs)
+      .via("second", stage(), pairs)
+      .to("sink", out_.sink());
+  p.dead_letters_to(letters_);
+  // What waits goes on first: so the runs of a pair end before the worker's turn.
+  still r{std::move(p), {.job = [](std::size_t jobs) { return jobs - 1; }}};
+  r.finishes();
+  EXPECT_EQ(out_.items(), up_to(count));
+  EXPECT_EQ(r.stage("first").restarts + r.stage("second").restarts, 2U)
+      << "more than the supervisor's intensity, were they charged";
 }
 
 TEST_F(AwaitableStage, ThatThrowsGetsAFreshFunctionWhileItsOtherRunsGoOn) {

@@ -3,12 +3,17 @@
 #include "../supervision/recorder_file.hpp"
 
 #include <weir/actors/awaitable.hpp>
+#include <weir/actors/runtime_virtual.hpp>
 #include <weir/actors/sleep.hpp>
 #include <weir/weir.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <functional>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <unistd.h>
@@ -367,6 +372,171 @@ TEST(FlightRecorderPipeline, HoldsUpNoOtherOnceItIsAborted) {
   EXPECT_EQ(running.wait_until(std::chrono::steady_clock::now() + probes::patience),
             weir::running_pipeline::state::finished);
   EXPECT_EQ(stored.items(), probes::up_to(count));
+}
+
+/// Another pipeline with the same recorder: of its items one at a time is in hand, for an hour.
+class company {
+public:
+  /// That does not come: so that what is in hand counts from the beginning.
+  static void have_suspect(const earlier_lives& lives) { lives.die("wait", {count}, 0, "company"); }
+  company(weir::virtual_runtime& node, weir::flight_recorder& recorder)
+      : running_{definition(begun_), node, {}, &recorder} {
+    EXPECT_TRUE(running_.start());
+    node.run_until_idle();
+  }
+  std::size_t begun() const { return begun_.size(); }
+
+private:
+  static weir::pipeline definition(const probes::collected<int>& begun) {
+    weir::pipeline p{"company"};
+    p.from("source", probes::numbers(count))
+        .via("wait",
+             [begun](const int& n) -> boost::asio::awaitable<weir::result<int>> {
+               begun.add(n);
+               co_await weir::sleep_for(1h);
+               co_return n;
+             },
+             {.in_flight_max = 1})
+        .to("sink", [](const int&) noexcept {});
+    p.dead_letters_to(weir::dead_letters::memory{});
+    return p;
+  }
+
+  probes::collected<int> begun_;
+  weir::running_pipeline running_;
+};
+
+TEST(FlightRecorderPipeline, ASuspectHoldsUpNoOtherWhileItsWorkerIsDown) {
+  const earlier_lives lives;
+  lives.die("stage", {5});
+  company::have_suspect(lives);
+  const auto recorder = lives.file.open();
+  weir::virtual_runtime node;
+  const company others{node, *recorder};
+  const probes::collected<int> stored;
+  weir::pipeline p{"p", {.supervision = {.delays = {.delay_min = 24h, .delay_max = 24h}}}};
+  p.from("source", probes::numbers(count))
+      .via("stage", [](int n) { return n; })
+      .to("sink", stored.sink());
+  p.dead_letters_to(weir::dead_letters::memory{});
+  weir::running_pipeline running{std::move(p), node, {}, recorder.get()};
+  ASSERT_TRUE(running.start());
+  node.run_until_idle();
+  EXPECT_EQ(running.snapshot().stages[1].processed, 4U) << "the suspect waits until it is alone";
+  running.kill(1);
+  node.run_until_idle();
+  EXPECT_EQ(others.begun(), 1U);
+  node.advance(1h);
+  EXPECT_EQ(others.begun(), 2U);
+  EXPECT_EQ(stored.size(), 4U);
+  node.advance(48h);
+  EXPECT_EQ(stored.items(), probes::up_to(count));
+}
+
+struct order {
+  std::string customer;
+  std::string what;
+};
+std::string weir_payload(const order& one) { return one.customer + " " + one.what; }
+
+TEST(FlightRecorderPipeline, ASuspectHoldsUpNoOtherWhileItsStageHasTooManyLetters) {
+  const earlier_lives lives;
+  lives.die("book", {10});
+  company::have_suspect(lives);
+  const auto recorder = lives.file.open();
+  weir::virtual_runtime node;
+  const company others{node, *recorder};
+  const probes::fed<order> source;
+  std::map<std::string, std::uint32_t> workers; // of the customers
+  weir::pipeline p{"p"};
+  p.from("source", source)
+      .partition_by(&order::customer, {.lanes = 2})
+      .park_key(&order::customer, {.parked_max = 2})
+      .via("book",
+           [&workers](const order& one, weir::context& where) -> weir::result<std::string> {
+             workers[one.customer] = where.worker_index();
+             if (one.what == "deadly" || one.what == "fine")
+               return one.what;
+             return weir::poison("closed");
+           })
+      .merge()
+      .to("sink", [](const std::string&) noexcept {});
+  p.dead_letters_to(weir::dead_letters::memory{});
+  weir::running_pipeline running{std::move(p), node, {}, recorder.get()};
+  const auto started = running.start();
+  ASSERT_TRUE(started) << started.error().message();
+  const auto feed = [&](const std::string& customer, const std::string& what) {
+    source.push({{customer, what}});
+    node.run_until_idle();
+  };
+  for (const char one : std::string{"abcdefgh"})
+    feed({one}, "fine");
+  const auto other =
+      std::ranges::find_if(workers, [&](const auto& one) { return one.second != workers["a"]; });
+  ASSERT_NE(other, workers.end());
+  const auto behind = running.snapshot().stages[1].processed;
+  feed("a", "broken");
+  feed(other->first, "deadly");
+  EXPECT_EQ(running.snapshot().stages[1].processed, behind)
+      << "the suspect waits until it is alone";
+  feed("a", "behind it");
+  EXPECT_EQ(running.snapshot().stages[1].keys_letters, 2U);
+  node.advance(1h);
+  EXPECT_EQ(running.snapshot().stages[1].processed, behind) << "there are too many letters now";
+  EXPECT_EQ(others.begun(), 2U);
+}
+
+weir::pipeline closed_by(const probes::collected<std::vector<int>>& stored,
+                         std::function<bool(const int&)> closes) {
+  weir::pipeline p{"p"};
+  p.from("source", probes::numbers(count))
+      .batch("batch", {.size_max = 100, .delay_max = 10s}, std::move(closes))
+      .to("sink", [stored](const weir::batch<int>& in) { stored.add(in.items); });
+  return p;
+}
+
+TEST(FlightRecorderPipeline, ParksTheItemOverWhichAPredicateOfBatchesDied) {
+  const earlier_lives lives;
+  lives.die("batch", {4, 5, 6});
+  lives.die("batch", {5});
+  lives.die("batch", {5});
+  const probes::collected<int> ran;
+  const probes::collected<std::vector<int>> stored;
+  const auto seen = run(closed_by(stored,
+                                  [ran](const int& n) {
+                                    ran.add(n);
+                                    return n == 9;
+                                  }),
+                        lives);
+  ASSERT_EQ(seen.letters.size(), 1U);
+  EXPECT_EQ(seen.letters[0].why.message(), "killed by SIGSEGV (signal 11) while in hand, 3 times");
+  EXPECT_EQ(seen.letters[0].stage, "batch");
+  EXPECT_EQ(seen.letters[0].payload, "4");
+  EXPECT_EQ(ran.items(), probes::up_to(count, [](int n) { return n != 4; }));
+  EXPECT_EQ(
+      stored.items(),
+      (std::vector<std::vector<int>>{
+          {0, 1, 2}, {3}, {5}, {6, 7, 8, 9}, probes::up_to(count, [](int n) { return n > 9; })}));
+}
+
+TEST(FlightRecorderPipeline, HasInHandWhatAPredicateOfBatchesLooksAt) {
+  const earlier_lives lives;
+  std::string last_words; // the file, as a death would leave it
+  run(closed_by({},
+                [&](const int& n) {
+                  if (n == 4)
+                    last_words = lives.file.bytes();
+                  return false;
+                }),
+      lives);
+  lives.file.write(last_words);
+  const auto recorder = lives.file.open();
+  const auto stage = weir::flight_key("p", "batch");
+  const auto lane = weir::flight_key("p", "source");
+  recorder->suspects().watch(stage, lane, 0);
+  EXPECT_FALSE(recorder->suspects().at(stage, lane, 4));
+  EXPECT_TRUE(recorder->suspects().at(stage, lane, 5));
+  EXPECT_FALSE(recorder->suspects().at(stage, lane, 6));
 }
 
 TEST(FlightRecorderPipeline, HasNothingInHandAtTheEnd) {

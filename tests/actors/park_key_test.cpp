@@ -282,6 +282,62 @@ TEST_F(ParkKey, APurgedKeyFlowsAgain) {
   EXPECT_THAT(done.items(), ElementsAre("ann 3"));
 }
 
+/// One order each of so many customers.
+std::vector<order> of_customers(std::size_t count) {
+  std::vector<order> all;
+  for (std::size_t k = 0; k < count; ++k)
+    all.push_back({"customer" + std::to_string(k), 1});
+  return all;
+}
+
+TEST_F(ParkKey, HoweverManyKeysArePurgedTheyFlowAgain) {
+  const auto first = of_customers(300);
+  for (const auto& one : first)
+    books_->broken.insert(one.text());
+  start(pipeline());
+  feed(first);
+  EXPECT_EQ(stage().keys_parked, 300U);
+  ASSERT_TRUE(letters.purge({}, {"a person"}));
+  r->look_for_replays();
+  node.run_until_idle();
+  EXPECT_EQ(stage().keys_parked, 0U);
+}
+
+TEST_F(ParkKey, HoweverManyKeysAreReplayedWhatIsParkedBehindThemFollows) {
+  auto all = of_customers(300);
+  for (const auto& one : all)
+    books_->broken.insert(one.text());
+  start(pipeline());
+  feed(all);
+  for (auto& one : all)
+    one.number = 2;
+  feed(all);
+  books_->broken = {};
+  EXPECT_EQ(replay({.cause = "closed"}).succeeded, 600U);
+  EXPECT_EQ(stage().keys_parked, 0U);
+}
+
+TEST_F(ParkKey, AnAbortDoesNotWaitUntilAllKeysAreCounted) {
+  const auto first = of_customers(300);
+  for (const auto& one : first)
+    books_->broken.insert(one.text());
+  auto shelf = std::make_shared<troubled_shelf>(letters);
+  std::size_t counted = 0;
+  auto definition = pipeline();
+  definition.dead_letters_to(shelf);
+  start(std::move(definition));
+  feed(first);
+  shelf->trouble = [&](std::string_view call) -> weir::result<void> {
+    if (call == "select" && ++counted == 1)
+      r->abort();
+    return {};
+  };
+  r->look_for_replays();
+  node.run_until_idle();
+  EXPECT_EQ(r->wait(), weir::running_pipeline::state::failed);
+  EXPECT_EQ(counted, 64U);
+}
+
 TEST_F(ParkKey, HoldsAcrossRestarts) {
   books_->broken = {"ann 1"};
   start(pipeline());

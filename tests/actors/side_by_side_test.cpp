@@ -110,6 +110,53 @@ TEST_F(SideBySide, ItemsInHandAreWithinTheMailboxInOrderOrNot) {
   }
 }
 
+TEST_F(SideBySide, WhatIsRunAgainAtTheSameTimeIsRunInTurnsAsLongAsAllOthers) {
+  constexpr std::size_t turn = 6;
+  weir::virtual_runtime node{{.turn_items = turn}};
+  std::size_t runs = 0;
+  weir::running_pipeline r{through(
+                               [&](int n, int run) -> result<int> {
+                                 ++runs;
+                                 if (run < 3)
+                                   return weir::transient("all lines are busy");
+                                 return n;
+                               },
+                               {.retry = hourly, .in_flight_max = count}),
+                           node};
+  ASSERT_TRUE(r.start());
+  node.run_until_idle();
+  EXPECT_EQ(runs, 2 * count);
+  node.jump(1h);
+  std::size_t most = 0;
+  for (auto before = runs; node.step(); before = runs)
+    most = std::max(most, runs - before);
+  EXPECT_EQ(runs, 3 * count);
+  EXPECT_EQ(most, turn);
+  EXPECT_EQ(r.wait(), state::finished);
+  EXPECT_EQ(out_.items(), up_to(count));
+}
+
+TEST_F(SideBySide, AnItemThatFailsWithoutEndHoldsUpNoOtherThatIsRunAgain) {
+  weir::virtual_runtime node{
+      {.turn_items = 4, .slice_items = [](std::size_t) { return std::size_t{1}; }},
+      {.job = [next = 0U](std::size_t jobs) mutable { return next++ % jobs; }}};
+  weir::running_pipeline r{
+      through(
+          [](int n, int run) -> result<int> {
+            if (n < 3 || run < 3)
+              return weir::transient("not now");
+            return n;
+          },
+          {.retry = at_once(weir::unlimited), .in_flight_max = 8, .order = weir::order::relaxed}),
+      node};
+  ASSERT_TRUE(r.start());
+  for (int k = 0; k < 10'000 && out_.size() < 4; ++k)
+    node.step();
+  EXPECT_GE(out_.size(), 4U);
+  r.abort();
+  node.run_until_idle();
+}
+
 TEST_F(SideBySide, ATransientFailureIsTriedAgainAtOnceThenAfterGrowingDelays) {
   std::vector<weir::time_point> tries;
   still r{through(

@@ -1,3 +1,5 @@
+#include "probes.hpp"
+
 #include <weir/actors/runtime_virtual.hpp>
 #include <weir/actors/token_bucket.hpp>
 #include <weir/actors/worker.hpp>
@@ -94,6 +96,53 @@ TEST_F(SlowStart, AWorkerThatIsDownTakesNothing) {
   (void)slices(1);
   crash();
   EXPECT_EQ(slices(3), std::vector<std::size_t>{});
+}
+
+/// Items that a stage still begins after it was aborted in the midst of a slice that had grown long. `add` adds the
+/// stage, which is to call its third argument with each item.
+template <class Add>
+std::size_t begun_after_an_abort(Add add) {
+  constexpr std::size_t aborted_at = 15'000;
+  std::size_t begun = 0;
+  weir::virtual_runtime node;
+  std::unique_ptr<weir::running_pipeline> r;
+  weir::pipeline p{"long-slices"};
+  add(p.from("numbers", probes::numbers(100'000)), [&] {
+    if (++begun == aborted_at)
+      r->abort();
+  });
+  r = std::make_unique<weir::running_pipeline>(std::move(p), node);
+  EXPECT_TRUE(r->start());
+  node.run_until_idle();
+  EXPECT_EQ(r->wait(), weir::running_pipeline::state::failed);
+  return begun - aborted_at;
+}
+
+TEST(Slice, OfItemsThatAreRunStraightFromSlotToSlotEndsSoonAfterAnAbort) {
+  EXPECT_LE(begun_after_an_abort([](auto from, auto begins) {
+              std::move(from)
+                  .via("stage",
+                       [begins](int n) noexcept {
+                         begins();
+                         return n;
+                       },
+                       {.mailbox_capacity = 10'000})
+                  .to("sink", [](const int&) noexcept {}, {.mailbox_capacity = 10'000});
+            }),
+            64U);
+}
+
+TEST(Slice, OfABatcherWithAPredicateEndsWithAnAbort) {
+  EXPECT_EQ(begun_after_an_abort([](auto from, auto begins) {
+              std::move(from)
+                  .batch("batch", {.size_max = 10'000, .mailbox_capacity = 10'000},
+                         [begins](const int&) noexcept {
+                           begins();
+                           return false;
+                         })
+                  .to("sink", [](const weir::batch<int>&) noexcept {});
+            }),
+            0U);
 }
 
 } // namespace
