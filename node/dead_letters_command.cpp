@@ -540,6 +540,7 @@ int command(int argc, const char* const* argv, const std::string& program,
       std::ranges::find_if(actions, [&](const auto& one) { return is(one, given); });
   if (what == actions.end()) {
     std::vector<std::string> names;
+    names.reserve(actions.size());
     for (const auto& one : actions)
       names.emplace_back(one.name);
     return refused("\"" + std::string{given} + "\": no such action" + did_you_mean(given, names),

@@ -90,6 +90,8 @@ memory::memory(std::size_t capacity)
 memory::memory(const memory& other)
     : dead_letter_shelf{other}, kept_{other.kept_}, claimant_{std::make_shared<claimant>()} {}
 memory& memory::operator=(const memory& other) {
+  if (this == &other)
+    return *this;
   kept_ = other.kept_;
   claimant_ = std::make_shared<claimant>();
   return *this;
@@ -148,6 +150,7 @@ result<std::vector<dead_letter_count>> memory::histogram(const dead_letter_filte
       ++counts[{one->letter.stage, cause_of(one->letter)}];
   }
   std::vector<dead_letter_count> all;
+  all.reserve(counts.size());
   for (const auto& [what, count] : counts)
     all.push_back({what.first, what.second, count});
   std::ranges::stable_sort(all, std::greater{}, &dead_letter_count::count);

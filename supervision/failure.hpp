@@ -124,8 +124,8 @@ private:
 
   bool has_value_;
   union {
-    T value_;
-    failure why_;
+    T value_;     // NOLINT(readability-identifier-naming): private, though in a union
+    failure why_; // NOLINT(readability-identifier-naming)
   };
 };
 

@@ -22,6 +22,7 @@ public:
   public:
     place() = default;
     place(const place&) noexcept {}
+    // NOLINTNEXTLINE(bugprone-unhandled-self-assignment): it assigns nothing
     place& operator=(const place&) noexcept { return *this; }
     ~place() {
       if (workers_)

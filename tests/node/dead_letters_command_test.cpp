@@ -81,7 +81,7 @@ protected:
            + one.outcome;
   }
 
-  memory store;
+  memory store; // NOLINT(readability-identifier-naming): the tests', not only the fixture's
 };
 
 TEST_F(DeadLettersCommand, ListsThemInATable) {
