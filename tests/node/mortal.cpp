@@ -98,7 +98,11 @@ int run() {
   numbers.from("file", weir::files::lines{input}, {.execution = weir::execution::own_thread})
       .via("parse", parse, {.workers = chosen.workers, .mailbox_capacity = chosen.mailbox})
       .via("wait", wait, {.mailbox_capacity = chosen.mailbox, .in_flight_max = chosen.in_flight})
-      .batch("batch", {.size_max = chosen.batch_size, .delay_max = std::chrono::milliseconds{20}})
+      .batch("batch", {.size_max = chosen.batch_size, .delay_max = std::chrono::milliseconds{20}},
+             [](const std::uint64_t& number) {
+               die_at("predicate", number);
+               return false;
+             })
       .to("store",
           weir::sqlite::insert<std::uint64_t>{
               {.path = chosen.store,
@@ -133,7 +137,7 @@ int main(int argc, char** argv) {
   config.option("store", chosen.store, "SQLite file for the numbers.").required();
   config.option("dead-letters", chosen.dead_letters, "SQLite file for the others.").required();
   config.option("where", chosen.where, "Where it dies.")
-      .one_of({"nowhere", "start", "stage", "wait", "row"});
+      .one_of({"nowhere", "start", "stage", "wait", "predicate", "row"});
   config.option("how", chosen.how, "How it dies.").one_of({"segv", "abort", "kill", "exit"});
   config.option("at", chosen.at, "The numbers it dies on.");
   config.option("workers", chosen.workers, "Workers of the first stage.");

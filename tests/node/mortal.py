@@ -1,7 +1,8 @@
 """Processes that really die, with and without a heart, and what the flight recorder makes of it.
 
 Runs `mortal` on 10,000 numbers and lets it die of some of them: by SIGSEGV, abort(), kill -9 and exit, in a
-stage, in an awaitable stage with several in flight, and in a row of a batch sink. Each case prints a line.
+stage, in an awaitable stage with several in flight, in the predicate of a batcher, and in a row of a batch
+sink. Each case prints a line.
 """
 
 import contextlib
@@ -309,6 +310,7 @@ CASES = {
     "segv_several_workers": deadly("stage", "segv", "parse", SEGV, (5000,), "--workers", "3"),
     "segv_in_flight": deadly("wait", "segv", "wait", SEGV, (5000,), "--workers", "2"),
     "kill_in_flight": deadly("wait", "kill", "wait", KILL, (5000, 5003), deaths_max=6),
+    "segv_predicate": deadly("predicate", "segv", "batch", SEGV),
     "segv_row": deadly("row", "segv", "store", SEGV),
     "kill_row_several_workers": deadly("row", "kill", "store", KILL, (5000,), "--workers", "3"),
     "by_hand": by_hand,
