@@ -69,6 +69,7 @@ constexpr std::array<kind, faults_count> kinds{{
 constexpr std::array<std::string_view, events_count> events{
     "item_parked_behind_its_key",
     "keys_at_their_bound",
+    "batch_shared",
 };
 
 } // namespace

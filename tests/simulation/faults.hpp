@@ -70,7 +70,12 @@ enum class fault : std::uint8_t {
 inline constexpr auto faults_count = static_cast<std::size_t>(fault::count_);
 
 /// What must come about often enough as well, though nothing goes wrong by itself in it.
-enum class event : std::uint8_t { item_parked_behind_its_key, keys_at_their_bound, count_ };
+enum class event : std::uint8_t {
+  item_parked_behind_its_key,
+  keys_at_their_bound,
+  batch_shared,
+  count_
+};
 
 inline constexpr auto events_count = static_cast<std::size_t>(event::count_);
 

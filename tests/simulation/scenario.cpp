@@ -170,6 +170,13 @@ scenario scenario::drawn(std::uint64_t seed, const reduction& without) {
   for (const auto at : made.sink_places())
     if (const auto options = made.options_at(at); options.workers > 1 || options.in_flight_max > 1)
       made.keeps_order = false; // what is to be run again holds nothing up
+  if (made.fork == fork_kind::broadcast && made.sinks[0].batched
+      && seeded{mixed(seed, 0x5BA7)}.chance(0.7)) {
+    made.shares_batches = true;
+    made.sinks[1].batched = true;
+    made.sinks[1].batch = made.sinks[0].batch;
+    made.sinks[1].stage.in_flight_max = 1;
+  }
   seeded own{mixed(seed, 0x5E6100)};
   auto& last = made.sinks[0];
   const auto& stage = last.stage;
@@ -245,11 +252,13 @@ std::string scenario::describe() const {
     if (one.hold.count() > 0)
       text += " with a word " + ms(one.hold) + " after the first item";
   }
+  if (shares_batches)
+    text += " -> batch" + text_of(sinks[0].batch);
   if (fork != fork_kind::none)
     text += fork == fork_kind::broadcast ? " -> broadcast" : " -> route";
   for (const auto at : sink_places()) {
     const auto& one = sink_at(at);
-    text += one.batched ? " -> batch" + text_of(one.batch) : "";
+    text += one.batched && !shares_batches ? " -> batch" + text_of(one.batch) : "";
     text += " -> " + stage_name(*this, at) + text_of(one.stage, true) + parked_text(one.parked_max);
   }
   text += "; " + std::string{strategy_names[static_cast<std::size_t>(supervision.strategy)]}

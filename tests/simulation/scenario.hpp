@@ -81,6 +81,7 @@ struct scenario {
   std::vector<segment> segments;
   fork_kind fork = fork_kind::none;
   std::array<sink_options, 2> sinks{}; ///< the second one with a fork
+  bool shares_batches = false;         ///< both sinks get copies of the same batches
   weir::supervision_options supervision{};
   std::uint32_t letters_waiting_max = 256; ///< on their way to the store
   std::size_t chaos_steps = 0;             ///< after that nothing goes wrong any more

@@ -52,6 +52,7 @@ private:
   weir::pipeline build();
   void build_segment(weir::pipeline& p, std::optional<weir::flow<thing>>& flow, std::size_t k);
   void build_sink(weir::flow<thing> flow, place at);
+  void build_sinks_that_share(weir::flow<thing> flow);
   weir::flow<thing> with_keys(weir::flow<thing> flow, place at);
   weir::stage_options options_for(weir::stage_options options, bool waits = false);
   weir::batch_options batch_for(weir::batch_options options);
@@ -155,6 +156,8 @@ weir::pipeline life::build() {
     build_segment(p, flow, k);
   if (of_.fork == fork_kind::none) {
     build_sink(std::move(*flow), sink);
+  } else if (of_.shares_batches) {
+    build_sinks_that_share(std::move(*flow));
   } else {
     in_flight_max_ += share_ * (weir::stage_options{}.mailbox_capacity + 2);
     auto [left, right] =
@@ -175,6 +178,23 @@ weir::pipeline life::build() {
     for (std::uint32_t k = 0; k < stage.options.workers; ++k)
       workers_.push_back({stage.name, k});
   return p;
+}
+
+/// Both get copies of the same batches.
+void life::build_sinks_that_share(weir::flow<thing> flow) {
+  const place fork{of_.segments.size(), 0};
+  const auto name = stage_name(of_, fork);
+  const auto size = batch_for(of_.sinks[0].batch);
+  in_flight_max_ += share_ * (weir::stage_options{}.mailbox_capacity + 2);
+  auto [left, right] = std::move(flow).batch(name + "-batch", size).broadcast<2>(name);
+  const auto build = [&](weir::flow<weir::batch<thing>> from, place at) {
+    width_ = 1;
+    const auto options = options_for(of_.sink_at(at).stage);
+    in_flight_max_ += share_ * options.workers * options.mailbox_capacity;
+    std::move(from).to(stage_name(of_, at), batch_sink{{{{&in_, at}}}}, options);
+  };
+  build(std::move(left), {fork.segment, 1});
+  build(std::move(right), {fork.segment, 2});
 }
 
 void life::build_sink(weir::flow<thing> flow, place at) {
@@ -428,7 +448,8 @@ std::vector<place> life::free_timers() const {
       continue;
     const place next{k + 1, 0};
     auto name = stage_name(of_, next);
-    if (of_.ends_at(next) && of_.sink_at(next).batched)
+    if ((of_.ends_at(next) && of_.sink_at(next).batched)
+        || (of_.shares_batches && next.segment == of_.segments.size()))
       name += "-batch";
     if (all_empty(name))
       free.push_back({k, 0});
@@ -476,7 +497,7 @@ std::vector<place> life::idle_consumers() const {
       if (const auto next = of_.next_of_items({k, 0}))
         look_at(*next);
   for (const auto at : of_.sink_places())
-    if (of_.sink_at(at).batched)
+    if (of_.sink_at(at).batched && !of_.shares_batches) // else it may wait for the other one
       look_at(at);
   return idle;
 }

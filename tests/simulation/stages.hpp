@@ -447,6 +447,8 @@ struct batch_sink : store_port {
   using input = weir::batch<thing>;
   weir::result<weir::batch_outcome> on_batch(const input& all, weir::context& where) {
     in->watch.batch_seen(at, all, in->drawn.sink_at(at).batch);
+    if (in->drawn.shares_batches)
+      in->faults.came_about(event::batch_shared);
     return watched(*in, at, all.items.front(), where, [&] { return store(all, where); });
   }
 
