@@ -28,7 +28,8 @@ public:
     if (host->is_over_)
       return; // but for the end of its last turn
     host->order(how::abort);
-    host->node_.leave(std::move(host));
+    auto& node = host->node_;
+    node.leave(std::move(host));
   }
 
   enum class how { run, drain, abort };

@@ -80,10 +80,10 @@ std::string worker::last_failure() const {
   return last_failure_;
 }
 
-void worker::give_up(std::shared_ptr<const item_run> run) {
+void worker::give_up(const std::shared_ptr<const item_run>& run) {
   const std::lock_guard lock{last_failure_lock_};
   std::erase_if(abandoned_, [](const auto& one) { return one.over(); });
-  abandoned_.push_back({services_.node.wall_clock(), std::move(run)});
+  abandoned_.push_back({services_.node.wall_clock(), run});
   ++given_up_;
 }
 

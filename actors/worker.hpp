@@ -217,7 +217,7 @@ public:
   static item_trouble trouble_of(const suspect& known);
 
   /// A run of one of its items goes on without it. What of it is known is kept here.
-  void give_up(std::shared_ptr<const item_run> run);
+  void give_up(const std::shared_ptr<const item_run>& run);
   const std::shared_ptr<const run_place>& place() const noexcept { return place_; }
 
   /// How the item in hand has failed so far.

@@ -80,9 +80,10 @@ TEST_F(OutOfMemory, ABatchThatCouldNotBeTakenApartIsWhole) {
 }
 
 TEST_F(OutOfMemory, ARingThatCouldNotBeMadeLeavesNothingBehind) {
-  // The leak sanitizer is who sees it.
+  // The leak sanitizer is who sees it; clang-tidy takes this for a ring that was made.
   constexpr std::size_t capacity = 1 << 12;
   fails_next = capacity * sizeof(weir::origin);
+  // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks)
   EXPECT_THROW(weir::ring<char>{capacity}, std::bad_alloc);
 }
 

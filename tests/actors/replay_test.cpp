@@ -18,7 +18,7 @@ using testing::UnorderedElementsAre;
 using state = weir::running_pipeline::state;
 using strings = std::vector<std::string>;
 
-using Replay = Replaying;
+class Replay : public Replaying {};
 
 TEST_F(Replay, GoesInAgainAtTheStageThatFailed) {
   second.set({1, 3});

@@ -296,7 +296,7 @@ TEST_F(StuckStage, OfSeveralThreadsHasAFunctionForEach) {
   ASSERT_TRUE(all.wait_for(4));
   auto seen = functions.items();
   std::ranges::sort(seen);
-  EXPECT_EQ(std::ranges::unique(seen).begin() - seen.begin(), 4);
+  EXPECT_EQ(std::unique(seen.begin(), seen.end()) - seen.begin(), 4);
   all.open();
   r.finishes();
   EXPECT_EQ(out_.items(), up_to(count));

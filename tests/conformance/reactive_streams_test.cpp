@@ -28,7 +28,6 @@ namespace {
 
 using namespace probes;
 using by_hand::kind;
-using weir::batch;
 using weir::context;
 using weir::emitter;
 using weir::ports;
