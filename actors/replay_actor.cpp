@@ -797,7 +797,7 @@ void replay_actor::finish_asked_for(const failure& why) {
 }
 
 done_by replay_actor::by() const {
-  return {work_ ? work_->run->options().who : "pipeline", node_.wall_clock()};
+  return {work_ ? work_->run->options().who : "pipeline " + pipeline_, node_.wall_clock()};
 }
 
 void replay_actor::crashed(failure why) noexcept {

@@ -414,12 +414,13 @@ void supervisor::carry_out(const supervisor_step& step, std::unique_lock<std::mu
     }
     if (kills)
       tell(child_event::kind::killed, step.child);
-    if (kills && !who.alive->kill) {
+    const bool abandons = kills && !who.alive->kill;
+    // What can't be killed is told at least that nobody waits for it, if it was not told to stop before.
+    auto order = kills && !abandons ? who.alive->kill : std::exchange(who.alive->stop, {});
+    if (abandons) {
       abandon(step.child);
       add(decides_.stopped(step.child, node_.now()));
-      break;
     }
-    auto order = kills ? who.alive->kill : who.alive->stop;
     lock.unlock();
     std::optional<failure> trouble;
     try {
@@ -553,7 +554,8 @@ void supervisor::crashed(failure why) noexcept {
   }
   for (auto& [instance, one] : alive)
     try {
-      one.kill ? one.kill() : one.stop();
+      if (auto& order = one.kill ? one.kill : one.stop) // none: it was told to stop before
+        order();
     } catch (...) {
     }
   alive.clear();

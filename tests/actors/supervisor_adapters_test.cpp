@@ -104,6 +104,23 @@ TEST_F(SupervisorThread, ThatDoesNotListenIsAbandoned) {
   EXPECT_TRUE(eventually([&] { return left->load(); }));
 }
 
+TEST_F(SupervisorThread, ThatIsToBeKilledIsAbandonedAndToldToStop) {
+  const auto ended = std::make_shared<std::atomic<bool>>(false);
+  supervisor tree{node_,
+                  "tree",
+                  {.children = {{.id = "session",
+                                 .start = weir::thread_child([ended](const std::stop_token& stop) {
+                                   until_stopped(stop);
+                                   *ended = true;
+                                   return weir::result<void>{};
+                                 }),
+                                 .shutdown = weir::shutdown::brutal_kill()}}}};
+  ASSERT_TRUE(tree.start().get());
+  EXPECT_EQ(tree.terminate_child("session").get().what, kind::done);
+  EXPECT_TRUE(eventually([&] { return ended->load(); }));
+  EXPECT_TRUE(eventually([&] { return tree.count_children().abandoned == 0; }));
+}
+
 TEST_F(SupervisorThread, LetsGoOfWhatItHoldsBeforeItsLastWord) {
   auto held = std::make_shared<int>(1);
   const std::weak_ptr<int> seen = held;
