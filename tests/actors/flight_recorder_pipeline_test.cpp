@@ -336,6 +336,23 @@ TEST(FlightRecorderPipeline, RemembersASuspectThatDidNotComeBeforeTheEnd) {
       << "it was parked, and that is the end of it";
 }
 
+/// Its items are in hand for an hour, so many at a time.
+weir::pipeline an_hour_each(const std::string& name, const probes::collected<int>& begun,
+                            std::uint32_t in_flight_max) {
+  weir::pipeline p{name};
+  p.from("source", probes::numbers(count))
+      .via("wait",
+           [begun](const int& n) -> boost::asio::awaitable<weir::result<int>> {
+             begun.add(n);
+             co_await weir::sleep_for(1h);
+             co_return n;
+           },
+           {.in_flight_max = in_flight_max})
+      .to("sink", [](const int&) {});
+  p.dead_letters_to(weir::dead_letters::memory{});
+  return p;
+}
+
 TEST(FlightRecorderPipeline, HoldsUpNoOtherOnceItIsAborted) {
   const earlier_lives lives;
   lives.die("stage", {5});
@@ -344,18 +361,7 @@ TEST(FlightRecorderPipeline, HoldsUpNoOtherOnceItIsAborted) {
   weir::runtime node{{.threads = 2}};
 
   const probes::collected<int> begun;
-  weir::pipeline other{"other"};
-  other.from("source", probes::numbers(count))
-      .via("wait",
-           [begun](const int& n) -> boost::asio::awaitable<weir::result<int>> {
-             begun.add(n);
-             co_await weir::sleep_for(1h);
-             co_return n;
-           },
-           {.in_flight_max = 4})
-      .to("sink", [](const int&) {});
-  other.dead_letters_to(weir::dead_letters::memory{});
-  weir::running_pipeline aborted{std::move(other), node, {}, recorder.get()};
+  weir::running_pipeline aborted{an_hour_each("other", begun, 4), node, {}, recorder.get()};
   ASSERT_TRUE(aborted.start());
   ASSERT_TRUE(begun.wait_for(1));
   aborted.abort();
@@ -380,28 +386,13 @@ public:
   /// That does not come: so that what is in hand counts from the beginning.
   static void have_suspect(const earlier_lives& lives) { lives.die("wait", {count}, 0, "company"); }
   company(weir::virtual_runtime& node, weir::flight_recorder& recorder)
-      : running_{definition(begun_), node, {}, &recorder} {
+      : running_{an_hour_each("company", begun_, 1), node, {}, &recorder} {
     EXPECT_TRUE(running_.start());
     node.run_until_idle();
   }
   std::size_t begun() const { return begun_.size(); }
 
 private:
-  static weir::pipeline definition(const probes::collected<int>& begun) {
-    weir::pipeline p{"company"};
-    p.from("source", probes::numbers(count))
-        .via("wait",
-             [begun](const int& n) -> boost::asio::awaitable<weir::result<int>> {
-               begun.add(n);
-               co_await weir::sleep_for(1h);
-               co_return n;
-             },
-             {.in_flight_max = 1})
-        .to("sink", [](const int&) noexcept {});
-    p.dead_letters_to(weir::dead_letters::memory{});
-    return p;
-  }
-
   probes::collected<int> begun_;
   weir::running_pipeline running_;
 };
