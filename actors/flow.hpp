@@ -26,7 +26,7 @@ namespace weir {
 template <class F>
 class awaitable_stepper;
 
-struct partition_options {
+struct key_by_options {
   std::uint32_t lanes = 1; ///< workers of the next stage, each with its share of the keys
 };
 
@@ -34,7 +34,7 @@ struct partition_options {
 struct broken_flow {
   auto via(auto&&...) && { return broken_flow{}; }
   auto batch(auto&&...) && { return broken_flow{}; }
-  auto partition_by(auto&&...) && { return broken_flow{}; }
+  auto key_by(auto&&...) && { return broken_flow{}; }
   auto park_key(auto&&...) && { return broken_flow{}; }
   auto merge() && { return broken_flow{}; }
   template <std::size_t N>
@@ -80,17 +80,17 @@ public:
   /// Spreads the items over `lanes` workers of the next stage by a hash of their key, which keeps the order of
   /// the items of one key; the lanes stay apart until `merge`. `key` is a member or a function.
   template <class Key>
-  auto partition_by(Key key, partition_options options) &&;
+  auto key_by(Key key, key_by_options options) &&;
 
   /// Once an item of a key has become a dead letter of the next stage, later items of that key are parked behind
   /// it, in order, until the letters of the key were replayed or purged; items of other keys go on. Holds across
   /// restarts, as the store knows. `key` is a member or a function whose value can be kept as text
-  /// (weir_payload); an empty text is no key. Several workers keep the order only behind a partition by the same
+  /// (weir_payload); an empty text is no key. Several workers keep the order only behind a `key_by` of the same
   /// key.
   template <class Key>
   auto park_key(Key key, parked_keys_options options = {}) &&;
 
-  /// Ends the lanes of partition_by.
+  /// Ends the lanes of key_by.
   flow merge() &&;
 
   /// Ends the flow in a sink: see sink.hpp.
@@ -153,7 +153,7 @@ private:
   std::vector<end> ends_; // none: it was used
   spread how_ = spread::any;
   std::shared_ptr<const void> key_;
-  std::optional<std::uint32_t> lanes_; // of partition_by, until merge
+  std::optional<std::uint32_t> lanes_; // of key_by, until merge
   std::shared_ptr<const void> park_key_;
   std::uint64_t parked_max_ = 0;
 };
@@ -294,9 +294,9 @@ std::array<flow<T>, 2> flow<T>::route(Predicate predicate, std::string name) && 
 
 template <class T>
 template <class Key>
-auto flow<T>::partition_by(Key key, partition_options options) && {
+auto flow<T>::key_by(Key key, key_by_options options) && {
   constexpr bool fits = std::invocable<Key&, const T&>;
-  static_assert(fits, "weir: partition_by takes a member or a function of the flow's item type");
+  static_assert(fits, "weir: key_by takes a member or a function of the flow's item type");
   if constexpr (!fits) {
     return broken_flow{};
   } else {

@@ -116,7 +116,7 @@ private:
       return edge.to == index && edge.how == spread::any;
     });
     if (one.options.workers > 1 && shared)
-      say("with park_key and several workers it must lie behind a partition by the same key");
+      say("with park_key and several workers it must lie behind a key_by of the same key");
   }
 
   void options(std::size_t index) {

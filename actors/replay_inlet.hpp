@@ -48,7 +48,7 @@ public:
   void close();
 
 protected:
-  /// Which worker gets it: as the stage before would have decided. Behind a partition only the lane that it had
+  /// Which worker gets it: as the stage before would have decided. Behind key_by only the lane that it had
   /// is right, which nothing tells: the letters of one key, or else of one position, stay together.
   std::size_t choose_by_letter(const dead_letter& letter);
   std::size_t choose_by_key(std::size_t hash);

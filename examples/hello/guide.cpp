@@ -165,7 +165,7 @@ weir::pipeline pipeline_of(std::uint64_t count, std::shared_ptr<std::atomic<std:
   auto both = std::move(again).via("fahrenheit", with_fahrenheit).via("celsius", drop_fahrenheit);
 
   std::move(cold)
-      .partition_by(&reading::sensor, {.lanes = 2}) // two workers, the order of each sensor kept
+      .key_by(&reading::sensor, {.lanes = 2}) // two workers, the order of each sensor kept
       .via("smooth", weir::factory{[] { return smoother{}; }})
       .merge()
       .batch("batch", {.size_max = 100, .delay_max = 50ms})

@@ -441,7 +441,7 @@ TEST(FlightRecorderPipeline, ASuspectHoldsUpNoOtherWhileItsStageHasTooManyLetter
   std::map<std::string, std::uint32_t> workers; // of the customers
   weir::pipeline p{"p"};
   p.from("source", source)
-      .partition_by(&order::customer, {.lanes = 2})
+      .key_by(&order::customer, {.lanes = 2})
       .park_key(&order::customer, {.parked_max = 2})
       .via("book",
            [&workers](const order& one, weir::context& where) -> weir::result<std::string> {

@@ -11,7 +11,7 @@ weir::pipeline drawn() {
   weir::pipeline p{"orders"};
   auto [big, small] =
       p.from("ingest", numbers(1))
-          .partition_by([](const int& n) { return n; }, {.lanes = 2})
+          .key_by([](const int& n) { return n; }, {.lanes = 2})
           .via("parse", [](int n) -> weir::result<int> { return n; },
                {.mailbox_capacity = 64,
                 .retry = {.attempts = weir::unlimited, .delay_min = 5ms, .delay_max = 1s},

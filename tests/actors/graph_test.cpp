@@ -369,7 +369,7 @@ TEST_F(Flow, IsRefusedWhenItIsUsedTwice) {
 
 TEST_F(Flow, IsRefusedWhenItIsUsedAfterItWasMoved) {
   auto flow = source("source");
-  std::move(flow).partition_by([](const int& n) { return n; }, {.lanes = 2}).to("a", sink);
+  std::move(flow).key_by([](const int& n) { return n; }, {.lanes = 2}).to("a", sink);
   std::move(flow).to("b", sink);
   EXPECT_EQ(p.validate(), sentences{"stage 'b': nothing flows into it: its flow was used before; "
                                     "broadcast() makes several of one"});

@@ -636,7 +636,7 @@ TEST_F(ParkKey, OfAStageWithStateThatIsFullDoesNotHoldUpWhatItHadBegun) {
   weir::virtual_runtime last_first{{}, {.job = [](std::size_t count) { return count - 1; }}};
   weir::pipeline p{"orders", restarting()};
   p.from("numbers", source)
-      .partition_by(&order::customer, {.lanes = 2})
+      .key_by(&order::customer, {.lanes = 2})
       .park_key(&order::customer, {.parked_max = 1})
       .via("book", counting_book{}, {.rate = {.permits = 1, .per = 1s, .burst = 2}})
       .merge()
@@ -668,7 +668,7 @@ TEST_F(ParkKey, IsRefusedWhereItCantHold) {
   EXPECT_THAT(p.validate(),
               ElementsAre("stage 'book': parked_max must be at least 1",
                           "stage 'book': with park_key and several workers it must lie behind a "
-                          "partition by the same key",
+                          "key_by of the same key",
                           "stage 'sink': park_key is for a stage that may fail"));
 
   struct closed_store final : weir::dead_letter_store {
@@ -684,7 +684,7 @@ TEST_F(ParkKey, IsRefusedWhereItCantHold) {
             "dead letters that can be read");
 }
 
-/// Whatever the seed: orders of some keys, in partitions, that fail now and then and are replayed meanwhile, go
+/// Whatever the seed: orders of some keys, in lanes, that fail now and then and are replayed meanwhile, go
 /// through in the order of their key, each once, and the ledger is balanced after every step.
 class ParkedKeyOrder : public testing::TestWithParam<unsigned> {};
 
@@ -701,7 +701,7 @@ TEST_P(ParkedKeyOrder, IsKeptWhateverHappensInBetween) {
     weir::dead_letters::memory letters;
     weir::pipeline p{"orders", restarting()};
     p.from("numbers", source)
-        .partition_by(&order::customer, {.lanes = 3})
+        .key_by(&order::customer, {.lanes = 3})
         .park_key(&order::customer, {.parked_max = 1 + below(30)})
         .via("book",
              [&, healthy](const order& one) -> weir::result<order> {
@@ -745,7 +745,7 @@ TEST_P(ParkedKeyOrder, IsKeptWhateverHappensInBetween) {
     probes::fed<order> nothing;
     nothing.complete();
     next.from("numbers", nothing)
-        .partition_by(&order::customer, {.lanes = 3})
+        .key_by(&order::customer, {.lanes = 3})
         .park_key(&order::customer)
         .via("book", [](const order& one) -> weir::result<order> { return one; })
         .merge()

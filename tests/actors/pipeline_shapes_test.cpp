@@ -233,10 +233,10 @@ INSTANTIATE_TEST_SUITE_P(
                 std::move(no).to("rest", [](const int&) noexcept {});
                 return std::move(yes).via("stage", same, o);
               }},
-        shape{"partition",
+        shape{"key_by",
               [](auto in, auto o) {
                 return std::move(in)
-                    .partition_by([](const int&) { return 0; }, {.lanes = 1})
+                    .key_by([](const int&) { return 0; }, {.lanes = 1})
                     .via("stage", same, o)
                     .merge();
               }}),

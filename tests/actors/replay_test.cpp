@@ -663,12 +663,12 @@ TEST_F(Replay, EqualRowsOfNoPositionAreAllKeptWhateverLifeTheyAreOf) {
   EXPECT_EQ(letters.letters()[2].replay_count, 1U);
 }
 
-TEST_F(Replay, BehindAPartitionALetterGoesToTheWorkerOfItsKey) {
+TEST_F(Replay, BehindKeyByALetterGoesToTheWorkerOfItsKey) {
   auto worker_of = std::make_shared<std::map<int, std::set<std::uint32_t>>>();
   auto lock = std::make_shared<std::mutex>();
   weir::pipeline p{"orders", restarting()};
   p.from("numbers", source)
-      .partition_by([](const int& n) { return n % 10; }, {.lanes = 4})
+      .key_by([](const int& n) { return n % 10; }, {.lanes = 4})
       .via("keyed",
            [=, second = second](const int& n, weir::context& where) -> weir::result<int> {
              {

@@ -85,7 +85,7 @@ weir::pipeline orders() {
       p.merge(p.from("first", lines{}), p.from("second", weir::factory{[] { return lines{}; }}))
           .via("parse", parse,
                {.workers = 2, .retry = {.attempts = 4, .delay_min = 50ms, .delay_max = 2s}})
-          .partition_by(&order::customer, {.lanes = 4})
+          .key_by(&order::customer, {.lanes = 4})
           .via("total", totals{})
           .via("again", weir::factory{[] { return totals{}; }}, {.mailbox_capacity = 100})
           .merge()

@@ -144,7 +144,7 @@ TEST_F(Broadway, AKeyKeepsItsOrderThroughStagesAndBatchersWhateverFailsAndRunsAg
       };
       weir::pipeline p{"broadway", restarting(1'000'000, how)};
       p.from("numbers", numbers(600))
-          .partition_by([](const int& n) { return n % 11; }, {.lanes = 3})
+          .key_by([](const int& n) { return n % 11; }, {.lanes = 3})
           .via("first", troubled(7), {.mailbox_capacity = capacity, .retry = at_once()})
           .via("second", troubled(9),
                {.mailbox_capacity = capacity,

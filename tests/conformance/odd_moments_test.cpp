@@ -462,7 +462,7 @@ public:
     }
     case 5:
       return std::move(flow)
-          .partition_by([](const int& n) { return n % 13; }, {.lanes = 3})
+          .key_by([](const int& n) { return n % 13; }, {.lanes = 3})
           .via(name, trouble(), chosen)
           .merge();
     case 6: {
@@ -470,7 +470,7 @@ public:
       chosen.timeout = 3ms;
       chosen.retry.attempts = 20;
       return std::move(flow)
-          .partition_by([](const int& n) { return n % 13; }, {.lanes = 3})
+          .key_by([](const int& n) { return n % 13; }, {.lanes = 3})
           .via(name, waiting_trouble(), chosen)
           .batch(name + "-batch", {.size_max = 4, .delay_max = 1ms, .mailbox_capacity = 8})
           .merge()

@@ -391,7 +391,7 @@ TEST_F(Pekko, PartitionHubByKeyWaitsForItsSlowestLaneAndHoldsNoMoreThanTheMailbo
   gate held;
   weir::pipeline p{"hub"};
   p.from("numbers", numbers(100'000))
-      .partition_by([](const int& n) { return n % 2; }, {.lanes = 2})
+      .key_by([](const int& n) { return n % 2; }, {.lanes = 2})
       .to("sink",
           [held, out = out_](const int& n) noexcept {
             if (n % 2 == 0)

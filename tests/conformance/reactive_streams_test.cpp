@@ -104,7 +104,7 @@ const std::vector<kind>& kinds() {
       {.name = "stateful", .make = function(passing{})},
       {.name = "recoverable", .make = function(recoverable{})},
       {.name = "workers", .make = function([](int n) { return n; }), .rings_of_leg = {3}},
-      {.name = "partition",
+      {.name = "key_by",
        .make = function([](int n) { return n; }),
        .rings_of_leg = {3},
        .how = weir::spread::by_key},

@@ -12,7 +12,7 @@ using weir::testkit::seeded;
 namespace {
 
 constexpr std::string_view kind_names[] = {"map",   "map_noexcept", "filter", "emit",      "wait",
-                                           "count", "broadcast",    "route",  "partition", "batch"};
+                                           "count", "broadcast",    "route",  "key_by", "batch"};
 
 std::uint32_t between(seeded& chance, std::uint32_t first, std::uint32_t last) {
   return static_cast<std::uint32_t>(chance.between(first, last));
@@ -36,7 +36,7 @@ weir::supervision_options drawn_supervision(seeded& chance) {
 bool may_park_keys(const segment& one) {
   return one.kind == segment_kind::map || one.kind == segment_kind::filter
          || one.kind == segment_kind::emit || one.kind == segment_kind::count
-         || one.kind == segment_kind::partition;
+         || one.kind == segment_kind::key_by;
 }
 
 std::uint64_t drawn_parked_max(seeded& chance) {
@@ -88,7 +88,7 @@ segment drawn_segment(seeded& chance) {
     one.options.order = weir::order::kept;
     one.options.item_time_max = {};
     one.hold = {};
-    if (one.kind != segment_kind::partition)
+    if (one.kind != segment_kind::key_by)
       one.options.workers = 1;
   }
   return one;
@@ -161,7 +161,7 @@ scenario scenario::drawn(std::uint64_t seed, const reduction& without) {
       continue;
     if (made.has_batches()) // an item's position is that of a batch there
       one.parked_max = 0;
-    if (one.options.workers > 1 && one.kind != segment_kind::partition)
+    if (one.options.workers > 1 && one.kind != segment_kind::key_by)
       made.keeps_order = false;
     if (one.options.order == weir::order::relaxed)
       made.keeps_order = false;
@@ -287,7 +287,7 @@ weir::stage_options scenario::options_at(place at) const {
   case segment_kind::map_noexcept:
     options.rate = {};
     break;
-  case segment_kind::partition:
+  case segment_kind::key_by:
     options.workers = std::max(2U, options.workers);
     break;
   default:
@@ -325,7 +325,7 @@ std::optional<place> scenario::next_of_items(place at) const {
   case segment_kind::map:
   case segment_kind::filter:
   case segment_kind::emit:
-  case segment_kind::partition:
+  case segment_kind::key_by:
     if (parked_max_at(next) > 0) // it may not take it for other reasons
       return std::nullopt;
     return next;

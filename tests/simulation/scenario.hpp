@@ -33,7 +33,7 @@ enum class segment_kind : std::uint8_t {
   count, ///< with a state that is kept
   broadcast,
   route,
-  partition,
+  key_by,
   batch,
   count_
 };

@@ -275,14 +275,14 @@ void life::build_segment(weir::pipeline& p, std::optional<weir::flow<thing>>& fl
     width_ += width;
     break;
   }
-  case segment_kind::partition: {
+  case segment_kind::key_by: {
     auto options = one.options;
     options.workers = std::max(2U, options.workers);
     // What comes from a source or a stage with state may be all of one key, and wait for that.
     in_flight_max_ +=
         share_ * width_ * options.workers * std::max<std::size_t>(options.mailbox_capacity, 1);
     flow =
-        with_keys(std::move(from).partition_by(key_function{&in_}, {.lanes = options.workers}), at)
+        with_keys(std::move(from).key_by(key_function{&in_}, {.lanes = options.workers}), at)
             .via(name, map_stage{{&in_, at}}, options_for(options))
             .merge();
     break;

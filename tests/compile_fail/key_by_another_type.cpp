@@ -1,4 +1,4 @@
-// expects: weir: partition_by takes a member or a function of the flow's item type
+// expects: weir: key_by takes a member or a function of the flow's item type
 #include <weir/weir.hpp>
 
 struct numbers {
@@ -8,7 +8,7 @@ struct numbers {
 
 void wire(weir::pipeline& p) {
   p.from("numbers", numbers{})
-      .partition_by(&std::string::size, {.lanes = 2})
+      .key_by(&std::string::size, {.lanes = 2})
       .via("stage", [](int n) { return n; })
       .to("sink", [](const int&) {});
 }

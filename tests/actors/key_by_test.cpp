@@ -46,7 +46,7 @@ std::map<std::string, std::vector<int>> as_they_were_made() {
   return by_account(all);
 }
 
-class Partition : public testing::TestWithParam<std::uint32_t> {
+class KeyBy : public testing::TestWithParam<std::uint32_t> {
 protected:
   weir::stage_options options() const {
     return {.mailbox_capacity = GetParam(), .retry = at_once()};
@@ -56,13 +56,13 @@ protected:
   weir::dead_letters::memory letters_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Capacity, Partition, testing::Values(4U, 7U, 1024U),
+INSTANTIATE_TEST_SUITE_P(Capacity, KeyBy, testing::Values(4U, 7U, 1024U),
                          testing::PrintToStringParamName());
 
-TEST_P(Partition, KeepsTheOrderOfEveryKeyThroughSeveralStages) {
-  weir::pipeline p{"partitions"};
+TEST_P(KeyBy, KeepsTheOrderOfEveryKeyThroughSeveralStages) {
+  weir::pipeline p{"by_key"};
   p.from("source", counted{count, nth_booking})
-      .partition_by(&booking::account, {.lanes = 4})
+      .key_by(&booking::account, {.lanes = 4})
       .via("first", seen, options())
       .via("second", seen, options())
       .via("third", seen, options())
@@ -85,10 +85,10 @@ TEST_P(Partition, KeepsTheOrderOfEveryKeyThroughSeveralStages) {
   EXPECT_EQ(used.size(), 4U) << "23 keys leave no lane unused";
 }
 
-TEST_P(Partition, CanBeDoneByAFunctionAndEndInLanesOfSinks) {
-  weir::pipeline p{"partitions"};
+TEST_P(KeyBy, CanBeDoneByAFunctionAndEndInLanesOfSinks) {
+  weir::pipeline p{"by_key"};
   p.from("source", counted{count, nth_booking})
-      .partition_by([](const booking& item) { return item.number % 5; }, {.lanes = 3})
+      .key_by([](const booking& item) { return item.number % 5; }, {.lanes = 3})
       .via("stage", seen, options())
       .to("sink", out_.sink(), options());
   p.dead_letters_to(letters_);
@@ -101,11 +101,11 @@ TEST_P(Partition, CanBeDoneByAFunctionAndEndInLanesOfSinks) {
     EXPECT_TRUE(std::ranges::is_sorted(those)) << key;
 }
 
-TEST_P(Partition, BatchesEveryLaneByItself) {
+TEST_P(KeyBy, BatchesEveryLaneByItself) {
   collected<std::vector<booking>> batches;
-  weir::pipeline p{"partitions"};
+  weir::pipeline p{"by_key"};
   p.from("source", counted{count, nth_booking})
-      .partition_by(&booking::account, {.lanes = 4})
+      .key_by(&booking::account, {.lanes = 4})
       .via("stage", seen, options())
       .batch("batch", {.size_max = 4, .delay_max = 1h, .mailbox_capacity = GetParam()})
       .to(
@@ -122,14 +122,14 @@ TEST_P(Partition, BatchesEveryLaneByItself) {
   EXPECT_EQ(by_account(all), as_they_were_made());
 }
 
-TEST_P(Partition, AfterSeveralWorkersStillSendsEveryKeyOneWay) {
-  weir::pipeline p{"partitions"};
+TEST_P(KeyBy, AfterSeveralWorkersStillSendsEveryKeyOneWay) {
+  weir::pipeline p{"by_key"};
   auto spread = options();
   spread.workers = 3;
   p.from("source", counted{count, nth_booking})
       .via(
           "anyhow", [](booking item) noexcept { return item; }, spread)
-      .partition_by(&booking::account, {.lanes = 2})
+      .key_by(&booking::account, {.lanes = 2})
       .via("by-key", seen, options())
       .merge()
       .to("sink", out_.sink(), options());
@@ -143,10 +143,10 @@ TEST_P(Partition, AfterSeveralWorkersStillSendsEveryKeyOneWay) {
   EXPECT_EQ(out_.size(), count);
 }
 
-TEST_P(Partition, KeepsTheOrderOfTheItemsThatDontFail) {
-  weir::pipeline p{"partitions", restarting(1000)};
+TEST_P(KeyBy, KeepsTheOrderOfTheItemsThatDontFail) {
+  weir::pipeline p{"by_key", restarting(1000)};
   p.from("source", counted{count, nth_booking})
-      .partition_by(&booking::account, {.lanes = 4})
+      .key_by(&booking::account, {.lanes = 4})
       .via(
           "stage",
           [](const booking& item) {
@@ -166,17 +166,17 @@ TEST_P(Partition, KeepsTheOrderOfTheItemsThatDontFail) {
   EXPECT_EQ(by_account(out_.items()), expected);
 }
 
-TEST_P(Partition, AKeyThatThrowsFailsItsItemOnly) {
+TEST_P(KeyBy, AKeyThatThrowsFailsItsItemOnly) {
   const auto key = [](const booking& item) {
     if (item.number % 500 == 250)
       throw std::runtime_error{"no key"};
     return item.account;
   };
-  weir::pipeline p{"partitions", restarting()};
+  weir::pipeline p{"by_key", restarting()};
   p.from("source", counted{count, nth_booking})
       .via(
           "before", [](booking item) noexcept { return item; }, options())
-      .partition_by(key, {.lanes = 4})
+      .key_by(key, {.lanes = 4})
       .via("stage", seen, options())
       .merge()
       .to("sink", out_.sink(), options());
@@ -186,10 +186,10 @@ TEST_P(Partition, AKeyThatThrowsFailsItsItemOnly) {
   EXPECT_EQ(done.ledger.dead_lettered, 2U);
 }
 
-TEST(PartitionOptions, WithoutLanesAreRefused) {
-  weir::pipeline p{"partitions"};
+TEST(KeyByOptions, WithoutLanesAreRefused) {
+  weir::pipeline p{"by_key"};
   p.from("source", numbers(1))
-      .partition_by([](const int& n) { return n; }, {.lanes = 0})
+      .key_by([](const int& n) { return n; }, {.lanes = 0})
       .via("stage", [](int n) noexcept { return n; })
       .to("sink", [](const int&) noexcept {});
   EXPECT_THAT(p.validate(), testing::Contains("stage 'stage': workers must be 1 to 256, not 0"));
