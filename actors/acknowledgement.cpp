@@ -45,20 +45,20 @@ std::string beyond_positions(std::uint64_t position) {
          + " (2^48 - 1): positions are line numbers, offsets, or times in milliseconds";
 }
 
-std::uint32_t acknowledgement::add_lane(std::string name, std::uint64_t resume_after) {
-  if (lanes_.size() >= origin::lanes_max)
-    throw std::length_error{"weir: a pipeline has at most " + std::to_string(origin::lanes_max)
-                            + " lanes"};
+std::uint32_t acknowledgement::add_partition(std::string name, std::uint64_t resume_after) {
+  if (partitions_.size() >= origin::partitions_max)
+    throw std::length_error{"weir: a pipeline has at most " + std::to_string(origin::partitions_max)
+                            + " partitions"};
   if (resume_after > origin::position_max)
-    throw std::length_error{"weir: lane '" + name + "': " + beyond_positions(resume_after)};
-  lanes_.push_back(std::make_unique<lane>(std::move(name), resume_after));
-  return static_cast<std::uint32_t>(lanes_.size() - 1);
+    throw std::length_error{"weir: partition '" + name + "': " + beyond_positions(resume_after)};
+  partitions_.push_back(std::make_unique<partition>(std::move(name), resume_after));
+  return static_cast<std::uint32_t>(partitions_.size() - 1);
 }
 
-std::uint32_t acknowledgement::add_replay_lane(replay_observer& observer) {
-  replay_lane_ = add_lane(replay_lane_name, 0);
+std::uint32_t acknowledgement::add_replay_partition(replay_observer& observer) {
+  replay_partition_ = add_partition(replay_partition_name, 0);
   replay_observer_ = &observer;
-  return replay_lane_;
+  return replay_partition_;
 }
 
 origin acknowledgement::admit_replayed(std::uint64_t position) {
@@ -67,7 +67,7 @@ origin acknowledgement::admit_replayed(std::uint64_t position) {
     rare_->replayed.try_emplace(position);
     replayed_.fetch_add(1, std::memory_order_relaxed);
   }
-  return {replay_lane_, position};
+  return {replay_partition_, position};
 }
 
 origin acknowledgement::first_of(origin where) {
@@ -85,7 +85,7 @@ resume_point acknowledgement::position_of(origin where) const {
   where = first_of(where);
   if (where.empty())
     return {};
-  return {lanes_[where.lane()]->name(), where.position()};
+  return {partitions_[where.partition()]->name(), where.position()};
 }
 
 void acknowledgement::forget(origin_group& group) noexcept {
@@ -128,18 +128,18 @@ void acknowledgement::share(origin where, std::uint32_t more) {
     const std::lock_guard lock{rare_->replayed_lock};
     rare_->replayed[where.position()].more += more;
   } else {
-    lanes_[where.lane()]->share(where.position(), more);
+    partitions_[where.partition()]->share(where.position(), more);
   }
 }
 
-void acknowledgement::settle_run(std::uint32_t lane_index, std::uint64_t base, std::uint64_t mask,
+void acknowledgement::settle_run(std::uint32_t partition_index, std::uint64_t base, std::uint64_t mask,
                                  ending how) noexcept {
-  if (lane_index == replay_lane_) {
+  if (partition_index == replay_partition_) {
     settle_replayed(base, mask, how);
     return;
   }
-  lane::settled_counts counts{};
-  if (!lanes_[lane_index]->settle(base, mask, how, counts))
+  partition::settled_counts counts{};
+  if (!partitions_[partition_index]->settle(base, mask, how, counts))
     settled_twice_.store(true, std::memory_order_relaxed);
   for (std::size_t k = 0; k < counts.size(); ++k)
     if (counts[k] != 0)
@@ -192,23 +192,23 @@ void acknowledgement::settle(origin where, ending how) noexcept {
   if (where.is_group())
     settle_group(*where.group(), how);
   else
-    settle_run(where.lane(), where.position() / 64 * 64,
+    settle_run(where.partition(), where.position() / 64 * 64,
                std::uint64_t{1} << (where.position() % 64), how);
 }
 
 std::vector<resume_point> acknowledgement::resume_points(std::span<const origin> batch) const {
   std::vector<resume_point> points;
-  points.reserve(lanes_.size());
+  points.reserve(partitions_.size());
   std::vector<std::uint64_t> positions;
-  for (std::uint32_t index = 0; index < lanes_.size(); ++index) {
-    if (index == replay_lane_)
+  for (std::uint32_t index = 0; index < partitions_.size(); ++index) {
+    if (index == replay_partition_)
       continue;
     positions.clear();
     for (auto where : batch)
-      if (!where.empty() && !where.is_group() && where.lane() == index)
+      if (!where.empty() && !where.is_group() && where.partition() == index)
         positions.push_back(where.position());
     std::ranges::sort(positions);
-    points.push_back({lanes_[index]->name(), lanes_[index]->prefix_with(positions)});
+    points.push_back({partitions_[index]->name(), partitions_[index]->prefix_with(positions)});
   }
   return points;
 }
@@ -224,7 +224,7 @@ ledger_totals acknowledgement::totals() const noexcept {
   totals.dead_lettered = ended(ending::dead_lettered);
   totals.admitted = admitted_.load(std::memory_order_relaxed);
   totals.replayed = replayed_.load(std::memory_order_relaxed);
-  for (const auto& one : lanes_)
+  for (const auto& one : partitions_)
     totals.in_flight += one->in_flight();
   const std::lock_guard lock{rare_->replayed_lock};
   totals.in_flight += rare_->replayed.size();

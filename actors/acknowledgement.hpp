@@ -1,6 +1,6 @@
 #pragma once
 
-#include <weir/actors/lane.hpp>
+#include <weir/actors/partition.hpp>
 #include <weir/supervision/ledger.hpp>
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-/// The books of one running pipeline: its lanes, and its ledger.
+/// The books of one running pipeline: its partitions, and its ledger.
 namespace weir {
 
 /// The origins of the items in a batch, in the order of the items. Settled when every share of it is. Made
@@ -36,9 +36,9 @@ private:
 /// What is wrong with a position that no origin can hold.
 std::string beyond_positions(std::uint64_t position);
 
-/// Where the reading of a lane goes on.
+/// Where the reading of a partition goes on.
 struct resume_point {
-  std::string lane;
+  std::string partition;
   std::uint64_t position = 0; ///< everything up to here is settled
   bool operator==(const resume_point&) const = default;
 };
@@ -60,20 +60,20 @@ public:
   acknowledgement& operator=(const acknowledgement&) = delete;
   ~acknowledgement();
 
-  /// Before the pipeline starts. The lane's index is its number in origins. Throws std::length_error for too many
-  /// lanes, and for one that would go on beyond origin::position_max.
-  std::uint32_t add_lane(std::string name, std::uint64_t resume_after);
-  /// The same for the one lane of items that are put in again from the dead letters. Its positions are in no order:
+  /// Before the pipeline starts. The partition's index is its number in origins. Throws std::length_error for too many
+  /// partitions, and for one that would go on beyond origin::position_max.
+  std::uint32_t add_partition(std::string name, std::uint64_t resume_after);
+  /// The same for the one partition of items that are put in again from the dead letters. Its positions are in no order:
   /// they are the letters' ids, so that they mean the same in each life. No resume point has it.
-  std::uint32_t add_replay_lane(replay_observer& observer);
-  static constexpr const char* replay_lane_name = "replay";
+  std::uint32_t add_replay_partition(replay_observer& observer);
+  static constexpr const char* replay_partition_name = "replay";
   bool is_replayed(origin where) const noexcept {
-    return replay_lane_ != no_lane && !where.empty() && !where.is_group()
-           && where.lane() == replay_lane_;
+    return replay_partition_ != no_partition && !where.empty() && !where.is_group()
+           && where.partition() == replay_partition_;
   }
-  lane& lane_at(std::uint32_t index) noexcept { return *lanes_[index]; }
-  const lane& lane_at(std::uint32_t index) const noexcept { return *lanes_[index]; }
-  std::size_t lanes_count() const noexcept { return lanes_.size(); }
+  partition& partition_at(std::uint32_t index) noexcept { return *partitions_[index]; }
+  const partition& partition_at(std::uint32_t index) const noexcept { return *partitions_[index]; }
+  std::size_t partitions_count() const noexcept { return partitions_.size(); }
 
   /// The item itself, or the first one of a group; empty if there is none.
   static origin first_of(origin where);
@@ -100,10 +100,10 @@ public:
   /// The way of one item ended. `batched_settlement` is for many.
   void settle(origin where, ending how) noexcept;
 
-  /// Where every lane may go on reading once the items of `batch` are settled too.
+  /// Where every partition may go on reading once the items of `batch` are settled too.
   std::vector<resume_point> resume_points(std::span<const origin> batch) const;
 
-  /// In flight is counted from the lanes, everything else by its own counter, so the two can disagree:
+  /// In flight is counted from the partitions, everything else by its own counter, so the two can disagree:
   /// exact when the pipeline is at rest.
   ledger_totals totals() const noexcept;
 
@@ -113,16 +113,16 @@ public:
 private:
   friend class batched_settlement;
 
-  void settle_run(std::uint32_t lane_index, std::uint64_t base, std::uint64_t mask,
+  void settle_run(std::uint32_t partition_index, std::uint64_t base, std::uint64_t mask,
                   ending how) noexcept;
   void settle_replayed(std::uint64_t base, std::uint64_t mask, ending how) noexcept;
   void settle_group(origin_group& group, ending how) noexcept;
   void forget(origin_group& group) noexcept;
 
-  static constexpr std::uint32_t no_lane = ~std::uint32_t{0};
+  static constexpr std::uint32_t no_partition = ~std::uint32_t{0};
 
-  std::vector<std::unique_ptr<lane>> lanes_;
-  std::uint32_t replay_lane_ = no_lane;
+  std::vector<std::unique_ptr<partition>> partitions_;
+  std::uint32_t replay_partition_ = no_partition;
   replay_observer* replay_observer_ = nullptr;
   std::atomic<std::uint64_t> admitted_{0};
   std::atomic<std::uint64_t> replayed_{0};
@@ -177,8 +177,8 @@ public:
 
   void flush() noexcept {
     if (mask_ != 0) {
-      const auto lane_index = static_cast<std::uint32_t>(block_ >> 42U) - 1;
-      books_.settle_run(lane_index, block_ * 64 & origin::position_max, mask_, how_);
+      const auto partition_index = static_cast<std::uint32_t>(block_ >> 42U) - 1;
+      books_.settle_run(partition_index, block_ * 64 & origin::position_max, mask_, how_);
     }
     mask_ = 0;
     block_ = none;

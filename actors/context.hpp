@@ -59,11 +59,11 @@ public:
   /// blocks should stop blocking.
   std::stop_token stopping() const;
 
-  /// For a source: the last position it put, or where its lane started. A source that is started anew goes on
+  /// For a source: the last position it put, or where its partition started. A source that is started anew goes on
   /// behind it.
   std::uint64_t last_position() const;
 
-  /// For a sink: where each lane may go on reading once the batch in hand is stored, to be stored with it.
+  /// For a sink: where each partition may go on reading once the batch in hand is stored, to be stored with it.
   std::vector<resume_point> resume_points() const;
 
 private:

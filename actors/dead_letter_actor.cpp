@@ -51,20 +51,20 @@ bool dead_letter_actor::offer(parked_item& item, waker& who) {
 std::uint32_t dead_letter_actor::parked_before(const std::string& stage,
                                                const resume_point& read_at, std::uint32_t part) {
   const std::lock_guard lock{lock_};
-  if (read_at.lane.empty()) // never settled: counted together, or they would never be forgotten
+  if (read_at.partition.empty()) // never settled: counted together, or they would never be forgotten
     return parked_[{stage, {}, 0, 0}]++;
   if (parked_.size() >= forget_at_)
     forget_settled();
-  return parked_[{stage, read_at.lane, read_at.position, part}]++;
+  return parked_[{stage, read_at.partition, read_at.position, part}]++;
 }
 
 void dead_letter_actor::forget_settled() {
   std::map<std::string, std::uint64_t> settled;
   for (auto& point : books_.resume_points({}))
-    settled[point.lane] = point.position;
+    settled[point.partition] = point.position;
   std::erase_if(parked_, [&](const auto& one) {
-    const auto& [stage, lane, position, part] = one.first;
-    const auto there = settled.find(lane);
+    const auto& [stage, partition, position, part] = one.first;
+    const auto there = settled.find(partition);
     return there != settled.end() && position <= there->second;
   });
   forget_at_ = std::max<std::size_t>(1024, 2 * parked_.size());

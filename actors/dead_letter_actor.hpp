@@ -91,7 +91,7 @@ private:
   std::map<std::pair<std::string, std::string>, std::uint64_t> causes_; // by stage and cause
   bool closed_ = false;
   bool aborted_ = false;
-  // By stage, lane, position and part; of positions in flight, and of what was settled lately.
+  // By stage, partition, position and part; of positions in flight, and of what was settled lately.
   std::map<std::tuple<std::string, std::string, std::uint64_t, std::uint32_t>, std::uint32_t>
       parked_;
   std::size_t forget_at_ = 1024; // entries

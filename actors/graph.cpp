@@ -1,5 +1,5 @@
 #include <weir/actors/graph.hpp>
-#include <weir/actors/lane.hpp>
+#include <weir/actors/partition.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -97,9 +97,9 @@ private:
     if (one.kind == stage_kind::batch && one.batch.size_max > capacity)
       say("size_max " + std::to_string(one.batch.size_max) + " is larger than mailbox_capacity "
           + std::to_string(capacity));
-    if (one.kind == stage_kind::batch && one.batch.size_max > lane::in_flight_max)
+    if (one.kind == stage_kind::batch && one.batch.size_max > partition::in_flight_max)
       say("size_max " + std::to_string(one.batch.size_max) + " is more than the "
-          + std::to_string(lane::in_flight_max) + " items that a source may have in flight");
+          + std::to_string(partition::in_flight_max) + " items that a source may have in flight");
   }
 
   void parked_keys(std::size_t index) {

@@ -23,12 +23,12 @@ std::optional<std::string> parked_keys::parked_behind(const std::string& key,
   const auto& letters = found->second.read_at;
   const auto& first = letters.front();
   const auto is_later = [&](const resume_point& one) {
-    return one.lane != read_at.lane || read_at.position < one.position;
+    return one.partition != read_at.partition || read_at.position < one.position;
   };
-  if (!read_at.lane.empty() && read_at.lane == first.lane && is_later(first)
+  if (!read_at.partition.empty() && read_at.partition == first.partition && is_later(first)
       && std::ranges::all_of(letters, is_later))
     return std::nullopt;
-  return first.lane.empty() ? "a letter" : first.lane + ":" + std::to_string(first.position);
+  return first.partition.empty() ? "a letter" : first.partition + ":" + std::to_string(first.position);
 }
 
 void parked_keys::add(const std::string& key, const resume_point& read_at) {

@@ -95,11 +95,11 @@ private:
     using source_type = product_t<S>;
     using Out = typename source_type::output;
     const auto index = plan_->graph.stages.size();
-    auto lane_of = [source, name]() mutable {
-      lane_start start{.name = name};
+    auto partition_of = [source, name]() mutable {
+      partition_start start{.name = name};
       auto sample = product<S>::make(source);
-      if constexpr (requires { sample.lane(); })
-        start.name = sample.lane();
+      if constexpr (requires { sample.partition(); })
+        start.name = sample.partition();
       if constexpr (requires { sample.resume_after(); })
         start.resume_after = sample.resume_after();
       return start;
@@ -112,10 +112,10 @@ private:
                                    .output = type_name(typeid(Out)),
                                    .may_fail = false, // what it can't read it can't park
                                    .waits = false});
-    plan_->stages.push_back({[source](const ports& where, std::uint32_t lane) {
-                               return std::make_unique<source_stepper<S>>(where, source, lane);
+    plan_->stages.push_back({[source](const ports& where, std::uint32_t partition) {
+                               return std::make_unique<source_stepper<S>>(where, source, partition);
                              },
-                             std::move(lane_of)});
+                             std::move(partition_of)});
     return {plan_, {{index, 0}}};
   }
 

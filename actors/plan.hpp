@@ -16,15 +16,15 @@
 /// What a pipeline's builder leaves behind: the graph, and how to make its typed parts.
 namespace weir {
 
-/// A source's lane, as its prototype names it.
-struct lane_start {
+/// A source's partition, as its prototype names it.
+struct partition_start {
   std::string name;
   std::uint64_t resume_after = 0;
 };
 
 struct plan {
   using make_stepper =
-      std::function<std::unique_ptr<stepper>(const ports& where, std::uint32_t lane)>;
+      std::function<std::unique_ptr<stepper>(const ports& where, std::uint32_t partition)>;
   using make_ring = std::function<std::shared_ptr<ring_base>(std::size_t capacity)>;
 
   struct edge_parts {
@@ -33,7 +33,7 @@ struct plan {
   };
   struct stage_parts {
     make_stepper make;
-    std::function<lane_start()> lane; ///< of a source
+    std::function<partition_start()> partition; ///< of a source
     replay_parts replay = {};
     std::shared_ptr<const void> park_key = {}; ///< see ports
   };

@@ -72,8 +72,8 @@ replay_actor::replay_actor(runtime& node, acknowledgement& books, std::string pi
       finished_{std::move(finished)},
       tells_{std::move(tells)},
       recorder_{recorder},
-      recorded_lane_{flight_key(pipeline_, acknowledgement::replay_lane_name)} {
-  books.add_replay_lane(*this);
+      recorded_partition_{flight_key(pipeline_, acknowledgement::replay_partition_name)} {
+  books.add_replay_partition(*this);
 }
 
 void replay_actor::set_stages(std::vector<stage> stages, std::size_t sources) {
@@ -209,7 +209,7 @@ void replay_actor::replayed_item_ended(std::uint64_t position, ending how) noexc
     ended_.insert(in_flight_.extract(found));
   }
   if (recorder_ != nullptr)
-    recorder_->suspects().gone(recorded_lane_, position);
+    recorder_->suspects().gone(recorded_partition_, position);
   wake();
 }
 
@@ -695,7 +695,7 @@ replay_actor::answer replay_actor::put_in(const dead_letter& letter) {
                                                     .key = letter.key});
     }
     if (recorder_ != nullptr)
-      recorder_->suspects().comes_again(recorded_lane_, letter.id);
+      recorder_->suspects().comes_again(recorded_partition_, letter.id);
     return books_.admit_replayed(letter.id);
   };
   for (;;) {

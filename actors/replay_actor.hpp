@@ -30,11 +30,11 @@ enum class parked_as;
 /// failed them, through rings of their own, so by the same credit as everything else. On a thread of its own,
 /// as stores block.
 ///
-/// Each letter that is put in has its id as its position in a lane of its own, by which its ending comes back here: gone
+/// Each letter that is put in has its id as its position in a partition of its own, by which its ending comes back here: gone
 /// through, the letter is removed from the store; failed again, the dead-letter actor has put it back, under its
 /// identity, and it stays. Letters of one key go one after the other, and stop at the first that fails.
 ///
-/// Invariants: a letter in the lane is claimed from the store. The rings close only after the sources have ended
+/// Invariants: a letter in the partition is claimed from the store. The rings close only after the sources have ended
 /// and no replay goes on, or with the drain.
 /// Failure: what the store refuses is tried again with back-off, and a call that throws has failed; a replay whose
 /// letters can't even be asked for ends only where trying again won't help. A claim that can't be settled ends with
@@ -173,7 +173,7 @@ private:
   const std::function<void(std::optional<failure>)> finished_;
   const std::function<void(const replay_run&)> tells_;
   flight_recorder* const recorder_; // null: nothing is recorded
-  const std::uint64_t recorded_lane_;
+  const std::uint64_t recorded_partition_;
   std::vector<stage> stages_;
 
   mutable std::mutex lock_; // guards what follows

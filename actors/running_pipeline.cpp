@@ -158,7 +158,7 @@ result<void> running_pipeline::spawn() {
 /// Makes rings, steppers and workers from the plan. Throws why it can't.
 void running_pipeline::wire() {
   const auto& graph = plan_->graph;
-  auto lanes = read_lanes(); // first: a source may not be able to say where it begins
+  auto partitions = read_partitions(); // first: a source may not be able to say where it begins
   std::vector<std::vector<ports>> all(graph.stages.size());
   for (std::size_t k = 0; k < graph.stages.size(); ++k) {
     all[k].resize(graph.stages[k].options.workers);
@@ -169,7 +169,7 @@ void running_pipeline::wire() {
   wire_replay(all);
   make_supervisor();
   for (std::size_t k = 0; k < graph.stages.size(); ++k)
-    make_workers(k, all[k], std::move(lanes[k]));
+    make_workers(k, all[k], std::move(partitions[k]));
   for (const auto& one : rings) {
     one.ring->set_producer(workers_[first_worker_[one.from] + one.from_worker].get());
     one.ring->set_consumer(workers_[first_worker_[one.to] + one.to_worker].get());
@@ -182,24 +182,24 @@ void running_pipeline::wire() {
     record();
 }
 
-/// Where each source begins. What is settled is known by the name of a lane, so two can't have the same.
-std::vector<lane_start> running_pipeline::read_lanes() const {
+/// Where each source begins. What is settled is known by the name of a partition, so two can't have the same.
+std::vector<partition_start> running_pipeline::read_partitions() const {
   const auto& stages = plan_->graph.stages;
-  std::vector<lane_start> lanes(stages.size());
+  std::vector<partition_start> partitions(stages.size());
   std::map<std::string, std::string> stage_of;
   for (std::size_t k = 0; k < stages.size(); ++k) {
     if (stages[k].kind != stage_kind::source)
       continue;
-    lanes[k] = plan_->stages[k].lane();
-    const auto& lane = lanes[k].name;
-    if (lane == acknowledgement::replay_lane_name)
-      throw std::runtime_error{"stage '" + stages[k].name + "': '" + lane
-                               + "' is the lane of what is replayed; give it another one"};
-    if (const auto [other, is_new] = stage_of.try_emplace(lane, stages[k].name); !is_new)
+    partitions[k] = plan_->stages[k].partition();
+    const auto& partition = partitions[k].name;
+    if (partition == acknowledgement::replay_partition_name)
+      throw std::runtime_error{"stage '" + stages[k].name + "': '" + partition
+                               + "' is the partition of what is replayed; give it another one"};
+    if (const auto [other, is_new] = stage_of.try_emplace(partition, stages[k].name); !is_new)
       throw std::runtime_error{"stages '" + other->second + "' and '" + stages[k].name
-                               + "' have the same lane '" + lane + "'"};
+                               + "' have the same partition '" + partition + "'"};
   }
-  return lanes;
+  return partitions;
 }
 
 std::vector<running_pipeline::wired>
@@ -242,12 +242,12 @@ void running_pipeline::make_supervisor() {
 }
 
 void running_pipeline::make_workers(std::size_t stage, const std::vector<ports>& where,
-                                    lane_start begins) {
+                                    partition_start begins) {
   const auto& one = plan_->graph.stages[stage];
   permits_.push_back(std::make_unique<token_bucket>(one.options.rate, node_.now()));
-  std::uint32_t lane = 0;
+  std::uint32_t partition = 0;
   if (one.kind == stage_kind::source)
-    lane = services_.books.add_lane(std::move(begins.name), begins.resume_after);
+    partition = services_.books.add_partition(std::move(begins.name), begins.resume_after);
   first_worker_.push_back(workers_.size());
   for (std::uint32_t n = 0; n < one.options.workers; ++n) {
     auto* const replays = where[n].replays;
@@ -256,7 +256,7 @@ void running_pipeline::make_workers(std::size_t stage, const std::vector<ports>&
       mailboxes_.back().pop_back(); // has a capacity of its own
     workers_.push_back(std::make_unique<worker>(
         name_of_worker(one, n), services_, *supervisor_, workers_.size(), one.name, n, one.options,
-        *permits_.back(), plan_->stages[stage].make(where[n], lane)));
+        *permits_.back(), plan_->stages[stage].make(where[n], partition)));
     workers_.back()->last_position = begins.resume_after;
     workers_.back()->set_keys(keys_[stage].get());
     if (replays != nullptr)
@@ -268,11 +268,11 @@ void running_pipeline::make_workers(std::size_t stage, const std::vector<ports>&
 void running_pipeline::record() {
   auto& recorder = *services_.recorder;
   const auto& stages = plan_->graph.stages;
-  std::vector<std::string> lanes;
-  lanes.reserve(services_.books.lanes_count());
-  for (std::uint32_t k = 0; k < services_.books.lanes_count(); ++k) {
-    lanes.push_back(services_.books.lane_at(k).name());
-    services_.lane_keys.push_back(flight_key(name(), lanes.back()));
+  std::vector<std::string> partitions;
+  partitions.reserve(services_.books.partitions_count());
+  for (std::uint32_t k = 0; k < services_.books.partitions_count(); ++k) {
+    partitions.push_back(services_.books.partition_at(k).name());
+    services_.partition_keys.push_back(flight_key(name(), partitions.back()));
   }
   const auto slots_of = [](const graph_stage& one) -> std::uint32_t {
     if (one.kind == stage_kind::source || (one.kind == stage_kind::batch && !one.closed_by_item))
@@ -283,7 +283,7 @@ void running_pipeline::record() {
   hands.reserve(stages.size());
   for (const auto& one : stages)
     hands.push_back({one.name, slots_of(one) * one.options.workers});
-  auto slots = recorder.add(name(), hands, lanes);
+  auto slots = recorder.add(name(), hands, partitions);
   if (!slots)
     throw std::runtime_error{slots.error().message()};
   for (std::size_t k = 0; k < stages.size(); ++k) {
@@ -293,10 +293,10 @@ void running_pipeline::record() {
       *slots = slots->subspan(each);
     }
     if (each > 0)
-      for (std::uint32_t lane = 0; lane < lanes.size(); ++lane)
-        if (!services_.books.is_replayed({lane, 0})) // its suspects come as they are replayed
-          recorder.suspects().watch(flight_key(name(), stages[k].name), services_.lane_keys[lane],
-                                    services_.books.lane_at(lane).last_admitted());
+      for (std::uint32_t partition = 0; partition < partitions.size(); ++partition)
+        if (!services_.books.is_replayed({partition, 0})) // its suspects come as they are replayed
+          recorder.suspects().watch(flight_key(name(), stages[k].name), services_.partition_keys[partition],
+                                    services_.books.partition_at(partition).last_admitted());
   }
 }
 

@@ -148,10 +148,10 @@ private:
 
   result<void> spawn();
   void wire();
-  std::vector<lane_start> read_lanes() const;
+  std::vector<partition_start> read_partitions() const;
   std::vector<wired> wire_rings(std::vector<std::vector<ports>>& all) const;
   void make_supervisor();
-  void make_workers(std::size_t stage, const std::vector<ports>& where, lane_start begins);
+  void make_workers(std::size_t stage, const std::vector<ports>& where, partition_start begins);
   std::optional<state> wait_for_end(std::optional<time_point> deadline);
   void record();
   void wire_replay(std::vector<std::vector<ports>>& all);

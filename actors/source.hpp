@@ -19,7 +19,7 @@ enum class source_state {
   done  ///< the end of the stream
 };
 
-/// Where a source puts what it has read, each item with its position in the lane: a line number, an offset.
+/// Where a source puts what it has read, each item with its position in the partition: a line number, an offset.
 template <class T>
 class intake {
 public:
@@ -48,7 +48,7 @@ public:
   void put(T item, std::uint64_t position) {
     if (room() > 0 && position != (next_ & origin::position_max)) {
       skip_to(position);
-      if (!books_->lane_at(lane_).reaches(position + room())) {
+      if (!books_->partition_at(partition_).reaches(position + room())) {
         // Too far ahead of what is in flight: it waits for that to be settled.
         deferred_->emplace(std::move(item), position);
         begin_ -= room();
@@ -67,13 +67,13 @@ private:
   using deferred_item = std::optional<std::pair<T, std::uint64_t>>;
 
   /// `after` is the position of the last item; `where` the only ring, or null where `spread` takes the items.
-  intake(acknowledgement& books, std::uint32_t lane, std::uint64_t after, std::size_t room,
+  intake(acknowledgement& books, std::uint32_t partition, std::uint64_t after, std::size_t room,
          ring<T>* where, outlet<T>& spread, deferred_item& deferred)
       : books_{&books},
         deferred_{&deferred},
-        lane_{lane},
+        partition_{partition},
         outlet_{where ? nullptr : &spread},
-        next_{origin{lane, after}.word() + 1} {
+        next_{origin{partition, after}.word() + 1} {
     if (where != nullptr) {
       const auto first = where->write_index();
       slot_ = where->value(first);
@@ -112,11 +112,11 @@ private:
       throw std::logic_error{"weir: a source put position " + std::to_string(position)
                              + " after position " + std::to_string(last())};
     admit_run();
-    next_ = origin{lane_, position}.word();
+    next_ = origin{partition_, position}.word();
   }
   void admit_run() {
     if (const std::uint64_t items = run_ - room(); items > 0)
-      books_->lane_at(lane_).admit(last() - items + 1, items);
+      books_->partition_at(partition_).admit(last() - items + 1, items);
     run_ = room();
   }
   /// The position of the last item.
@@ -125,7 +125,7 @@ private:
 
   acknowledgement* books_;
   deferred_item* deferred_;
-  std::uint32_t lane_;
+  std::uint32_t partition_;
   outlet<T>* outlet_;  // null where the only ring is written to
   std::uint64_t next_; // the word of the next origin
   T* slot_ = nullptr;
@@ -139,7 +139,7 @@ private:
 };
 
 /// A source: `output`, and `poll(intake<output>&, context&)` returning source_state or result<source_state>.
-/// Optional: `lane()` names it in positions, `resume_after()` is the position an earlier life had settled,
+/// Optional: `partition()` names it in positions, `resume_after()` is the position an earlier life had settled,
 /// `on_start(context&)`.
 template <class S>
 concept source_like = requires(S source, intake<typename S::output>& in, context& where) {
@@ -152,8 +152,8 @@ class source_stepper final : public stepper {
   using Out = typename source::output;
 
 public:
-  source_stepper(const ports& where, S prototype, std::uint32_t lane)
-      : prototype_{std::move(prototype)}, out_{where.out.front()}, lane_{lane} {}
+  source_stepper(const ports& where, S prototype, std::uint32_t partition)
+      : prototype_{std::move(prototype)}, out_{where.out.front()}, partition_{partition} {}
 
   result<void> rebuild(context& where) override {
     source_.reset();
@@ -164,24 +164,24 @@ public:
   slice_result step(std::size_t budget, worker& self) override {
     if (!out_.flush())
       return without_credit();
-    auto& lane = self.books().lane_at(lane_);
+    auto& partition = self.books().partition_at(partition_);
     if ((done_ && !deferred_) || self.where().stopping().stop_requested())
       return end_of_stream();
     if (budget == 0)
       return {};
-    const auto positions_left = origin::position_max - lane.last_admitted();
+    const auto positions_left = origin::position_max - partition.last_admitted();
     if (positions_left == 0)
       return failed_with(fatal(beyond_positions(origin::position_max + 1)), 0);
     budget =
-        static_cast<std::size_t>(std::min<std::uint64_t>({budget, lane.room(), positions_left}));
+        static_cast<std::size_t>(std::min<std::uint64_t>({budget, partition.room(), positions_left}));
     if (budget == 0)
       return {.what = slice_result::state::waiting,
-              .until = lane.call_when_settled(self) ? std::nullopt : std::optional{self.now()},
+              .until = partition.call_when_settled(self) ? std::nullopt : std::optional{self.now()},
               .time = waiting_as::blocked};
 
-    if (deferred_ && lane.prefix() < lane.last_admitted())
+    if (deferred_ && partition.prefix() < partition.last_admitted())
       return {.what = slice_result::state::waiting,
-              .until = lane.call_when_settled(self, deferred_->second) ? std::nullopt
+              .until = partition.call_when_settled(self, deferred_->second) ? std::nullopt
                                                                        : std::optional{self.now()},
               .time = waiting_as::blocked};
 
@@ -190,9 +190,9 @@ public:
     if (budget == 0)
       return without_credit();
     auto deferred = std::exchange(deferred_, std::nullopt);
-    if (deferred) // nothing is in flight: the lane can begin anew there
-      lane.jump_to(deferred->second);
-    intake<Out> in{self.books(), lane_, lane.last_admitted(), budget, single, out_, deferred_};
+    if (deferred) // nothing is in flight: the partition can begin anew there
+      partition.jump_to(deferred->second);
+    intake<Out> in{self.books(), partition_, partition.last_admitted(), budget, single, out_, deferred_};
     if (deferred)
       in.put(std::move(deferred->first));
     const auto said = in.room() > 0 ? poll(in, self) : source_state::more;
@@ -244,7 +244,7 @@ private:
   S prototype_;
   std::optional<source> source_;
   outlet<Out> out_;
-  const std::uint32_t lane_;
+  const std::uint32_t partition_;
   typename intake<Out>::deferred_item deferred_; // an item far behind the last one
   bool done_ = false;
 };

@@ -407,7 +407,7 @@ void worker::park(origin where, std::string payload, const std::type_info& paylo
   const auto part = static_cast<std::uint32_t>(std::hash<std::string>{}(payload));
   dead_letter letter{.pipeline = services_.pipeline,
                      .stage = stage_,
-                     .source = read_at.lane,
+                     .source = read_at.partition,
                      .position = read_at.position,
                      .key = std::move(key),
                      .payload = std::move(payload),
@@ -596,14 +596,14 @@ bool worker::suspected(origin where) const {
   if (where.is_group())
     return std::ranges::any_of(where.group()->members(),
                                [this](origin one) { return suspected(one); });
-  return services_.recorder->suspects().any_at(services_.lane_keys[where.lane()], where.position());
+  return services_.recorder->suspects().any_at(services_.partition_keys[where.partition()], where.position());
 }
 
 std::optional<suspect> worker::suspicion(origin where) const {
   if (where.empty())
     return std::nullopt;
   if (!where.is_group())
-    return services_.recorder->suspects().at(stage_key_, services_.lane_keys[where.lane()],
+    return services_.recorder->suspects().at(stage_key_, services_.partition_keys[where.partition()],
                                              where.position());
   std::optional<suspect> gravest;
   for (const auto one : where.group()->members())
@@ -664,15 +664,15 @@ worker::caution worker::look_ahead() {
 
 void worker::forget_settled() {
   constexpr auto every = 10ms;
-  if (now_ - looked_at_lanes_ < every)
+  if (now_ - looked_at_partitions_ < every)
     return;
-  looked_at_lanes_ = now_;
+  looked_at_partitions_ = now_;
   services_.note_settled();
 }
 
 void pipeline_services::note_settled() const {
-  for (std::uint32_t lane = 0; lane < lane_keys.size(); ++lane)
-    recorder->suspects().settled(lane_keys[lane], books.lane_at(lane).prefix_with({}));
+  for (std::uint32_t partition = 0; partition < partition_keys.size(); ++partition)
+    recorder->suspects().settled(partition_keys[partition], books.partition_at(partition).prefix_with({}));
 }
 
 namespace {

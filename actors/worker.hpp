@@ -54,9 +54,9 @@ struct pipeline_services {
   replay_actor* replays = nullptr;           ///< null where the dead letters can't be read
   std::stop_source stopping;
   flight_recorder* recorder = nullptr;       ///< null: nothing is recorded
-  std::vector<std::uint64_t> lane_keys = {}; ///< flight_key of each lane, where something is
+  std::vector<std::uint64_t> partition_keys = {}; ///< flight_key of each partition, where something is
 
-  /// Tells the recorder how far each lane is settled. Any thread; where something is recorded.
+  /// Tells the recorder how far each partition is settled. Any thread; where something is recorded.
   void note_settled() const;
 };
 
@@ -314,7 +314,7 @@ private:
   std::vector<flight_slot*> places_; // for what runs outside of them
   std::uint64_t stage_key_ = 0;
   std::uint32_t entered_ = 0; // see enter
-  time_point looked_at_lanes_{};
+  time_point looked_at_partitions_{};
   bool parked_unrun_ = false; // and nothing has succeeded since
 };
 

@@ -16,9 +16,9 @@ struct lines::stream {
 lines::lines(lines_options options)
     : options_{std::move(options)}, stream_{std::make_shared<stream>()} {}
 
-std::string lines::lane() const {
-  if (!options_.lane.empty())
-    return options_.lane;
+std::string lines::partition() const {
+  if (!options_.partition.empty())
+    return options_.partition;
   return options_.path == "-" ? "stdin" : absolute_path(options_.path);
 }
 

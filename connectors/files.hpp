@@ -28,7 +28,7 @@ struct lines_options {
   /// Of a line with more bytes than this, only the beginning is kept.
   std::uint64_t line_max = std::uint64_t{1} << 20U;
   std::uint64_t resume_after = 0; ///< lines that an earlier life had settled
-  std::string lane = {};          ///< the name in positions; empty: the absolute path, or "stdin"
+  std::string partition = {};          ///< the name in positions; empty: the absolute path, or "stdin"
   std::shared_ptr<files::progress> progress = {};
 };
 
@@ -52,7 +52,7 @@ public:
 
   explicit lines(lines_options options);
 
-  std::string lane() const;
+  std::string partition() const;
   std::uint64_t resume_after() const { return options_.resume_after; }
 
   result<void> on_start(context& where);

@@ -54,7 +54,7 @@ result<void> events::on_start(context& where) {
 source_state events::poll(intake<text_event>& in, context& where) {
   const auto unsettled = [&] {
     for (const auto& one : where.resume_points())
-      if (one.lane == options_.lane)
+      if (one.partition == options_.partition)
         return where.last_position() - one.position;
     return where.last_position();
   };

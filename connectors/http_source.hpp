@@ -21,7 +21,7 @@ struct listener_state {
 
 struct events_options {
   std::string listen = "127.0.0.1:0";  ///< "ADDRESS:PORT", loopback only; port 0: any free one
-  std::string lane = "http";           ///< the name in positions
+  std::string partition = "http";           ///< the name in positions
   std::uint64_t resume_after = 0;      ///< events are numbered from the next on
   std::uint32_t connections_max = 128; ///< further ones wait to be accepted
   /// Requests that wait for credit; further ones are answered 429 at once.
@@ -61,7 +61,7 @@ public:
 
   explicit events(events_options options);
 
-  const std::string& lane() const { return options_.lane; }
+  const std::string& partition() const { return options_.partition; }
   std::uint64_t resume_after() const { return options_.resume_after; }
 
   result<void> on_start(context& where);

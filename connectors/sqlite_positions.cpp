@@ -6,7 +6,7 @@
 namespace weir::sqlite {
 
 result<std::uint64_t> stored_position(const std::filesystem::path& path, std::string_view pipeline,
-                                      std::string_view lane) {
+                                      std::string_view partition) {
   std::error_code error;
   if (std::filesystem::status(path, error).type() == std::filesystem::file_type::not_found)
     return 0;
@@ -32,7 +32,7 @@ result<std::uint64_t> stored_position(const std::filesystem::path& path, std::st
   if (!query)
     return std::move(query.error()).within(layer());
   query->bind_text(1, pipeline);
-  query->bind_text(2, lane);
+  query->bind_text(2, partition);
   auto found = query->step();
   if (!found)
     return std::move(found.error()).within(layer());
@@ -61,7 +61,7 @@ result<positions> positions::in(database& where) {
 result<void> positions::store(std::string_view pipeline, std::span<const resume_point> points) {
   for (const auto& one : points) {
     upsert_.bind_text(1, pipeline);
-    upsert_.bind_text(2, one.lane);
+    upsert_.bind_text(2, one.partition);
     upsert_.bind_integer(3, static_cast<std::int64_t>(one.position));
     if (auto stored = upsert_.run(); !stored)
       return stored;

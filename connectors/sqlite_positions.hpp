@@ -11,12 +11,12 @@
 
 namespace weir::sqlite {
 
-/// Up to where everything is settled in a lane, as sqlite::insert has stored it in the database at `path`; 0 if
+/// Up to where everything is settled in a partition, as sqlite::insert has stored it in the database at `path`; 0 if
 /// nothing was, or there is no such file. For a source's `resume_after`.
 result<std::uint64_t> stored_position(const std::filesystem::path& path, std::string_view pipeline,
-                                      std::string_view lane);
+                                      std::string_view partition);
 
-/// The table `weir_positions`: how far each lane of each pipeline is settled.
+/// The table `weir_positions`: how far each partition of each pipeline is settled.
 /// Invariant: a position never goes back.
 class positions {
 public:

@@ -8,19 +8,19 @@ class origin_group;
 
 /// Where an item came from: one word that travels with it and is settled when the item's way ends.
 ///
-/// It is either a *lane* (a source, or one partition of it) with a *position* in that lane (a line number, an
+/// It is either a *partition* (a source, or a part of one) with a *position* in that partition (a line number, an
 /// offset), or a group: the origins of all the items that a batch was made of.
 class origin {
 public:
   static constexpr std::uint64_t position_max = (std::uint64_t{1} << 48U) - 1;
-  static constexpr std::uint32_t lanes_max = 0x7FFF;
+  static constexpr std::uint32_t partitions_max = 0x7FFF;
 
   /// Belongs to nothing: settling it does nothing.
   constexpr origin() = default;
 
-  /// Requires lane < lanes_max and position <= position_max.
-  constexpr origin(std::uint32_t lane, std::uint64_t position)
-      : word_{(std::uint64_t{lane + 1} << 48U) | position} {}
+  /// Requires partition < partitions_max and position <= position_max.
+  constexpr origin(std::uint32_t partition, std::uint64_t position)
+      : word_{(std::uint64_t{partition + 1} << 48U) | position} {}
 
   /// Pointers into user space fit in 48 bits on every platform that the rings are built for.
   explicit origin(origin_group* group)
@@ -37,7 +37,7 @@ public:
   constexpr bool is_group() const { return (word_ & group_bit) != 0; }
 
   /// Require an origin that is neither empty nor a group.
-  constexpr std::uint32_t lane() const { return static_cast<std::uint32_t>(word_ >> 48U) - 1; }
+  constexpr std::uint32_t partition() const { return static_cast<std::uint32_t>(word_ >> 48U) - 1; }
   constexpr std::uint64_t position() const { return word_ & position_max; }
 
   /// Requires `is_group()`.

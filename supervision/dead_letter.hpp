@@ -36,8 +36,8 @@ std::string_view to_string(dead_letter_state state) noexcept;
 struct dead_letter {
   std::string pipeline;
   std::string stage;          ///< the stage that failed it
-  std::string source;         ///< the lane it was read from
-  std::uint64_t position = 0; ///< where in that lane: a line number, an offset
+  std::string source;         ///< the partition it was read from
+  std::uint64_t position = 0; ///< where in that partition: a line number, an offset
   std::uint32_t part = 0; ///< which one, where one position yielded several dead letters of a stage
   std::string key{};      ///< what the order of items is kept by, as text; empty if there is none
   std::string payload;    ///< the item as bytes

@@ -230,10 +230,10 @@ std::unique_ptr<front> front_in(std::string_view bytes) {
   return read;
 }
 
-/// Positions of one lane that were in hand at one stage.
+/// Positions of one partition that were in hand at one stage.
 struct hand_range {
-  std::string text; // stage and lane, for a reader
-  std::uint64_t stage, lane;
+  std::string text; // stage and partition, for a reader
+  std::uint64_t stage, partition;
   std::uint64_t first, last;
   std::uint32_t failures; // 0: it was in hand; else only that it had failed so often
 };
@@ -285,14 +285,14 @@ void flight_slot::ranges::bridge() noexcept {
   std::size_t narrowest = 0;
   std::uint64_t gap = ~std::uint64_t{0};
   for (std::size_t k = 0; k + 1 < count_; ++k) {
-    const bool same_lane = (found_[k].last >> 48U) == (found_[k + 1].first >> 48U);
-    if (same_lane && found_[k + 1].first - found_[k].last < gap) {
+    const bool same_partition = (found_[k].last >> 48U) == (found_[k + 1].first >> 48U);
+    if (same_partition && found_[k + 1].first - found_[k].last < gap) {
       gap = found_[k + 1].first - found_[k].last;
       narrowest = k;
     }
   }
   --count_;
-  if (gap == ~std::uint64_t{0}) { // more lanes than places
+  if (gap == ~std::uint64_t{0}) { // more partitions than places
     left_out_ += found_[count_].last - found_[count_].first + 1;
     return;
   }
@@ -334,7 +334,7 @@ struct slot_bytes { // the beginning of a flight_slot, to be read from anywhere
 struct section_names {
   std::string pipeline;
   std::vector<flight_recorder::stage_hands> stages;
-  std::vector<std::string> lanes;
+  std::vector<std::string> partitions;
 };
 
 std::optional<section_names> names_in(std::string_view bytes, std::uint32_t slots) {
@@ -353,7 +353,7 @@ std::optional<section_names> names_in(std::string_view bytes, std::uint32_t slot
   if (!from.number(count) || sum != slots)
     return std::nullopt;
   for (; count > 0; --count)
-    if (!from.name(names.lanes.emplace_back()))
+    if (!from.name(names.partitions.emplace_back()))
       return std::nullopt;
   return names;
 }
@@ -365,13 +365,13 @@ void read_slot(const slot_bytes& slot, const section_names& names, const std::st
     const auto from = origin::from_word(first);
     const auto to = origin::from_word(last);
     if (from.empty() || from.is_group() || to.is_group() || from.word() > to.word()
-        || from.word() >> 48U != to.word() >> 48U || from.lane() >= names.lanes.size()) {
+        || from.word() >> 48U != to.word() >> 48U || from.partition() >= names.partitions.size()) {
       into.damaged = true;
       return;
     }
-    const auto& lane = names.lanes[from.lane()];
-    list.push_back({"stage '" + stage + "', " + lane, flight_key(names.pipeline, stage),
-                    flight_key(names.pipeline, lane), from.position(), to.position(), failures});
+    const auto& partition = names.partitions[from.partition()];
+    list.push_back({"stage '" + stage + "', " + partition, flight_key(names.pipeline, stage),
+                    flight_key(names.pipeline, partition), from.position(), to.position(), failures});
   };
   if ((slot.in_hand & origin{nullptr}.word()) != 0) {
     const auto count = slot.in_hand & slot_bytes::count_mask;
@@ -441,12 +441,12 @@ std::string in_hand_text(const std::vector<hand_range>& in_hand, std::size_t siz
 /// Neighbours as one range.
 void join(std::vector<hand_range>& ranges) {
   std::ranges::sort(ranges, {}, [](const hand_range& one) {
-    return std::tuple{one.stage, one.lane, one.first};
+    return std::tuple{one.stage, one.partition, one.first};
   });
   std::vector<hand_range> joined;
   for (auto& one : ranges) {
     auto* before = joined.empty() ? nullptr : &joined.back();
-    if (before != nullptr && before->stage == one.stage && before->lane == one.lane
+    if (before != nullptr && before->stage == one.stage && before->partition == one.partition
         && one.first <= before->last + 1)
       before->last = std::max(before->last, one.last);
     else
@@ -467,14 +467,14 @@ std::vector<suspect> with(const std::vector<suspect>& known, const hand_range& r
   std::vector<suspect> made;
   auto next = range.first; // not covered yet
   const auto add_new = [&](std::uint64_t first, std::uint64_t last) {
-    suspect one{.stage = range.stage, .lane = range.lane, .first = first, .last = last};
+    suspect one{.stage = range.stage, .partition = range.partition, .first = first, .last = last};
     one.first_at = died_at;
     one.status = suspect::unknown_status;
     change(one);
     made.push_back(one);
   };
   for (auto one : known) {
-    const bool meets = one.stage == range.stage && one.lane == range.lane && one.first <= range.last
+    const bool meets = one.stage == range.stage && one.partition == range.partition && one.first <= range.last
                        && range.first <= one.last;
     if (!meets) {
       made.push_back(one);
@@ -502,13 +502,13 @@ std::vector<suspect> with(const std::vector<suspect>& known, const hand_range& r
   if (next <= range.last)
     add_new(next, range.last);
   std::ranges::sort(made, {}, [](const suspect& one) {
-    return std::tuple{one.stage, one.lane, one.first};
+    return std::tuple{one.stage, one.partition, one.first};
   });
   return made;
 }
 
 bool is_sound(const suspect& one) {
-  return one.stage != 0 && one.lane != 0 && one.first <= one.last
+  return one.stage != 0 && one.partition != 0 && one.first <= one.last
          && one.last <= origin::position_max;
 }
 
@@ -705,7 +705,7 @@ flight_recorder::~flight_recorder() {
 
 result<std::span<flight_slot>> flight_recorder::add(const std::string& pipeline,
                                                     std::span<const stage_hands> stages,
-                                                    std::span<const std::string> lanes) {
+                                                    std::span<const std::string> partitions) {
   static_assert(sizeof(slot_bytes) <= sizeof(flight_slot)
                     && offsetof(slot_bytes, in_hand) == offsetof(flight_slot, in_hand_)
                     && offsetof(slot_bytes, failed) == offsetof(flight_slot, failed_)
@@ -727,9 +727,9 @@ result<std::span<flight_slot>> flight_recorder::add(const std::string& pipeline,
     names += bytes_of(one.slots);
     slots += one.slots;
   }
-  count = static_cast<std::uint32_t>(lanes.size());
+  count = static_cast<std::uint32_t>(partitions.size());
   names += bytes_of(count);
-  for (const auto& one : lanes)
+  for (const auto& one : partitions)
     put_name(names, one);
   head.slots_offset = round_up(sizeof(section) + names.size(), alignof(flight_slot));
   head.size = round_up(head.slots_offset + slots * sizeof(flight_slot), page);
@@ -814,7 +814,7 @@ std::optional<flight_recorder::autopsy> flight_recorder::examine(const std::stri
   join(in_hand);
   if (is_one_item(in_hand)) {
     const auto& one = in_hand.front();
-    const std::uint64_t item[] = {one.stage, one.lane, one.first};
+    const std::uint64_t item[] = {one.stage, one.partition, one.first};
     found.culprit = checksum(bytes_of(item));
   }
   return found;

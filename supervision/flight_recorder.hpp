@@ -48,11 +48,11 @@ public:
     std::string stage;
     std::uint32_t slots = 0;
   };
-  /// Makes the slots of a pipeline, those of a stage together and stages in their order. The lanes are in the
+  /// Makes the slots of a pipeline, those of a stage together and stages in their order. The partitions are in the
   /// order of their numbers in origins.
   result<std::span<flight_slot>> add(const std::string& pipeline,
                                      std::span<const stage_hands> stages,
-                                     std::span<const std::string> lanes);
+                                     std::span<const std::string> partitions);
 
   /// A stage goes on: an item succeeded behind one that was parked because of the deaths it caused.
   void recovered() noexcept;

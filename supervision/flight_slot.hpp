@@ -14,13 +14,13 @@ namespace weir {
 class alignas(128) flight_slot {
 public:
   static constexpr std::size_t ranges_max = 6;
-  struct range { // of words of origins in one lane
+  struct range { // of words of origins in one partition
     std::uint64_t first;
     std::uint64_t last;
   };
 
   /// The items of a batch, in as few ranges as a slot has places for. Neither empty origins nor groups are kept; what
-  /// needs more ranges than there are is covered by wider ones. A range has one lane: of a batch of more lanes than
+  /// needs more ranges than there are is covered by wider ones. A range has one partition: of a batch of more partitions than
   /// ranges, some are left out, and the next life is told so.
   class ranges {
   public:

@@ -36,58 +36,58 @@ std::optional<int> suspect::last_status() const {
 
 void suspects::set(std::vector<suspect> kept) { kept_ = std::move(kept); }
 
-void suspects::watch(std::uint64_t stage, std::uint64_t lane, std::uint64_t resume_after) {
+void suspects::watch(std::uint64_t stage, std::uint64_t partition, std::uint64_t resume_after) {
   const std::lock_guard guard{lock_};
-  const auto its = [=](const suspect& one) { return one.stage == stage && one.lane == lane; };
+  const auto its = [=](const suspect& one) { return one.stage == stage && one.partition == partition; };
   forget_up_to(resume_after, its, kept_);
   std::ranges::copy_if(kept_, std::back_inserter(watched_), its);
   remaining_.store(watched_.size(), std::memory_order_relaxed);
 }
 
-void suspects::comes_again(std::uint64_t lane, std::uint64_t position) {
+void suspects::comes_again(std::uint64_t partition, std::uint64_t position) {
   const std::lock_guard guard{lock_};
   for (auto one : kept_)
-    if (one.lane == lane && one.first <= position && position <= one.last) {
+    if (one.partition == partition && one.first <= position && position <= one.last) {
       one.first = one.last = position;
       watched_.push_back(one);
     }
   remaining_.store(watched_.size(), std::memory_order_relaxed);
 }
 
-void suspects::gone(std::uint64_t lane, std::uint64_t position) {
+void suspects::gone(std::uint64_t partition, std::uint64_t position) {
   const std::lock_guard guard{lock_};
   const auto it = [=](const suspect& one) {
-    return one.lane == lane && one.first == position && one.last == position;
+    return one.partition == partition && one.first == position && one.last == position;
   };
   std::erase_if(kept_, it); // if it comes once more, it is not for what was known before
   std::erase_if(watched_, it);
   remaining_.store(watched_.size(), std::memory_order_relaxed);
 }
 
-std::optional<suspect> suspects::at(std::uint64_t stage, std::uint64_t lane,
+std::optional<suspect> suspects::at(std::uint64_t stage, std::uint64_t partition,
                                     std::uint64_t position) const {
   const std::lock_guard guard{lock_};
   const auto found = std::ranges::find_if(watched_, [=](const suspect& one) {
-    return one.stage == stage && one.lane == lane && one.first <= position && position <= one.last;
+    return one.stage == stage && one.partition == partition && one.first <= position && position <= one.last;
   });
   return found == watched_.end() ? std::nullopt : std::optional{*found};
 }
 
-bool suspects::any_at(std::uint64_t lane, std::uint64_t position) const {
+bool suspects::any_at(std::uint64_t partition, std::uint64_t position) const {
   const std::lock_guard guard{lock_};
   return std::ranges::any_of(watched_, [=](const suspect& one) {
-    return one.lane == lane && one.deaths > 0 && one.first <= position && position <= one.last;
+    return one.partition == partition && one.deaths > 0 && one.first <= position && position <= one.last;
   });
 }
 
-void suspects::settled(std::uint64_t lane, std::uint64_t position) {
+void suspects::settled(std::uint64_t partition, std::uint64_t position) {
   const std::lock_guard guard{lock_};
   std::erase_if(watched_,
-                [=](const suspect& one) { return one.lane == lane && one.last <= position; });
+                [=](const suspect& one) { return one.partition == partition && one.last <= position; });
   remaining_.store(watched_.size(), std::memory_order_relaxed);
-  const auto known = std::ranges::find(settled_, lane, &decltype(settled_)::value_type::first);
+  const auto known = std::ranges::find(settled_, partition, &decltype(settled_)::value_type::first);
   if (known == settled_.end())
-    settled_.emplace_back(lane, position);
+    settled_.emplace_back(partition, position);
   else
     known->second = std::max(known->second, position);
 }
@@ -99,7 +99,7 @@ std::vector<suspect> suspects::left(bool stored) const {
     return left;
   for (const auto& settled : settled_)
     forget_up_to(
-        settled.second, [&](const suspect& one) { return one.lane == settled.first; }, left);
+        settled.second, [&](const suspect& one) { return one.partition == settled.first; }, left);
   return left;
 }
 

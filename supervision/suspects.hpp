@@ -15,7 +15,7 @@
 
 namespace weir {
 
-/// A stage, or a lane, of a pipeline in the flight recorder. Never 0.
+/// A stage, or a partition, of a pipeline in the flight recorder. Never 0.
 std::uint64_t flight_key(std::string_view pipeline, std::string_view name) noexcept;
 
 /// The suspects of this life, and the rule that each of them runs alone: while it does, nothing else that
@@ -29,22 +29,22 @@ public:
   /// Before anything runs.
   void set(std::vector<suspect> kept);
 
-  /// This stage reads this lane, and what comes again of it lies behind `resume_after`: what does not is forgotten.
-  void watch(std::uint64_t stage, std::uint64_t lane, std::uint64_t resume_after);
+  /// This stage reads this partition, and what comes again of it lies behind `resume_after`: what does not is forgotten.
+  void watch(std::uint64_t stage, std::uint64_t partition, std::uint64_t resume_after);
 
   /// Is there any? A relaxed load.
   bool remain() const noexcept { return remaining_.load(std::memory_order_relaxed) > 0; }
 
-  std::optional<suspect> at(std::uint64_t stage, std::uint64_t lane, std::uint64_t position) const;
+  std::optional<suspect> at(std::uint64_t stage, std::uint64_t partition, std::uint64_t position) const;
   /// At any stage that died with it in hand.
-  bool any_at(std::uint64_t lane, std::uint64_t position) const;
+  bool any_at(std::uint64_t partition, std::uint64_t position) const;
 
-  /// The same for one position of a lane without order, from now until it is `gone`.
-  void comes_again(std::uint64_t lane, std::uint64_t position);
-  void gone(std::uint64_t lane, std::uint64_t position);
+  /// The same for one position of a partition without order, from now until it is `gone`.
+  void comes_again(std::uint64_t partition, std::uint64_t position);
+  void gone(std::uint64_t partition, std::uint64_t position);
 
-  /// Everything of the lane up to `position` is settled: acquitted, or parked.
-  void settled(std::uint64_t lane, std::uint64_t position);
+  /// Everything of the partition up to `position` is settled: acquitted, or parked.
+  void settled(std::uint64_t partition, std::uint64_t position);
 
   /// What the next life has to know of, if nothing was in hand at the end of this one. What was settled has to be
   /// known still, unless all of it is `stored`: else it may come again.
@@ -62,7 +62,7 @@ private:
   mutable std::mutex lock_; // guards what follows
   std::vector<suspect> kept_;
   std::vector<suspect> watched_;
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> settled_; // lane, position
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> settled_; // partition, position
   std::uint32_t inside_ = 0;
   bool alone_ = false;           // the one inside
   waker* wants_alone_ = nullptr; // then nobody else may enter

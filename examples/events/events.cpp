@@ -53,10 +53,10 @@ weir::result<weir::files::lines_options> input_of(const settings& chosen) {
   auto identity = weir::files::identity(chosen.input);
   if (!identity)
     return std::move(identity.error());
-  input.lane = std::move(*identity);
+  input.partition = std::move(*identity);
   if (chosen.input == "-") // what is piped in a second time is another input
     return input;
-  auto position = weir::sqlite::stored_position(chosen.store_path(), "events", input.lane);
+  auto position = weir::sqlite::stored_position(chosen.store_path(), "events", input.partition);
   if (!position)
     return std::move(position.error());
   input.resume_after = *position;

@@ -17,22 +17,22 @@ using weir::origin;
 class Acknowledgement : public testing::Test {
 protected:
   Acknowledgement() {
-    books_.add_lane("a", 0);
-    books_.add_lane("b", 0);
+    books_.add_partition("a", 0);
+    books_.add_partition("b", 0);
   }
 
-  /// The next `count` items of a lane.
-  std::vector<origin> admit(std::uint32_t lane, std::uint64_t count) {
-    auto& from = books_.lane_at(lane);
+  /// The next `count` items of a partition.
+  std::vector<origin> admit(std::uint32_t partition, std::uint64_t count) {
+    auto& from = books_.partition_at(partition);
     const auto first = from.last_admitted() + 1;
     from.admit(first, count);
     books_.admitted(count);
     std::vector<origin> items;
     for (std::uint64_t k = 0; k < count; ++k)
-      items.emplace_back(lane, first + k);
+      items.emplace_back(partition, first + k);
     return items;
   }
-  origin admit_one(std::uint32_t lane = 0) { return admit(lane, 1).front(); }
+  origin admit_one(std::uint32_t partition = 0) { return admit(partition, 1).front(); }
 
   /// The ledger in short, "acknowledged 2, in flight 1", with a mark if something is wrong with it.
   std::string ledger() const {
@@ -63,7 +63,7 @@ TEST_F(Acknowledgement, CountsEveryItemByHowItEnded) {
   books_.settle(items[1], ending::dropped);
   books_.settle(items[4], ending::dead_lettered);
   EXPECT_EQ(ledger(), "acknowledged 1, filtered 1, dropped 1, dead-lettered 1, in flight 1");
-  EXPECT_EQ(books_.lane_at(0).prefix(), 2U);
+  EXPECT_EQ(books_.partition_at(0).prefix(), 2U);
 }
 
 TEST_F(Acknowledgement, KeepsLanesApart) {
@@ -71,8 +71,8 @@ TEST_F(Acknowledgement, KeepsLanesApart) {
   const auto b = admit(1, 2);
   books_.settle(a[0], ending::acknowledged);
   books_.settle(b[1], ending::acknowledged);
-  EXPECT_EQ(books_.lane_at(0).prefix(), 1U);
-  EXPECT_EQ(books_.lane_at(1).prefix(), 0U);
+  EXPECT_EQ(books_.partition_at(0).prefix(), 1U);
+  EXPECT_EQ(books_.partition_at(1).prefix(), 0U);
   EXPECT_EQ(ledger(), "acknowledged 2, in flight 2");
 }
 
@@ -80,18 +80,18 @@ TEST_F(Acknowledgement, OfNothingDoesNothing) {
   books_.settle(origin{}, ending::acknowledged);
   books_.share(origin{}, 3);
   EXPECT_EQ(ledger(), "");
-  EXPECT_EQ(books_.position_of(origin{}).lane, "");
+  EXPECT_EQ(books_.position_of(origin{}).partition, "");
 }
 
 TEST_F(Acknowledgement, KnowsWhereAnItemWasRead) {
   const auto a = admit(0, 3);
   const auto b = admit_one(1);
-  EXPECT_EQ(books_.position_of(a[2]).lane, "a");
+  EXPECT_EQ(books_.position_of(a[2]).partition, "a");
   EXPECT_EQ(books_.position_of(a[2]).position, 3U);
   const auto batch = books_.group({books_.group({b, a[0]}), a[1]});
-  EXPECT_EQ(books_.position_of(batch).lane, "b") << "of a batch, its first item";
+  EXPECT_EQ(books_.position_of(batch).partition, "b") << "of a batch, its first item";
   EXPECT_EQ(books_.position_of(batch).position, 1U);
-  EXPECT_EQ(books_.position_of(books_.group({})).lane, "");
+  EXPECT_EQ(books_.position_of(books_.group({})).partition, "");
 }
 
 TEST_F(Acknowledgement, ReportsWhatIsSettledTwice) {
@@ -148,8 +148,8 @@ TEST_F(Acknowledgement, SettlesACopiedBatchWithItsLastCopyAndTheGravestEnding) {
   for (const auto first : all)
     for (const auto second : all) {
       acknowledgement books;
-      books.add_lane("a", 0);
-      books.lane_at(0).admit(1, 3);
+      books.add_partition("a", 0);
+      books.partition_at(0).admit(1, 3);
       books.admitted(3);
       const auto batch = books.group({{0, 1}, {0, 2}, {0, 3}});
       books.share(batch, 1);
@@ -209,8 +209,8 @@ TEST_F(Acknowledgement, KeepsTheGravestEndingWhicheverCopyIsTakenApart) {
 
 TEST_F(Acknowledgement, LeavesWhatAnAbortLeftOnItsWayInFlight) {
   acknowledgement books;
-  books.add_lane("a", 0);
-  books.lane_at(0).admit(1, 2);
+  books.add_partition("a", 0);
+  books.partition_at(0).admit(1, 2);
   books.admitted(2);
   books.group({books.group({{0, 1}}), {0, 2}}); // freed with the books: the sanitizers look on
   EXPECT_EQ(books.totals().in_flight, 2U);
@@ -224,7 +224,7 @@ TEST_F(Acknowledgement, SaysWhereEveryLaneGoesOnOnceABatchIsStored) {
   const auto points = [&](std::vector<origin> batch) {
     std::string text;
     for (const auto& point : books_.resume_points(batch))
-      text += (text.empty() ? "" : " ") + point.lane + ':' + std::to_string(point.position);
+      text += (text.empty() ? "" : " ") + point.partition + ':' + std::to_string(point.position);
     return text;
   };
   EXPECT_EQ(points({}), "a:1 b:0");
@@ -237,9 +237,9 @@ TEST_F(Acknowledgement, SaysWhereEveryLaneGoesOnOnceABatchIsStored) {
 
 TEST(AcknowledgementOfALaterLife, GoesOnWhereTheEarlierWasSettled) {
   acknowledgement books;
-  books.add_lane("a", 41);
+  books.add_partition("a", 41);
   EXPECT_EQ(books.resume_points({}).front().position, 41U);
-  books.lane_at(0).admit(42, 1);
+  books.partition_at(0).admit(42, 1);
   books.admitted(1);
   EXPECT_EQ(books.resume_points(std::vector{origin{0, 42}}).front().position, 42U);
   EXPECT_TRUE(books.totals().balanced()) << "what the earlier life settled is not in this ledger";
@@ -258,7 +258,7 @@ struct told final : weir::replay_observer {
 
 TEST_F(Acknowledgement, TellsHowTheWayOfEachReplayedItemEnded) {
   told observer;
-  books_.add_replay_lane(observer);
+  books_.add_replay_partition(observer);
   // In no order, far apart and side by side.
   const auto far = books_.admit_replayed(std::uint64_t{1} << 40U);
   const std::vector near{books_.admit_replayed(7), books_.admit_replayed(6)};
@@ -273,7 +273,7 @@ TEST_F(Acknowledgement, TellsHowTheWayOfEachReplayedItemEnded) {
   EXPECT_EQ(observer.all, "6 acknowledged 7 acknowledged 1099511627776 dead ");
   EXPECT_TRUE(books_.totals().balanced());
   EXPECT_EQ(books_.totals().in_flight, 0U);
-  EXPECT_EQ(books_.resume_points(near).size(), 2U) << "no source reads that lane";
+  EXPECT_EQ(books_.resume_points(near).size(), 2U) << "no source reads that partition";
   books_.admit_replayed(7); // once more, later
   books_.settle(near[0], ending::acknowledged);
   EXPECT_FALSE(books_.settled_twice());
@@ -283,7 +283,7 @@ TEST_F(Acknowledgement, TellsHowTheWayOfEachReplayedItemEnded) {
 
 TEST_F(Acknowledgement, CountsAReplayedItemWhenTheLastOfItsCopiesEnds) {
   told observer;
-  books_.add_replay_lane(observer);
+  books_.add_replay_partition(observer);
   const auto item = books_.admit_replayed(3);
   books_.share(item, 2);
   books_.settle(item, ending::acknowledged);

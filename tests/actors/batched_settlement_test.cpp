@@ -22,8 +22,8 @@ class BatchedSettlement : public testing::Test {
 protected:
   BatchedSettlement() {
     for (const auto* name : {"a", "b", "c"}) {
-      const auto lane = books_.add_lane(name, 0);
-      books_.lane_at(lane).admit(1, items_each);
+      const auto partition = books_.add_partition(name, 0);
+      books_.partition_at(partition).admit(1, items_each);
       books_.admitted(items_each);
     }
   }
@@ -66,8 +66,8 @@ TEST_F(BatchedSettlement, GoesAcrossBlocksAndLanes) {
   {
     batched_settlement stored{books_, ending::acknowledged};
     for (std::uint64_t position = 1; position <= items_each; ++position)
-      for (std::uint32_t lane = 0; lane < 3; ++lane)
-        stored.add({lane, position});
+      for (std::uint32_t partition = 0; partition < 3; ++partition)
+        stored.add({partition, position});
   }
   EXPECT_EQ(books_.totals().acknowledged, 3 * items_each);
   EXPECT_EQ(in_flight(), 0U);
@@ -80,8 +80,8 @@ TEST_F(BatchedSettlement, DoesNotMixTheSameBlockOfTwoLanes) {
     stored.add({0, 5});
     stored.add({1, 6});
   }
-  EXPECT_EQ(books_.lane_at(0).in_flight(), items_each - 1);
-  EXPECT_EQ(books_.lane_at(1).in_flight(), items_each - 1);
+  EXPECT_EQ(books_.partition_at(0).in_flight(), items_each - 1);
+  EXPECT_EQ(books_.partition_at(1).in_flight(), items_each - 1);
   expect_sound();
 }
 
@@ -134,15 +134,15 @@ TEST(BatchedSettlementModel, EndsEveryItemOnceAndWithItsGravestEnding) {
     acknowledgement books;
     std::vector<origin> ways; // a copy, an item or a batch each
     std::map<std::uint64_t, std::size_t> gravest;
-    for (std::uint32_t lane = 0; lane < 3; ++lane) {
+    for (std::uint32_t partition = 0; partition < 3; ++partition) {
       const auto count = 1 + up_to(300);
-      books.add_lane("lane", 0);
-      books.lane_at(lane).admit(1, count);
+      books.add_partition("partition", 0);
+      books.partition_at(partition).admit(1, count);
       books.admitted(count);
       for (std::uint64_t position = 1; position <= count; ++position) {
         const auto more = up_to(9) == 0 ? static_cast<std::uint32_t>(up_to(4)) : 0U;
-        books.share({lane, position}, more);
-        ways.insert(ways.end(), 1 + more, origin{lane, position});
+        books.share({partition, position}, more);
+        ways.insert(ways.end(), 1 + more, origin{partition, position});
       }
     }
     if (seed % 2 == 0) // else neighbours stay together
@@ -200,8 +200,8 @@ TEST(BatchedSettlementStress, CopiesOfBatchesEndOnSeveralThreads) {
   constexpr std::uint64_t batches = 2000;
   constexpr std::uint64_t size = 50;
   acknowledgement books;
-  books.add_lane("a", 0);
-  books.lane_at(0).admit(1, batches * size);
+  books.add_partition("a", 0);
+  books.partition_at(0).admit(1, batches * size);
   books.admitted(batches * size);
   std::vector<origin> groups;
   for (std::uint64_t k = 0; k < batches; ++k) {

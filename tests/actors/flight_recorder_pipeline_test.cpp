@@ -33,8 +33,8 @@ public:
            const std::string& pipeline = "p") const {
     const auto recorder = file.open();
     const weir::flight_recorder::stage_hands stages[] = {{stage, 100}};
-    const std::string lanes[] = {"source"};
-    const auto slots = recorder->add(pipeline, stages, lanes);
+    const std::string partitions[] = {"source"};
+    const auto slots = recorder->add(pipeline, stages, partitions);
     ASSERT_TRUE(slots);
     for (std::size_t k = 0; k < in_hand.size(); ++k)
       if (failures == 0)
@@ -295,9 +295,9 @@ std::optional<weir::suspect> after_a_failure_and_a_death(weir::stage_options opt
   EXPECT_EQ(runs, 2);
   lives.file.write(last_words);
   const auto recorder = lives.file.open();
-  const auto lane = weir::flight_key("p", "source");
-  recorder->suspects().watch(weir::flight_key("p", "stage"), lane, 0);
-  return recorder->suspects().at(weir::flight_key("p", "stage"), lane, 5);
+  const auto partition = weir::flight_key("p", "source");
+  recorder->suspects().watch(weir::flight_key("p", "stage"), partition, 0);
+  return recorder->suspects().at(weir::flight_key("p", "stage"), partition, 5);
 }
 
 TEST(FlightRecorderPipeline, CountsADeathOnceWhenARunFailsToo) {
@@ -441,7 +441,7 @@ TEST(FlightRecorderPipeline, ASuspectHoldsUpNoOtherWhileItsStageHasTooManyLetter
   std::map<std::string, std::uint32_t> workers; // of the customers
   weir::pipeline p{"p"};
   p.from("source", source)
-      .key_by(&order::customer, {.lanes = 2})
+      .key_by(&order::customer, {.partitions = 2})
       .park_key(&order::customer, {.parked_max = 2})
       .via("book",
            [&workers](const order& one, weir::context& where) -> weir::result<std::string> {
@@ -523,11 +523,11 @@ TEST(FlightRecorderPipeline, HasInHandWhatAPredicateOfBatchesLooksAt) {
   lives.file.write(last_words);
   const auto recorder = lives.file.open();
   const auto stage = weir::flight_key("p", "batch");
-  const auto lane = weir::flight_key("p", "source");
-  recorder->suspects().watch(stage, lane, 0);
-  EXPECT_FALSE(recorder->suspects().at(stage, lane, 4));
-  EXPECT_TRUE(recorder->suspects().at(stage, lane, 5));
-  EXPECT_FALSE(recorder->suspects().at(stage, lane, 6));
+  const auto partition = weir::flight_key("p", "source");
+  recorder->suspects().watch(stage, partition, 0);
+  EXPECT_FALSE(recorder->suspects().at(stage, partition, 4));
+  EXPECT_TRUE(recorder->suspects().at(stage, partition, 5));
+  EXPECT_FALSE(recorder->suspects().at(stage, partition, 6));
 }
 
 TEST(FlightRecorderPipeline, HasNothingInHandAtTheEnd) {

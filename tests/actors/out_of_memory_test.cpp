@@ -3,7 +3,7 @@
 
 #include <weir/actors/acknowledgement.hpp>
 #include <weir/actors/hand.hpp>
-#include <weir/actors/lane.hpp>
+#include <weir/actors/partition.hpp>
 #include <weir/mailbox/ring.hpp>
 
 #include <atomic>
@@ -17,7 +17,7 @@ namespace {
 
 std::atomic<std::size_t> fails_next = 0; // bytes
 
-constexpr std::size_t shares_size = 64 * 5; // of a block of a lane: see lane::shares
+constexpr std::size_t shares_size = 64 * 5; // of a block of a partition: see partition::shares
 
 } // namespace
 
@@ -53,18 +53,18 @@ protected:
 };
 
 TEST_F(OutOfMemory, ALaneGoesOnWhereItHadNoneForACopy) {
-  weir::lane lane{"l", 0};
-  lane.admit(1, 1);
+  weir::partition partition{"l", 0};
+  partition.admit(1, 1);
   fails_next = shares_size;
-  EXPECT_THROW(lane.share(1, 1), std::bad_alloc);
-  lane.share(1, 1);
-  EXPECT_EQ(lane.prefix_with({}), 0U);
+  EXPECT_THROW(partition.share(1, 1), std::bad_alloc);
+  partition.share(1, 1);
+  EXPECT_EQ(partition.prefix_with({}), 0U);
 }
 
 TEST_F(OutOfMemory, ABatchThatCouldNotBeTakenApartIsWhole) {
   weir::acknowledgement books;
-  auto& lane = books.lane_at(books.add_lane("l", 0));
-  lane.admit(1, 100);
+  auto& partition = books.partition_at(books.add_partition("l", 0));
+  partition.admit(1, 100);
   books.admitted(100);
   const auto batch = books.group({{0, 1}, {0, 2}, {0, 100}}); // two blocks
   books.share(batch, 1);
@@ -187,10 +187,10 @@ TEST_F(OutOfMemory, APipelineWhoseReplayActorCrashesGivesUp) {
             "pipeline 'verbose' ← replay actor ← out of memory (std::bad_alloc)");
 }
 
-/// Its lane has a name as long as nothing else is.
+/// Its partition has a name as long as nothing else is.
 struct far_away : fed<int> {
   static constexpr std::size_t length = 2'222;
-  static std::string lane() { return std::string(length, 'l'); }
+  static std::string partition() { return std::string(length, 'l'); }
 };
 
 TEST_F(OutOfMemory, APipelineThatCantTellWhichLetterFailedAgainGivesUp) {
@@ -216,8 +216,8 @@ TEST_F(OutOfMemory, APipelineThatCantTellWhichLetterFailedAgainGivesUp) {
 
 TEST_F(OutOfMemory, ABatchOfBatchesIsRecordedWithoutAny) {
   weir::acknowledgement books;
-  auto& lane = books.lane_at(books.add_lane("l", 0));
-  lane.admit(1, 3);
+  auto& partition = books.partition_at(books.add_partition("l", 0));
+  partition.admit(1, 3);
   books.admitted(3);
   const auto batch = books.group({books.group({{0, 1}, {0, 2}}), {0, 3}});
   weir::flight_slot slot;

@@ -15,8 +15,8 @@ protected:
     keys_.stored("ann");
   }
   /// Must an item that was read there wait?
-  bool waits(std::uint64_t position, const char* lane = "orders") const {
-    return keys_.parked_behind("ann", {lane, position}).has_value();
+  bool waits(std::uint64_t position, const char* partition = "orders") const {
+    return keys_.parked_behind("ann", {partition, position}).has_value();
   }
   void counted(std::uint64_t letters, resume_point first) {
     keys_.counted(*keys_.one("ann"), letters, first);

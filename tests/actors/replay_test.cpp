@@ -490,8 +490,8 @@ TEST_F(Replay, WhatKilledTheProcessOftenEnoughWhileItWasReplayedIsBackWithoutBei
   for (int life = 0; life < 3; ++life) {
     const auto recorder = file.open();
     const weir::flight_recorder::stage_hands stages[] = {{"second", 1}};
-    const std::string lanes[] = {"numbers", "replay"};
-    const auto slots = recorder->add("orders", stages, lanes);
+    const std::string partitions[] = {"numbers", "replay"};
+    const auto slots = recorder->add("orders", stages, partitions);
     ASSERT_TRUE(slots);
     (*slots)[0].take(weir::origin{1, 2}.word()); // the letter with the id 2
     weir::flight_recorder::examine(file.path, ::getpid(), SIGSEGV);

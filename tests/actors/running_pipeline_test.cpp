@@ -62,12 +62,12 @@ TEST_F(RunningPipeline, RefusesToStartWithASentenceForEachProblem) {
   EXPECT_EQ(sentences.size(), 5U) << testing::PrintToString(sentences);
 }
 
-/// Numbers whose lane is called so.
+/// Numbers whose partition is called so.
 struct named {
   using output = int;
   std::string name;
 
-  std::string lane() const { return name; }
+  std::string partition() const { return name; }
   weir::source_state poll(weir::intake<int>&, weir::context&) { return weir::source_state::done; }
 };
 
@@ -82,11 +82,11 @@ TEST_F(RunningPipeline, RefusesToStartWithTwoSourcesOfOneLane) {
   auto today = twice.from("today", named{"file"});
   twice.merge(std::move(today), twice.from("older", named{"file"})).to("sink", out_.sink());
   EXPECT_EQ(refusal(std::move(twice)), "pipeline 'orders' can't be started ← stages 'today' and "
-                                       "'older' have the same lane 'file'");
+                                       "'older' have the same partition 'file'");
   weir::pipeline replay{"orders"};
   replay.from("source", named{"replay"}).to("sink", out_.sink());
   EXPECT_EQ(refusal(std::move(replay)),
-            "pipeline 'orders' can't be started ← stage 'source': 'replay' is the lane of what is "
+            "pipeline 'orders' can't be started ← stage 'source': 'replay' is the partition of what is "
             "replayed; give it another one");
   weir::pipeline apart{"orders"};
   apart.merge(apart.from("today", named{"file"}), apart.from("older", named{"older"}))

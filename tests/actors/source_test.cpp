@@ -24,7 +24,7 @@ struct scripted {
 
   void on_start(context& where) { starts(where); }
   result<source_state> poll(intake<T>& in, context& where) { return script(in, where); }
-  std::string lane() const { return "lane-7"; }
+  std::string partition() const { return "partition-7"; }
   std::uint64_t resume_after() const { return after; }
 };
 
@@ -103,8 +103,8 @@ TEST_F(Source, NamesItsLaneAndItsPositionsInDeadLetters) {
   // The gaps are of a few positions, and of more than one word of the books.
   const auto done =
       run(into_dead_letters(scripted<int>{placed({{10, 1}, {20, 5}, {30, 6}, {40, 500}})}));
-  EXPECT_EQ(places(), (std::vector<std::string>{"lane-7:1=10", "lane-7:5=20", "lane-7:6=30",
-                                                "lane-7:500=40"}));
+  EXPECT_EQ(places(), (std::vector<std::string>{"partition-7:1=10", "partition-7:5=20", "partition-7:6=30",
+                                                "partition-7:500=40"}));
   EXPECT_EQ(done.ledger.admitted, 4U);
 }
 
@@ -177,7 +177,7 @@ TEST_F(Source, BeginsBehindWhatAnEarlierLifeHadSettled) {
                                       [&](context& where) { began_after = where.last_position(); },
                                       41}));
   EXPECT_EQ(began_after, 41U);
-  EXPECT_EQ(places(), std::vector<std::string>{"lane-7:42=1"});
+  EXPECT_EQ(places(), std::vector<std::string>{"partition-7:42=1"});
 }
 
 /// Reads 0 … 99 as a file would be read, and throws in the middle of every third poll.
@@ -270,7 +270,7 @@ TEST_F(Source, ThatResumesBeyondThePositionsThereAreIsNotStarted) {
   ASSERT_FALSE(started);
   EXPECT_THAT(
       started.error().message(),
-      testing::HasSubstr("lane 'lane-7': position 281474976710656, beyond the last one there is"));
+      testing::HasSubstr("partition 'partition-7': position 281474976710656, beyond the last one there is"));
 }
 
 TEST_F(Source, ThatHasUsedUpThePositionsFails) {

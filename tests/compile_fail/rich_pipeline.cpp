@@ -28,7 +28,7 @@ std::string weir_payload(const parcel& one) { return weir_payload(*one.content);
 struct lines {
   using output = std::string;
   void on_start(weir::context&) {}
-  std::string lane() const { return "orders.txt"; }
+  std::string partition() const { return "orders.txt"; }
   std::uint64_t resume_after() const { return 0; }
   weir::result<weir::source_state> poll(weir::intake<std::string>& in, weir::context&) {
     in.put("line");

@@ -82,7 +82,7 @@ inline std::ostream& operator<<(std::ostream& to, const kind& one) { return to <
 class stage final : public weir::worker_observer {
 public:
   stage(const kind& what, std::size_t capacity) : waits_{what.waits} {
-    books().add_lane("hand", 0);
+    books().add_partition("hand", 0);
     weir::ports where;
     for (std::size_t k = 0; k < what.inputs; ++k) {
       in_.push_back(std::make_shared<weir::ring<int>>(capacity));
@@ -135,8 +135,8 @@ public:
   bool push(int item, std::size_t ring = 0) {
     if (in_[ring]->credit(1) == 0)
       return false;
-    const auto position = books().lane_at(0).last_admitted() + 1;
-    books().lane_at(0).admit(position, 1);
+    const auto position = books().partition_at(0).last_admitted() + 1;
+    books().partition_at(0).admit(position, 1);
     books().admitted(1);
     EXPECT_FALSE(in_[ring]->try_push(item, weir::origin{0, position}));
     return true;

@@ -475,9 +475,9 @@ TEST_F(Files, AFileThatMayNotBeReadSaysSo) {
 }
 
 TEST_F(Files, TheLaneIsTheAbsolutePath) {
-  EXPECT_EQ(files::lines{{.path = "some/file"}}.lane(), fs::current_path() / "some/file");
-  EXPECT_EQ(files::lines{{.path = "-"}}.lane(), "stdin");
-  EXPECT_EQ((files::lines{{.path = "-", .lane = "input"}}.lane()), "input");
+  EXPECT_EQ(files::lines{{.path = "some/file"}}.partition(), fs::current_path() / "some/file");
+  EXPECT_EQ(files::lines{{.path = "-"}}.partition(), "stdin");
+  EXPECT_EQ((files::lines{{.path = "-", .partition = "input"}}.partition()), "input");
 }
 
 TEST_F(Files, ProgressCountsTheBytesOfTheFileAsItIsStored) {

@@ -220,8 +220,8 @@ TEST(SqlitePositions, NeverGoBack) {
     const std::vector<weir::resume_point> points{{"a", position}, {"b", 2 * position}};
     ASSERT_TRUE(reached->store("events", points));
   }
-  const auto read = [&](const std::string& pipeline, const std::string& lane) {
-    const auto position = weir::sqlite::stored_position(in / "x.db", pipeline, lane);
+  const auto read = [&](const std::string& pipeline, const std::string& partition) {
+    const auto position = weir::sqlite::stored_position(in / "x.db", pipeline, partition);
     return position ? *position : 12345;
   };
   EXPECT_EQ(read("events", "a"), 9U);

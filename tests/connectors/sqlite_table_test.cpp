@@ -29,7 +29,7 @@ public:
   }
   std::string store(std::size_t count, const weir::sqlite::table_writer::fill_row& fill_row,
                     std::uint64_t position) {
-    const std::vector<weir::resume_point> points{{"lane", position}};
+    const std::vector<weir::resume_point> points{{"partition", position}};
     last = writer_->store(count, fill_row, "p", points);
     if (!last)
       return std::string{to_string(last.error().kind)};
@@ -43,7 +43,7 @@ public:
   std::vector<std::string> ids() const {
     return rows(path_, "SELECT id FROM readings ORDER BY rowid");
   }
-  std::uint64_t position() const { return *weir::sqlite::stored_position(path_, "p", "lane"); }
+  std::uint64_t position() const { return *weir::sqlite::stored_position(path_, "p", "partition"); }
   const std::filesystem::path& path() const { return path_; }
 
   weir::result<weir::batch_outcome> last{weir::batch_outcome{}};

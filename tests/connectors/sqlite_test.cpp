@@ -38,7 +38,7 @@ struct numbered {
   std::atomic<std::uint64_t>* read = nullptr;
   std::uint64_t position = 0;
 
-  std::string lane() const { return "numbers"; }
+  std::string partition() const { return "numbers"; }
   std::uint64_t resume_after() const { return resume; }
   weir::source_state poll(weir::intake<reading>& in, weir::context& where) {
     auto next = std::max(position, where.last_position()) + 1;

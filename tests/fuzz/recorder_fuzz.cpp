@@ -25,8 +25,8 @@ std::string after_a_life(const std::string& path, bool ended, std::uint64_t item
     const auto recorder = opened(path);
     fuzz::require(recorder != nullptr, "a good file is accepted");
     const weir::flight_recorder::stage_hands stages[] = {{"first", 3}, {"second", 2}};
-    const std::string lanes[] = {"a", "b"};
-    const auto slots = recorder->add("p", stages, lanes);
+    const std::string partitions[] = {"a", "b"};
+    const auto slots = recorder->add("p", stages, partitions);
     fuzz::require(bool{slots}, "there is room for slots");
     (*slots)[0].take(item);
     (*slots)[1].failed(item + 1, 2);
@@ -65,8 +65,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   const auto again = opened(path);
   if (again) {
     const weir::flight_recorder::stage_hands stages[] = {{"first", 3}};
-    const std::string lanes[] = {"a"};
-    fuzz::require(bool{again->add("p", stages, lanes)}, "there is room for slots");
+    const std::string partitions[] = {"a"};
+    fuzz::require(bool{again->add("p", stages, partitions)}, "there is room for slots");
     again->end();
   }
   ::unlink(path.c_str());

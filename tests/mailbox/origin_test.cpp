@@ -18,14 +18,14 @@ TEST(Origin, OfNothingIsEmptyAndNoGroup) {
 }
 
 TEST(Origin, KeepsLaneAndPositionApartUpToTheirLimits) {
-  for (const auto lane : {0U, 1U, 63U, 255U, origin::lanes_max - 1})
+  for (const auto partition : {0U, 1U, 63U, 255U, origin::partitions_max - 1})
     for (const auto position : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{63},
                                 std::uint64_t{1} << 47U, origin::position_max}) {
-      const origin where{lane, position};
-      EXPECT_EQ(where.lane(), lane);
+      const origin where{partition, position};
+      EXPECT_EQ(where.partition(), partition);
       EXPECT_EQ(where.position(), position);
-      EXPECT_FALSE(where.is_group()) << lane << ':' << position;
-      EXPECT_FALSE(where.empty()) << lane << ':' << position;
+      EXPECT_FALSE(where.is_group()) << partition << ':' << position;
+      EXPECT_FALSE(where.empty()) << partition << ':' << position;
     }
 }
 

@@ -91,7 +91,7 @@ int run() {
   weir::files::lines_options input{.path = chosen.input};
   if (const auto stored = weir::sqlite::stored_position(chosen.store, "numbers", chosen.input))
     input.resume_after = *stored;
-  input.lane = chosen.input;
+  input.partition = chosen.input;
   weir::node node{chosen.node};
   if (chosen.where == "start")
     die();

@@ -84,7 +84,7 @@ struct numbered_source {
   std::optional<std::uint32_t> next = {};
   bool rested = false; // a slow one, since its last item
 
-  std::string lane() const { return "source-" + std::to_string(index); }
+  std::string partition() const { return "source-" + std::to_string(index); }
   std::uint64_t resume_after() const { return in->position(index); }
 
   weir::result<void> on_start(weir::context&) {

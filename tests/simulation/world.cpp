@@ -143,15 +143,15 @@ void world::stored(std::span<const thing> rows, std::span<const weir::resume_poi
       note("    stored " + weir_payload(one));
   }
   for (const auto& one : positions) {
-    if (!one.lane.starts_with("source-")) {
-      violated("a position of '" + one.lane + "', which is no source, is to be stored");
+    if (!one.partition.starts_with("source-")) {
+      violated("a position of '" + one.partition + "', which is no source, is to be stored");
       continue;
     }
-    const auto source = static_cast<std::size_t>(one.lane.back() - '0');
+    const auto source = static_cast<std::size_t>(one.partition.back() - '0');
     if (tracing())
-      note("    position of " + one.lane + " is " + std::to_string(one.position));
+      note("    position of " + one.partition + " is " + std::to_string(one.position));
     if (one.position > covered_up_to(source))
-      violated("early commit: position " + std::to_string(one.position) + " of " + one.lane
+      violated("early commit: position " + std::to_string(one.position) + " of " + one.partition
                + " was stored, but everything is accounted for up to "
                + std::to_string(covered_up_to(source)) + " only");
     positions_[source] = std::max(positions_[source], one.position);

@@ -20,20 +20,20 @@ public:
   explicit next_life(const recorder_file& file, std::uint64_t resume_after = 0)
       : recorder_{file.open()} {
     for (const auto* stage : {"first", "second"})
-      for (const auto* lane : {"a", "b"})
-        recorder_->suspects().watch(weir::flight_key("p", stage), weir::flight_key("p", lane),
+      for (const auto* partition : {"a", "b"})
+        recorder_->suspects().watch(weir::flight_key("p", stage), weir::flight_key("p", partition),
                                     resume_after);
   }
 
-  std::optional<suspect> at(const char* stage, const char* lane, std::uint64_t position) const {
-    return recorder_->suspects().at(weir::flight_key("p", stage), weir::flight_key("p", lane),
+  std::optional<suspect> at(const char* stage, const char* partition, std::uint64_t position) const {
+    return recorder_->suspects().at(weir::flight_key("p", stage), weir::flight_key("p", partition),
                                     position);
   }
-  std::uint32_t deaths(const char* stage, const char* lane, std::uint64_t position) const {
-    const auto known = at(stage, lane, position);
+  std::uint32_t deaths(const char* stage, const char* partition, std::uint64_t position) const {
+    const auto known = at(stage, partition, position);
     return known ? known->deaths : 0;
   }
-  /// Positions of lane a that are suspected at the first stage.
+  /// Positions of partition a that are suspected at the first stage.
   std::vector<std::uint64_t> suspected(std::uint64_t up_to) const {
     std::vector<std::uint64_t> all;
     for (std::uint64_t k = 0; k <= up_to; ++k)
@@ -92,7 +92,7 @@ TEST(FlightRecorder, RemembersAfterAGoodEndWhatDidNotComeAgain) {
     hands[0].take(batch);
     hands[1].take(origin{1, 2}.word());
   });
-  file.end_after(6, &weir::flight_recorder::end); // of lane a
+  file.end_after(6, &weir::flight_recorder::end); // of partition a
   const next_life now{file};
   EXPECT_EQ(now.suspected(10), (std::vector<std::uint64_t>{7}));
   EXPECT_EQ(now.deaths("first", "b", 2), 1U);
@@ -215,7 +215,7 @@ TEST(FlightRecorder, CoversABatchOfMoreRangesThanThereArePlacesFor) {
     file.die([&](auto hands) { hands[0].take(batch); });
     const next_life now{file};
     for (const auto one : batch)
-      ASSERT_EQ(now.deaths("first", one.lane() == 0 ? "a" : "b", one.position()), 1U)
+      ASSERT_EQ(now.deaths("first", one.partition() == 0 ? "a" : "b", one.position()), 1U)
           << "round " << round << ", position " << one.position();
   }
 }
@@ -225,12 +225,12 @@ TEST(FlightRecorder, SaysWhenABatchHasMoreLanesThanASlotHasPlaces) {
   {
     const auto recorder = file.open();
     const weir::flight_recorder::stage_hands stages[] = {{"first", 1}};
-    const std::string lanes[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
-    const auto slots = recorder->add("p", stages, lanes);
+    const std::string partitions[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+    const auto slots = recorder->add("p", stages, partitions);
     ASSERT_TRUE(slots);
     std::vector<origin> batch;
-    for (std::uint32_t lane = 0; lane < 8; ++lane)
-      batch.emplace_back(lane, 5);
+    for (std::uint32_t partition = 0; partition < 8; ++partition)
+      batch.emplace_back(partition, 5);
     slots->front().take(batch);
   }
   const next_life now{file};

@@ -40,27 +40,27 @@ public:
     return opened ? "" : opened.error().message();
   }
 
-  /// A process that runs pipeline p: lane "a" and "b", stages "first" and "second" with three slots each, which
+  /// A process that runs pipeline p: partition "a" and "b", stages "first" and "second" with three slots each, which
   /// are given to `work`; then it dies.
   using hands = std::span<weir::flight_slot>;
   void die(const std::function<void(hands)>& work) const {
     const auto recorder = open();
     const weir::flight_recorder::stage_hands stages[] = {{"first", 3}, {"second", 3}};
-    const std::string lanes[] = {"a", "b"};
-    auto slots = recorder->add("p", stages, lanes);
+    const std::string partitions[] = {"a", "b"};
+    auto slots = recorder->add("p", stages, partitions);
     ASSERT_TRUE(slots) << slots.error().message();
     ASSERT_EQ(slots->size(), 6U);
     work(*slots);
   }
 
-  /// A process that reads lanes "a" and "b" at both stages from `resume_after` on, settles lane "a" up to `settled`,
+  /// A process that reads partitions "a" and "b" at both stages from `resume_after` on, settles partition "a" up to `settled`,
   /// and ends by itself.
   void end_after(std::uint64_t settled, void (weir::flight_recorder::*end)(),
                  std::uint64_t resume_after = 0) const {
     const auto recorder = open();
     for (const auto* stage : {"first", "second"})
-      for (const auto* lane : {"a", "b"})
-        recorder->suspects().watch(weir::flight_key("p", stage), weir::flight_key("p", lane),
+      for (const auto* partition : {"a", "b"})
+        recorder->suspects().watch(weir::flight_key("p", stage), weir::flight_key("p", partition),
                                    resume_after);
     recorder->suspects().settled(weir::flight_key("p", "a"), settled);
     (recorder.get()->*end)();

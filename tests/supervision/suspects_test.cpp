@@ -79,7 +79,7 @@ TEST(Suspects, HoldUpNobodyOnceTheyWorkBesideOthers) {
 }
 
 weir::suspect known(std::uint64_t first, std::uint64_t last, std::uint32_t deaths = 1) {
-  weir::suspect one{.stage = 1, .lane = 2, .first = first, .last = last};
+  weir::suspect one{.stage = 1, .partition = 2, .first = first, .last = last};
   one.deaths = deaths;
   return one;
 }
@@ -87,7 +87,7 @@ weir::suspect known(std::uint64_t first, std::uint64_t last, std::uint32_t death
 TEST(Suspects, AreGoneOnceTheyAreSettled) {
   weir::suspects all;
   all.set({known(3, 5), known(8, 8)});
-  EXPECT_FALSE(all.remain()) << "nobody reads that lane yet";
+  EXPECT_FALSE(all.remain()) << "nobody reads that partition yet";
   all.watch(1, 2, 0);
   EXPECT_TRUE(all.remain());
   all.settled(2, 4);
@@ -96,7 +96,7 @@ TEST(Suspects, AreGoneOnceTheyAreSettled) {
   EXPECT_FALSE(all.at(1, 2, 5));
   EXPECT_TRUE(all.remain());
   all.settled(9, 100);
-  EXPECT_TRUE(all.at(1, 2, 8)) << "that was another lane";
+  EXPECT_TRUE(all.at(1, 2, 8)) << "that was another partition";
   all.settled(2, 8);
   EXPECT_FALSE(all.remain());
 }

@@ -1,4 +1,4 @@
-#include <weir/actors/lane.hpp>
+#include <weir/actors/partition.hpp>
 
 #include <algorithm>
 #include <array>
@@ -11,11 +11,11 @@
 namespace {
 
 using weir::ending;
-using weir::lane;
+using weir::partition;
 
 /// Settles one share of one position; returns what was settled for good: an ending, or "not yet".
-std::string settle(lane& where, std::uint64_t position, ending how = ending::acknowledged) {
-  lane::settled_counts counts{};
+std::string settle(partition& where, std::uint64_t position, ending how = ending::acknowledged) {
+  partition::settled_counts counts{};
   if (!where.settle(position / 64 * 64, std::uint64_t{1} << (position % 64), how, counts))
     return "twice";
   static constexpr std::array names{"filtered", "acknowledged", "dropped", "dead-lettered"};
@@ -32,13 +32,13 @@ public:
   int woken = 0;
 };
 
-TEST(Lane, GoesOnWhereAnEarlierLifeWasSettled) {
+TEST(Partition, GoesOnWhereAnEarlierLifeWasSettled) {
   for (const std::uint64_t resumed : {0, 1, 62, 63, 64, 65, 127, 128, 1'000'000}) {
-    lane one{"file", resumed};
+    partition one{"file", resumed};
     EXPECT_EQ(one.prefix(), resumed);
     EXPECT_EQ(one.last_admitted(), resumed);
     EXPECT_EQ(one.in_flight(), 0U);
-    EXPECT_EQ(one.room(), lane::in_flight_max);
+    EXPECT_EQ(one.room(), partition::in_flight_max);
     one.admit(resumed + 1, 3);
     EXPECT_EQ(one.in_flight(), 3U);
     EXPECT_EQ(settle(one, resumed + 1), "1 acknowledged");
@@ -49,9 +49,9 @@ TEST(Lane, GoesOnWhereAnEarlierLifeWasSettled) {
   }
 }
 
-TEST(Lane, TakesTheGapBeforeAnItemForSettled) {
+TEST(Partition, TakesTheGapBeforeAnItemForSettled) {
   for (const std::uint64_t first : {2, 63, 64, 65, 66, 128, 129, 1000}) {
-    lane one{"topic", 0};
+    partition one{"topic", 0};
     one.admit(first, 2);
     EXPECT_EQ(one.in_flight(), 2U);
     EXPECT_EQ(one.prefix(), first - 1) << "nothing was there";
@@ -66,19 +66,19 @@ TEST(Lane, TakesTheGapBeforeAnItemForSettled) {
   }
 }
 
-TEST(Lane, SettlesARunOfNeighboursAtOnce) {
-  lane one{"file", 0};
+TEST(Partition, SettlesARunOfNeighboursAtOnce) {
+  partition one{"file", 0};
   one.admit(1, 200);
-  lane::settled_counts counts{};
+  partition::settled_counts counts{};
   EXPECT_TRUE(one.settle(64, ~std::uint64_t{0}, ending::acknowledged, counts));
   EXPECT_TRUE(one.settle(0, ~std::uint64_t{1}, ending::filtered, counts)); // 0 was settled before
-  EXPECT_EQ(counts, (lane::settled_counts{63, 64, 0, 0}));
+  EXPECT_EQ(counts, (partition::settled_counts{63, 64, 0, 0}));
   EXPECT_EQ(one.prefix(), 127U);
   EXPECT_EQ(one.in_flight(), 73U);
 }
 
-TEST(Lane, ReportsWhatIsSettledTwice) {
-  lane one{"file", 0};
+TEST(Partition, ReportsWhatIsSettledTwice) {
+  partition one{"file", 0};
   one.admit(1, 10);
   EXPECT_EQ(settle(one, 3), "1 acknowledged");
   EXPECT_EQ(settle(one, 3), "twice");
@@ -90,11 +90,11 @@ TEST(Lane, ReportsWhatIsSettledTwice) {
   EXPECT_EQ(settle(one, 4), "twice") << "also beside one that had shares";
 }
 
-TEST(Lane, SettlesACopiedItemWithTheLastCopyAndTheGravestEnding) {
+TEST(Partition, SettlesACopiedItemWithTheLastCopyAndTheGravestEnding) {
   constexpr std::array all{ending::filtered, ending::acknowledged, ending::dropped,
                            ending::dead_lettered};
   constexpr std::array settled_as{"1 filtered", "1 acknowledged", "1 dropped", "1 dead-lettered"};
-  lane one{"file", 0};
+  partition one{"file", 0};
   std::uint64_t position = 0;
   for (std::size_t a = 0; a < all.size(); ++a)
     for (std::size_t b = 0; b < all.size(); ++b)
@@ -110,12 +110,12 @@ TEST(Lane, SettlesACopiedItemWithTheLastCopyAndTheGravestEnding) {
       }
 }
 
-TEST(Lane, ForgetsTheCopiesOfAWindowAgo) {
-  lane one{"file", 0};
-  for (std::uint64_t first = 1; first < 4 * lane::window; first += 64) {
+TEST(Partition, ForgetsTheCopiesOfAWindowAgo) {
+  partition one{"file", 0};
+  for (std::uint64_t first = 1; first < 4 * partition::window; first += 64) {
     one.admit(first, 64);
     for (std::uint64_t k = 0; k < 64; ++k) {
-      const bool copied = first % lane::window < 640 && (k == 7 || k == first / lane::window);
+      const bool copied = first % partition::window < 640 && (k == 7 || k == first / partition::window);
       if (copied)
         one.share(first + k, 3);
       for (int copy = 0; copied && copy < 3; ++copy)
@@ -127,8 +127,8 @@ TEST(Lane, ForgetsTheCopiesOfAWindowAgo) {
   }
 }
 
-TEST(Lane, HasNoRoomWhileTheOldestOfAWindowIsPending) {
-  lane one{"file", 0};
+TEST(Partition, HasNoRoomWhileTheOldestOfAWindowIsPending) {
+  partition one{"file", 0};
   for (int round = 0; round < 5; ++round) { // several times around the window
     const auto oldest = one.last_admitted() + 1;
     one.admit(oldest, one.room());
@@ -139,25 +139,25 @@ TEST(Lane, HasNoRoomWhileTheOldestOfAWindowIsPending) {
     EXPECT_EQ(one.prefix(), oldest - 1);
     EXPECT_EQ(one.in_flight(), 1U);
     settle(one, oldest);
-    EXPECT_EQ(one.room(), lane::in_flight_max);
-    EXPECT_EQ(one.prefix(), oldest + lane::in_flight_max - 1);
+    EXPECT_EQ(one.room(), partition::in_flight_max);
+    EXPECT_EQ(one.prefix(), oldest + partition::in_flight_max - 1);
   }
 }
 
-TEST(Lane, KeepsEverythingThatItsWindowReaches) {
-  lane one{"topic", 0};
+TEST(Partition, KeepsEverythingThatItsWindowReaches) {
+  partition one{"topic", 0};
   for (int round = 0; round < 5; ++round) {
     const auto oldest = one.last_admitted() + 1;
-    one.admit(oldest, lane::in_flight_max - 1);
+    one.admit(oldest, partition::in_flight_max - 1);
     auto behind = one.last_admitted() + 1;
     while (one.reaches(behind + 1))
       ++behind;
-    EXPECT_GT(behind - oldest, lane::window - 128);
+    EXPECT_GT(behind - oldest, partition::window - 128);
     one.admit(behind, 1);
     EXPECT_EQ(one.room(), 0U);
-    EXPECT_EQ(one.in_flight(), lane::in_flight_max);
+    EXPECT_EQ(one.in_flight(), partition::in_flight_max);
     settle(one, behind);
-    for (auto position = oldest + lane::in_flight_max - 2; position >= oldest; --position) {
+    for (auto position = oldest + partition::in_flight_max - 2; position >= oldest; --position) {
       ASSERT_EQ(one.prefix_with({}), oldest - 1);
       ASSERT_EQ(settle(one, position), "1 acknowledged");
     }
@@ -166,12 +166,12 @@ TEST(Lane, KeepsEverythingThatItsWindowReaches) {
   }
 }
 
-TEST(Lane, BeginsAnewBehindAGapThatIsWiderThanItsWindow) {
-  lane one{"topic", 0};
+TEST(Partition, BeginsAnewBehindAGapThatIsWiderThanItsWindow) {
+  partition one{"topic", 0};
   std::uint64_t position = 1;
   for (const std::uint64_t gap :
-       {std::uint64_t{63}, std::uint64_t{64}, lane::window - 1, lane::window, lane::window + 1,
-        10 * lane::window + 37, std::uint64_t{1} << 40U}) {
+       {std::uint64_t{63}, std::uint64_t{64}, partition::window - 1, partition::window, partition::window + 1,
+        10 * partition::window + 37, std::uint64_t{1} << 40U}) {
     one.admit(position, 100);
     one.share(position + 50, 1);
     for (auto k = position; k < position + 100; ++k)
@@ -183,15 +183,15 @@ TEST(Lane, BeginsAnewBehindAGapThatIsWiderThanItsWindow) {
     EXPECT_EQ(one.prefix(), position - 1);
     EXPECT_EQ(one.prefix_with({}), position - 1);
     EXPECT_EQ(one.in_flight(), 0U);
-    EXPECT_EQ(one.room(), lane::in_flight_max);
+    EXPECT_EQ(one.room(), partition::in_flight_max);
   }
 }
 
-TEST(Lane, WakesItsSourceOnceSomethingIsSettled) {
-  lane one{"file", 0};
+TEST(Partition, WakesItsSourceOnceSomethingIsSettled) {
+  partition one{"file", 0};
   recording_waker source;
   EXPECT_FALSE(one.call_when_settled(source)) << "there is room";
-  one.admit(1, lane::in_flight_max);
+  one.admit(1, partition::in_flight_max);
   settle(one, 5);
   EXPECT_EQ(source.woken, 0) << "it does not wait";
   EXPECT_TRUE(one.call_when_settled(source));
@@ -211,11 +211,11 @@ TEST(Lane, WakesItsSourceOnceSomethingIsSettled) {
   EXPECT_GE(source.woken, 3) << "also by the last share of a copied item";
 }
 
-TEST(Lane, WakesASourceWhoseNextItemIsOutOfReachOnceNothingIsInFlight) {
-  lane one{"topic", 0};
+TEST(Partition, WakesASourceWhoseNextItemIsOutOfReachOnceNothingIsInFlight) {
+  partition one{"topic", 0};
   recording_waker source;
   one.admit(1, 2);
-  const auto far = 2 * lane::window;
+  const auto far = 2 * partition::window;
   EXPECT_FALSE(one.reaches(far));
   EXPECT_TRUE(one.call_when_settled(source, far)) << "though there is room";
   settle(one, 1);
@@ -230,8 +230,8 @@ TEST(Lane, WakesASourceWhoseNextItemIsOutOfReachOnceNothingIsInFlight) {
   EXPECT_EQ(one.in_flight(), 1U);
 }
 
-TEST(Lane, CountsAnItemAsSettledForASinkOnlyIfTheSinkHasAllThatIsLeftOfIt) {
-  lane one{"file", 0};
+TEST(Partition, CountsAnItemAsSettledForASinkOnlyIfTheSinkHasAllThatIsLeftOfIt) {
+  partition one{"file", 0};
   one.admit(1, 3);
   one.share(2, 2); // three copies
   const auto prefix_with = [&](std::vector<std::uint64_t> batch) { return one.prefix_with(batch); };

@@ -1,4 +1,4 @@
-#include <weir/actors/lane.hpp>
+#include <weir/actors/partition.hpp>
 
 #include <algorithm>
 #include <array>
@@ -22,12 +22,12 @@ namespace {
 
 using namespace std::chrono_literals;
 using weir::ending;
-using weir::lane;
+using weir::partition;
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr std::uint64_t total = 2 * lane::window;
+constexpr std::uint64_t total = 2 * partition::window;
 #else
-constexpr std::uint64_t total = 60 * lane::window;
+constexpr std::uint64_t total = 60 * partition::window;
 #endif
 constexpr std::uint64_t settlers_count = 3;
 constexpr std::uint64_t slice_max = 512;
@@ -86,24 +86,24 @@ constexpr bool belongs(std::uint64_t position, std::uint64_t settler) {
          || (copied(position) && (position + 1) % settlers_count == settler);
 }
 
-class LaneStress : public testing::Test {
+class PartitionStress : public testing::Test {
 protected:
   void admit_all() {
-    while (lane_.last_admitted() < total) {
+    while (partition_.last_admitted() < total) {
       // In slices, so that the settlers meet in the same blocks.
-      const auto room = std::min({lane_.room(), total - lane_.last_admitted(), slice_max});
+      const auto room = std::min({partition_.room(), total - partition_.last_admitted(), slice_max});
       if (room == 0) {
-        if (lane_.call_when_settled(source_) && !source_.park()) {
+        if (partition_.call_when_settled(source_) && !source_.park()) {
           stuck_ = true;
           break;
         }
         continue;
       }
-      const auto first = lane_.last_admitted() + 1;
-      lane_.admit(first, room);
+      const auto first = partition_.last_admitted() + 1;
+      partition_.admit(first, room);
       for (auto position = first; position < first + room; ++position)
         if (copied(position))
-          lane_.share(position, 1);
+          partition_.share(position, 1);
       for (auto& one : channels_)
         one.put({first, room});
     }
@@ -124,13 +124,13 @@ protected:
             mask |= std::uint64_t{1} << (position % 64);
             shares_settled_[position].fetch_add(1, std::memory_order_release);
           }
-        if (mask != 0 && !lane_.settle(base, mask, ending::acknowledged, counts_[settler]))
+        if (mask != 0 && !partition_.settle(base, mask, ending::acknowledged, counts_[settler]))
           twice_ = true;
       }
     }
   }
 
-  /// How many positions up to `position` are not settled, though the lane said they are.
+  /// How many positions up to `position` are not settled, though the partition said they are.
   std::uint64_t wrong_up_to(std::uint64_t position, std::uint64_t& checked) const {
     std::uint64_t wrong = 0;
     for (; checked < position; ++checked) {
@@ -140,17 +140,17 @@ protected:
     return wrong;
   }
 
-  lane lane_{"file", 0};
+  partition partition_{"file", 0};
   parking_place source_;
   std::array<channel, settlers_count> channels_;
-  std::array<lane::settled_counts, settlers_count> counts_{}; // each of its settler
+  std::array<partition::settled_counts, settlers_count> counts_{}; // each of its settler
   std::unique_ptr<std::atomic<std::uint8_t>[]> shares_settled_ =
       std::make_unique<std::atomic<std::uint8_t>[]>(total + 1);
   std::atomic<bool> twice_{false};
   bool stuck_ = false; // of the source
 };
 
-TEST_F(LaneStress, NeverSaysThatSomethingIsSettledThatIsNot) {
+TEST_F(PartitionStress, NeverSaysThatSomethingIsSettledThatIsNot) {
   std::vector<std::thread> settlers;
   for (std::uint64_t k = 0; k < settlers_count; ++k)
     settlers.emplace_back([this, k] { settle_all(k); });
@@ -160,7 +160,7 @@ TEST_F(LaneStress, NeverSaysThatSomethingIsSettledThatIsNot) {
   std::thread sink{[&] {
     std::uint64_t checked = 0;
     while (!done)
-      wrong += wrong_up_to(lane_.prefix_with({}), checked);
+      wrong += wrong_up_to(partition_.prefix_with({}), checked);
   }};
 
   admit_all();
@@ -172,8 +172,8 @@ TEST_F(LaneStress, NeverSaysThatSomethingIsSettledThatIsNot) {
   EXPECT_FALSE(stuck_) << "the source was not woken";
   EXPECT_FALSE(twice_);
   EXPECT_EQ(wrong, 0U) << "positions that would be lost after a crash";
-  EXPECT_EQ(lane_.prefix(), total);
-  EXPECT_EQ(lane_.in_flight(), 0U);
+  EXPECT_EQ(partition_.prefix(), total);
+  EXPECT_EQ(partition_.in_flight(), 0U);
   std::uint64_t settled = 0;
   for (const auto& counts : counts_)
     settled += counts[static_cast<std::size_t>(ending::acknowledged)];
@@ -181,8 +181,8 @@ TEST_F(LaneStress, NeverSaysThatSomethingIsSettledThatIsNot) {
 }
 
 TEST(LaneWakeUpStress, ASourceIsWokenWhenTheSettlingComesWhileItParks) {
-  lane one{"file", 0};
-  one.admit(1, lane::in_flight_max);
+  partition one{"file", 0};
+  one.admit(1, partition::in_flight_max);
   parking_place source;
   constexpr std::uint64_t rounds = total / 300;
   std::atomic<std::uint64_t> may_settle{0};
@@ -197,7 +197,7 @@ TEST(LaneWakeUpStress, ASourceIsWokenWhenTheSettlingComesWhileItParks) {
       ;
   };
   std::thread settler{[&] {
-    lane::settled_counts counts{};
+    partition::settled_counts counts{};
     for (std::uint64_t position = 1; position <= rounds; ++position) {
       ready = position;
       wait_for(may_settle, position);

@@ -1,4 +1,4 @@
-#include <weir/actors/lane.hpp>
+#include <weir/actors/partition.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -14,9 +14,9 @@
 namespace {
 
 using weir::ending;
-using weir::lane;
+using weir::partition;
 
-/// What a lane does, done with a set.
+/// What a partition does, done with a set.
 struct model {
   std::uint64_t last = 0;
   std::set<std::uint64_t> pending;
@@ -46,7 +46,7 @@ struct model {
   }
 };
 
-class LaneModel : public testing::TestWithParam<unsigned> {
+class PartitionModel : public testing::TestWithParam<unsigned> {
 protected:
   std::uint64_t up_to(std::uint64_t most) {
     return std::uniform_int_distribution<std::uint64_t>{0, most}(random_);
@@ -56,24 +56,24 @@ protected:
   void admit() {
     auto first = model_.last + 1;
     if (one_in(10))
-      first += one_in(20) ? up_to(lane::window) : up_to(200);
-    if (!lane_.reaches(first)) {
+      first += one_in(20) ? up_to(partition::window) : up_to(200);
+    if (!partition_.reaches(first)) {
       if (model_.pending.empty())
-        lane_.jump_to(first);
+        partition_.jump_to(first);
       else
         first = model_.last + 1;
     }
-    const auto room = std::min(lane_.room(), up_to(one_in(50) ? lane::in_flight_max : 400));
-    if (room == 0 || !lane_.reaches(first + room - 1)) {
-      model_.last = lane_.last_admitted(); // it may have jumped
+    const auto room = std::min(partition_.room(), up_to(one_in(50) ? partition::in_flight_max : 400));
+    if (room == 0 || !partition_.reaches(first + room - 1)) {
+      model_.last = partition_.last_admitted(); // it may have jumped
       return;
     }
-    lane_.admit(first, room);
+    partition_.admit(first, room);
     for (auto position = first; position < first + room; ++position) {
       model_.pending.insert(model_.pending.end(), position);
       if (one_in(40)) {
         const auto more = static_cast<std::uint32_t>(1 + up_to(2));
-        lane_.share(position, more);
+        partition_.share(position, more);
         model_.copies[position] = {more, ending::filtered};
       }
     }
@@ -91,7 +91,7 @@ protected:
     const auto found = model_.pending.lower_bound(from);
     const auto base = (found == model_.pending.end() ? oldest : *found) / 64 * 64;
     std::uint64_t mask = 0;
-    lane::settled_counts expected{};
+    partition::settled_counts expected{};
     const auto how = static_cast<ending>(up_to(3));
     for (auto position = base; position < base + 64; ++position)
       if (model_.pending.contains(position) && !one_in(6)) {
@@ -101,8 +101,8 @@ protected:
       }
     if (mask == 0)
       return;
-    lane::settled_counts counts{};
-    ASSERT_TRUE(lane_.settle(base, mask, how, counts));
+    partition::settled_counts counts{};
+    ASSERT_TRUE(partition_.settle(base, mask, how, counts));
     ASSERT_EQ(counts, expected);
   }
 
@@ -114,25 +114,25 @@ protected:
       if (position <= model_.last && !one_in(50))
         batch.insert(batch.end(), 1 + (one_in(10) ? 1 : 0), position);
     const auto with = model_.prefix_with({batch.begin(), batch.end()});
-    ASSERT_EQ(lane_.prefix_with(batch), with);
-    ASSERT_EQ(lane_.in_flight(), model_.pending.size());
+    ASSERT_EQ(partition_.prefix_with(batch), with);
+    ASSERT_EQ(partition_.in_flight(), model_.pending.size());
     if (one_in(3))
       return; // the cached prefix is left behind
-    ASSERT_EQ(lane_.prefix(), model_.prefix());
-    ASSERT_EQ(lane_.prefix_with(batch), with);
+    ASSERT_EQ(partition_.prefix(), model_.prefix());
+    ASSERT_EQ(partition_.prefix_with(batch), with);
     const auto used = model_.last - model_.prefix();
-    ASSERT_EQ(lane_.room(), used < lane::in_flight_max ? lane::in_flight_max - used : 0);
+    ASSERT_EQ(partition_.room(), used < partition::in_flight_max ? partition::in_flight_max - used : 0);
   }
 
   std::mt19937 random_{GetParam()};
-  const std::uint64_t resumed_ = up_to(3 * lane::window);
-  lane lane_{"file", resumed_};
+  const std::uint64_t resumed_ = up_to(3 * partition::window);
+  partition partition_{"file", resumed_};
   model model_{.last = resumed_, .pending = {}, .copies = {}};
 };
-INSTANTIATE_TEST_SUITE_P(Seed, LaneModel, testing::Range(0U, 6U));
+INSTANTIATE_TEST_SUITE_P(Seed, PartitionModel, testing::Range(0U, 6U));
 
-TEST_P(LaneModel, DoesWhatASetOfPendingPositionsDoes) {
-  while (model_.last < resumed_ + 3 * lane::window && !HasFailure()) {
+TEST_P(PartitionModel, DoesWhatASetOfPendingPositionsDoes) {
+  while (model_.last < resumed_ + 3 * partition::window && !HasFailure()) {
     if (model_.pending.size() < 2000 && one_in(8))
       admit();
     settle();
@@ -142,7 +142,7 @@ TEST_P(LaneModel, DoesWhatASetOfPendingPositionsDoes) {
   while (!model_.pending.empty() && !HasFailure())
     settle();
   compare();
-  EXPECT_EQ(lane_.in_flight(), 0U);
+  EXPECT_EQ(partition_.in_flight(), 0U);
 }
 
 } // namespace

@@ -18,23 +18,23 @@ namespace weir {
 /// How an admitted item's way ended. Where an item was broadcast, the gravest end of its copies counts.
 enum class ending : std::uint8_t { filtered, acknowledged, dropped, dead_lettered };
 
-/// One lane: a source, or one partition of it, read in the order of its positions.
+/// One partition: a source, or a part of one, read in the order of its positions.
 ///
 /// A bit a position says that it is settled, 64 to a word, in a window of positions that moves with the
 /// settled prefix. A run of neighbours is settled by one atomic operation.
 /// Owner: `admit` and `prefix` belong to the source's thread; everything else may be called from any.
 /// Invariants: prefix() never passes an admitted position that isn't settled; a position settles once.
-class lane {
+class partition {
 public:
   /// Positions whose state is kept: half of them for what is in flight, the rest for gaps.
   static constexpr std::uint64_t window = std::uint64_t{1} << 18U;
   static constexpr std::uint64_t in_flight_max = window / 2 - 64;
 
   /// `resume_after` is the position up to which everything was settled in an earlier life: 0 at the start.
-  lane(std::string name, std::uint64_t resume_after);
-  lane(const lane&) = delete;
-  lane& operator=(const lane&) = delete;
-  ~lane();
+  partition(std::string name, std::uint64_t resume_after);
+  partition(const partition&) = delete;
+  partition& operator=(const partition&) = delete;
+  ~partition();
 
   const std::string& name() const noexcept { return name_; }
 
@@ -78,11 +78,11 @@ public:
   /// stays. A position may be given several times.
   std::uint64_t prefix_with(std::span<const std::uint64_t> positions) const noexcept;
 
-  /// Admitted positions that are not settled, counted from the bits. Exact when the lane is at rest.
+  /// Admitted positions that are not settled, counted from the bits. Exact when the partition is at rest.
   std::uint64_t in_flight() const noexcept;
 
 private:
-  struct shares; // of items that were copied; most lanes never have any
+  struct shares; // of items that were copied; most partitions never have any
   struct block {
     std::atomic<std::uint64_t> settled{0};
     std::atomic<shares*> copies{nullptr};

@@ -1,4 +1,4 @@
-#include <weir/actors/lane.hpp>
+#include <weir/actors/partition.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -14,7 +14,7 @@ constexpr std::uint64_t below(std::uint64_t position) {
 
 } // namespace
 
-struct lane::shares {
+struct partition::shares {
   std::array<std::atomic<std::int32_t>, 64> more{};
   std::array<std::atomic<std::uint8_t>, 64> gravest{};
 
@@ -26,7 +26,7 @@ struct lane::shares {
   }
 };
 
-lane::lane(std::string name, std::uint64_t resume_after)
+partition::partition(std::string name, std::uint64_t resume_after)
     : name_{std::move(name)},
       blocks_{std::make_unique<block[]>(blocks_count)},
       last_admitted_{resume_after},
@@ -34,14 +34,14 @@ lane::lane(std::string name, std::uint64_t resume_after)
   block_of(resume_after).settled = below(resume_after) | (std::uint64_t{1} << (resume_after % 64));
 }
 
-lane::~lane() = default;
+partition::~partition() = default;
 
-std::uint64_t lane::room() noexcept {
+std::uint64_t partition::room() noexcept {
   const auto used = last_admitted() - prefix();
   return used >= in_flight_max ? 0 : in_flight_max - used;
 }
 
-bool lane::call_when_settled(waker& who, std::uint64_t beyond) noexcept {
+bool partition::call_when_settled(waker& who, std::uint64_t beyond) noexcept {
   waiting_.store(&who, std::memory_order_seq_cst);
   if (beyond != 0 ? prefix() < last_admitted() : room() == 0)
     return true; // what is settled from now on sees `waiting_`
@@ -49,7 +49,7 @@ bool lane::call_when_settled(waker& who, std::uint64_t beyond) noexcept {
   return false;
 }
 
-void lane::jump_to(std::uint64_t position) noexcept {
+void partition::jump_to(std::uint64_t position) noexcept {
   const auto last = position - 1;
   auto& where = block_of(last);
   if (auto* copies = where.copies.load(std::memory_order_acquire); copies != nullptr)
@@ -60,13 +60,13 @@ void lane::jump_to(std::uint64_t position) noexcept {
   last_admitted_.store(last, std::memory_order_release);
 }
 
-void lane::wake_source() noexcept {
+void partition::wake_source() noexcept {
   if (waiting_.load(std::memory_order_seq_cst) != nullptr)
     if (auto* who = waiting_.exchange(nullptr, std::memory_order_seq_cst); who != nullptr)
       who->wake();
 }
 
-void lane::admit(std::uint64_t first, std::uint64_t count) noexcept {
+void partition::admit(std::uint64_t first, std::uint64_t count) noexcept {
   const auto last = last_admitted_.load(std::memory_order_relaxed);
   const auto end = first + count; // one past
   // Blocks that are entered now are cleaned of what they held a window ago; positions that were skipped are
@@ -92,7 +92,7 @@ void lane::admit(std::uint64_t first, std::uint64_t count) noexcept {
   last_admitted_.store(end - 1, std::memory_order_release);
 }
 
-lane::shares& lane::shares_of(block& where) {
+partition::shares& partition::shares_of(block& where) {
   if (auto* there = where.copies.load(std::memory_order_acquire); there != nullptr)
     return *there;
   while (shares_lock_.test_and_set(std::memory_order_acquire))
@@ -112,13 +112,13 @@ lane::shares& lane::shares_of(block& where) {
   return *there;
 }
 
-void lane::share(std::uint64_t position, std::uint32_t more) {
+void partition::share(std::uint64_t position, std::uint32_t more) {
   shares_of(block_of(position))
       .more[position % 64]
       .fetch_add(static_cast<std::int32_t>(more), std::memory_order_acq_rel);
 }
 
-bool lane::settle(std::uint64_t base, std::uint64_t mask, ending how,
+bool partition::settle(std::uint64_t base, std::uint64_t mask, ending how,
                   settled_counts& counts) noexcept {
   auto& where = block_of(base);
   auto* copies = where.copies.load(std::memory_order_acquire);
@@ -146,7 +146,7 @@ bool lane::settle(std::uint64_t base, std::uint64_t mask, ending how,
   return once;
 }
 
-std::uint64_t lane::prefix() noexcept {
+std::uint64_t partition::prefix() noexcept {
   const auto last = last_admitted_.load(std::memory_order_relaxed);
   auto at = prefix_.load(std::memory_order_relaxed);
   while (at < last) {
@@ -163,7 +163,7 @@ std::uint64_t lane::prefix() noexcept {
   return at;
 }
 
-std::uint64_t lane::prefix_with(std::span<const std::uint64_t> positions) const noexcept {
+std::uint64_t partition::prefix_with(std::span<const std::uint64_t> positions) const noexcept {
   const auto last = last_admitted();
   auto at = prefix_.load(std::memory_order_acquire);
   auto given = std::ranges::upper_bound(positions, at);
@@ -178,14 +178,14 @@ std::uint64_t lane::prefix_with(std::span<const std::uint64_t> positions) const 
   return at;
 }
 
-std::int64_t lane::shares_left(std::uint64_t position) const noexcept {
+std::int64_t partition::shares_left(std::uint64_t position) const noexcept {
   const auto* copies = block_of(position).copies.load(std::memory_order_acquire);
   return copies == nullptr
              ? 1
              : std::int64_t{copies->more[position % 64].load(std::memory_order_acquire)} + 1;
 }
 
-std::uint64_t lane::in_flight() const noexcept {
+std::uint64_t partition::in_flight() const noexcept {
   const auto last = last_admitted();
   std::uint64_t count = 0;
   for (auto at = prefix_.load(std::memory_order_acquire) + 1; at <= last;) {
