@@ -98,7 +98,7 @@ std::string dead_letter_actor::trouble() const {
 
 void dead_letter_actor::count(const dead_letter& letter) {
   auto key = std::pair{letter.stage, cause_of(letter)};
-  if (causes_.size() >= dead_letter_shelf::causes_max && !causes_.contains(key))
+  if (causes_.size() >= dead_letter_queue::causes_max && !causes_.contains(key))
     key.second = other_causes;
   ++causes_[key];
 }

@@ -2,7 +2,7 @@
 
 #include <weir/actors/acknowledgement.hpp>
 #include <weir/actors/actor.hpp>
-#include <weir/supervision/dead_letter_shelf.hpp>
+#include <weir/supervision/dead_letter_queue.hpp>
 #include <weir/supervision/retry.hpp>
 
 #include <cstddef>
@@ -66,7 +66,7 @@ public:
   /// Why the store refused last; empty while it works. Any thread.
   std::string trouble() const;
   /// What was stored, by stage and cause, the most frequent first. Beyond
-  /// dead_letter_shelf::causes_max different ones the rest are counted as other_causes. Any thread.
+  /// dead_letter_queue::causes_max different ones the rest are counted as other_causes. Any thread.
   std::vector<dead_letter_count> causes() const;
 
   activity turn() override;

@@ -2,7 +2,7 @@
 
 #include <weir/actors/replay_settings.hpp>
 #include <weir/actors/runtime.hpp>
-#include <weir/supervision/dead_letter_shelf.hpp>
+#include <weir/supervision/dead_letter_queue.hpp>
 
 #include <chrono>
 #include <condition_variable>

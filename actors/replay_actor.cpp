@@ -58,7 +58,7 @@ std::string to_string(const replay_outcome& outcome) {
 }
 
 replay_actor::replay_actor(runtime& node, acknowledgement& books, std::string pipeline,
-                           std::shared_ptr<dead_letter_store> store, dead_letter_shelf& shelf,
+                           std::shared_ptr<dead_letter_store> store, dead_letter_queue& queue,
                            replay_settings settings, flight_recorder* recorder,
                            std::function<void(std::optional<failure>)> finished,
                            std::function<void(const replay_run&)> tells)
@@ -67,7 +67,7 @@ replay_actor::replay_actor(runtime& node, acknowledgement& books, std::string pi
       books_{books},
       pipeline_{std::move(pipeline)},
       store_{std::move(store)},
-      shelf_{shelf},
+      queue_{queue},
       settings_{settings},
       finished_{std::move(finished)},
       tells_{std::move(tells)},
@@ -353,12 +353,12 @@ void replay_actor::take_endings() {
 
 result<void> replay_actor::settle_with_store() {
   if (!to_mark_.empty()) {
-    if (auto done = answer_to([&] { return shelf_.replayed(to_mark_, by()); }); !done)
+    if (auto done = answer_to([&] { return queue_.replayed(to_mark_, by()); }); !done)
       return done;
     to_mark_.clear();
   }
   if (!to_give_back_.empty()) {
-    if (auto done = answer_to([&] { return shelf_.release(to_give_back_); }); !done)
+    if (auto done = answer_to([&] { return queue_.release(to_give_back_); }); !done)
       return done;
     to_give_back_.clear();
   }
@@ -368,7 +368,7 @@ result<void> replay_actor::settle_with_store() {
     for (const auto& one : to_withdraw_)
       if (one.why == why)
         ids.push_back(one.id);
-    if (auto done = answer_to([&] { return shelf_.withdraw(ids, why, by()); }); !done)
+    if (auto done = answer_to([&] { return queue_.withdraw(ids, why, by()); }); !done)
       return done;
     std::erase_if(to_withdraw_, [&](const auto& one) { return one.why == why; });
   }
@@ -398,12 +398,12 @@ result<void> replay_actor::count_keys() {
 
 result<void> replay_actor::count(const stage& where, const parked_keys::key_state& seen) {
   const dead_letter_filter filter{.pipeline = pipeline_, .stage = where.name, .key = seen.key};
-  auto first = answer_to([&] { return shelf_.select(filter, 1); });
+  auto first = answer_to([&] { return queue_.select(filter, 1); });
   if (!first)
     return std::move(first.error());
   std::uint64_t letters = 0;
   if (!first->empty()) {
-    auto causes = answer_to([&] { return shelf_.histogram(filter); });
+    auto causes = answer_to([&] { return queue_.histogram(filter); });
     if (!causes)
       return std::move(causes.error());
     for (const auto& one : *causes)
@@ -426,7 +426,7 @@ void replay_actor::count_all_keys() {
 }
 
 time_point replay_actor::next_look() const {
-  return shelf_.outlives_process() ? node_.now() + settings_.look_every : time_point::max();
+  return queue_.outlives_process() ? node_.now() + settings_.look_every : time_point::max();
 }
 
 bool replay_actor::at_bound() const {
@@ -471,14 +471,14 @@ bool replay_actor::ask() {
   auto& run = *work_->run;
   const auto& options = run.options();
   auto asked = answer_to([&] {
-    return shelf_.request_replay(
+    return queue_.request_replay(
         run.filter(),
         {.replays_max = options.replays_max, .forced = options.forced, .dry_run = options.dry_run},
         by());
   });
   std::vector<dead_letter_count> causes;
   if (asked && options.dry_run) {
-    auto counted = answer_to([&] { return shelf_.histogram(run.filter()); });
+    auto counted = answer_to([&] { return queue_.histogram(run.filter()); });
     if (counted)
       causes = std::move(*counted);
     else
@@ -500,7 +500,7 @@ bool replay_actor::ask() {
 bool replay_actor::claim() {
   auto filter = work_->run->filter();
   filter.limit = 0; // it held for what was asked for
-  auto claimed = answer_to([&] { return shelf_.claim_requested(filter, claimed_at_once); });
+  auto claimed = answer_to([&] { return queue_.claim_requested(filter, claimed_at_once); });
   if (!claimed)
     return !refused(std::move(claimed.error()));
   work_->exhausted = claimed->empty();
@@ -555,13 +555,13 @@ replay_actor::following replay_actor::follow() {
       const dead_letter_filter behind{.pipeline = pipeline_, .stage = where.name, .key = key};
       const auto& options = work_->run->options();
       auto asked = answer_to([&] {
-        return shelf_.request_replay(
+        return queue_.request_replay(
             behind, {.replays_max = options.replays_max, .forced = options.forced}, by());
       });
       if (!asked)
         return refused(std::move(asked.error())) ? following::later : following::nothing;
       work_->run->change([&](auto& outcome) { outcome.requested += asked->requested; });
-      auto claimed = answer_to([&] { return shelf_.claim_requested(behind, claimed_at_once); });
+      auto claimed = answer_to([&] { return queue_.claim_requested(behind, claimed_at_once); });
       if (!claimed)
         return refused(std::move(claimed.error())) ? following::later : following::nothing;
       answered();
@@ -664,7 +664,7 @@ replay_actor::answer replay_actor::put_in(const dead_letter& letter) {
   }
   if (!letter.key.empty()) {
     auto first = answer_to([&] {
-      return shelf_.select({.pipeline = pipeline_, .stage = letter.stage, .key = letter.key}, 1);
+      return queue_.select({.pipeline = pipeline_, .stage = letter.stage, .key = letter.key}, 1);
     });
     if (!first) {
       say_trouble(first.error().message());

@@ -5,7 +5,7 @@
 #include <weir/actors/parked_keys.hpp>
 #include <weir/actors/replay.hpp>
 #include <weir/actors/replay_inlet.hpp>
-#include <weir/supervision/dead_letter_shelf.hpp>
+#include <weir/supervision/dead_letter_queue.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -56,7 +56,7 @@ public:
 
   /// `finished` is called in the last turn, and `crash` says why if that is by a defect; `tells` when the first letters of a replay are claimed, and at its end.
   replay_actor(runtime& node, acknowledgement& books, std::string pipeline,
-               std::shared_ptr<dead_letter_store> store, dead_letter_shelf& shelf,
+               std::shared_ptr<dead_letter_store> store, dead_letter_queue& queue,
                replay_settings settings, flight_recorder* recorder,
                std::function<void(std::optional<failure> crash)> finished,
                std::function<void(const replay_run&)> tells);
@@ -167,8 +167,8 @@ private:
   runtime& node_;
   acknowledgement& books_;
   const std::string pipeline_;
-  const std::shared_ptr<dead_letter_store> store_; // keeps the shelf
-  dead_letter_shelf& shelf_;
+  const std::shared_ptr<dead_letter_store> store_; // keeps the queue
+  dead_letter_queue& queue_;
   const replay_settings settings_;
   const std::function<void(std::optional<failure>)> finished_;
   const std::function<void(const replay_run&)> tells_;

@@ -303,11 +303,11 @@ void running_pipeline::record() {
 /// Gives every worker of a stage that takes dead letters back one ring more.
 void running_pipeline::wire_replay(std::vector<std::vector<ports>>& all) {
   const auto& graph = plan_->graph;
-  auto* const shelf = dynamic_cast<dead_letter_shelf*>(plan_->dead_letters.get());
-  if (shelf == nullptr)
+  auto* const queue = dynamic_cast<dead_letter_queue*>(plan_->dead_letters.get());
+  if (queue == nullptr)
     return;
   replays_ = std::make_unique<replay_actor>(
-      node_, services_.books, graph.name, plan_->dead_letters, *shelf, plan_->replay,
+      node_, services_.books, graph.name, plan_->dead_letters, *queue, plan_->replay,
       services_.recorder,
       [this](std::optional<failure> crash) {
         if (crash)
@@ -358,18 +358,18 @@ void running_pipeline::wire_replay(std::vector<std::vector<ports>>& all) {
 /// Keys that have letters from an earlier life are parked from the start.
 result<void> running_pipeline::read_parked_keys() {
   const auto& graph = plan_->graph;
-  auto* const shelf = dynamic_cast<dead_letter_shelf*>(plan_->dead_letters.get());
+  auto* const queue = dynamic_cast<dead_letter_queue*>(plan_->dead_letters.get());
   for (const auto& stage : graph.stages) {
     keys_.emplace_back();
     if (!stage.parked_max)
       continue;
-    if (shelf == nullptr)
+    if (queue == nullptr)
       return fatal("stage '" + stage.name
                    + "' has park_key, which needs a store of dead letters that can be read");
     keys_.back() =
         std::make_unique<parked_keys>(parked_keys_options{.parked_max = *stage.parked_max});
     std::map<std::string, std::deque<resume_point>> found;
-    auto shown = for_each_letter(*shelf, {.pipeline = graph.name, .stage = stage.name},
+    auto shown = for_each_letter(*queue, {.pipeline = graph.name, .stage = stage.name},
                                  [&](const dead_letter& one) -> result<void> {
                                    if (!one.key.empty())
                                      found[one.key].push_back({one.source, one.position});

@@ -364,14 +364,14 @@ result<void> sqlite::note(const dead_letter_audit& line) {
   return shared_->writing(changing, [&](connection& in) { return in.letters.note(line); });
 }
 
-result<std::shared_ptr<dead_letter_shelf>> sqlite::for_tool(tool_use use) {
+result<std::shared_ptr<dead_letter_queue>> sqlite::for_tool(tool_use use) {
   std::error_code error;
   if (!std::filesystem::exists(shared_->path, error))
     return poison("there is no file '" + shared_->path.string() + "'");
   auto options = shared_->options;
   options.busy_timeout = std::max(options.busy_timeout, tool_busy_timeout);
   options.tool = use;
-  return std::shared_ptr<dead_letter_shelf>{std::make_shared<sqlite>(shared_->path, options)};
+  return std::shared_ptr<dead_letter_queue>{std::make_shared<sqlite>(shared_->path, options)};
 }
 
 result<dead_letter> load(const std::filesystem::path& path, std::uint64_t id) {

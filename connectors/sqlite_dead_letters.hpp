@@ -1,6 +1,6 @@
 #pragma once
 
-#include <weir/supervision/dead_letter_shelf.hpp>
+#include <weir/supervision/dead_letter_queue.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -28,7 +28,7 @@ struct sqlite_options {
 /// `chain` a JSON array.
 /// Owner: any thread. Copies share one connection and one claimant.
 /// Failure: full, busy or unwritable: nothing of the call is kept. What is kept outlives a power cut.
-class sqlite final : public dead_letter_shelf {
+class sqlite final : public dead_letter_queue {
 public:
   explicit sqlite(std::filesystem::path path, sqlite_options options = {});
 
@@ -53,7 +53,7 @@ public:
   result<void> note(const dead_letter_audit& line) override;
   result<std::vector<dead_letter_audit>> audit(std::uint64_t after, std::size_t max) override;
 
-  result<std::shared_ptr<dead_letter_shelf>> for_tool(tool_use use) override;
+  result<std::shared_ptr<dead_letter_queue>> for_tool(tool_use use) override;
   static constexpr std::chrono::milliseconds tool_busy_timeout{5000};
 
 private:

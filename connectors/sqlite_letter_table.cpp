@@ -555,7 +555,7 @@ result<std::vector<dead_letter>> letter_table::select(const dead_letter_filter& 
       return std::move(one.error());
     bytes += one->payload.size();
     page.push_back(std::move(*one));
-    return bytes <= dead_letter_shelf::page_bytes;
+    return bytes <= dead_letter_queue::page_bytes;
   });
   if (!read)
     return std::move(read.error());
@@ -801,7 +801,7 @@ result<std::vector<dead_letter_audit>> letter_table::audit(std::uint64_t after, 
       return true;
     lines.back().payload_before = row.text(7);
     bytes += lines.back().payload_before->size();
-    return bytes <= dead_letter_shelf::page_bytes;
+    return bytes <= dead_letter_queue::page_bytes;
   });
   if (!read)
     return std::move(read.error());

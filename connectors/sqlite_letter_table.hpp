@@ -1,7 +1,7 @@
 #pragma once
 
 #include <weir/connectors/sqlite_database.hpp>
-#include <weir/supervision/dead_letter_shelf.hpp>
+#include <weir/supervision/dead_letter_queue.hpp>
 
 #include <cstdint>
 #include <optional>

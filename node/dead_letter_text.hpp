@@ -1,7 +1,7 @@
 #pragma once
 
 #include <weir/node/terminal.hpp>
-#include <weir/supervision/dead_letter_shelf.hpp>
+#include <weir/supervision/dead_letter_queue.hpp>
 
 #include <cstddef>
 #include <span>

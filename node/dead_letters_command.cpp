@@ -165,12 +165,12 @@ std::size_t terminal_columns() {
 class run {
 public:
   run(std::string name, request asked, dead_letter_filter filter, std::uint64_t id,
-      dead_letter_shelf& shelf, dead_letter_shelf& origin)
+      dead_letter_queue& queue, dead_letter_queue& origin)
       : name_{std::move(name)},
         asked_{std::move(asked)},
         filter_{std::move(filter)},
         id_{id},
-        shelf_{shelf},
+        queue_{queue},
         origin_{origin} {}
 
   int operator()(const action& what) {
@@ -201,11 +201,11 @@ private:
     if (!as_json() && filter.limit == 0)
       filter.limit = lines_max;
     if (as_json()) {
-      const auto done = for_each_letter(shelf_, filter, print);
+      const auto done = for_each_letter(queue_, filter, print);
       return done ? exit_codes::ok : failed(done.error());
     }
     std::vector<dead_letter> page; // without the payloads, which the table doesn't show
-    const auto done = for_each_letter(shelf_, filter, [&page](const dead_letter& one) {
+    const auto done = for_each_letter(queue_, filter, [&page](const dead_letter& one) {
       page.push_back(one);
       page.back().payload.clear();
       page.back().payload.shrink_to_fit();
@@ -221,7 +221,7 @@ private:
     if (page.size() < filter.limit)
       return exit_codes::ok;
     filter.limit = 0;
-    auto causes = shelf_.histogram(filter);
+    auto causes = queue_.histogram(filter);
     if (!causes)
       return failed(causes.error());
     if (const auto all = sum(*causes); all > page.size())
@@ -232,7 +232,7 @@ private:
   int show() {
     if (asked_.only_payload_before)
       return show_payload_before();
-    auto found = shelf_.select({.ids = {id_}}, 1);
+    auto found = queue_.select({.ids = {id_}}, 1);
     if (!found)
       return failed(found.error());
     if (found->empty())
@@ -263,7 +263,7 @@ private:
   }
 
   int histogram() {
-    auto causes = shelf_.histogram(filter_);
+    auto causes = queue_.histogram(filter_);
     if (!causes)
       return failed(causes.error());
     print_causes(*causes);
@@ -286,13 +286,13 @@ private:
       return failed(fatal("can't read '" + asked_.payload + "'"));
     if (payload.empty() && !asked_.force)
       return failed(poison("the new payload is empty; if it is to be, --force"));
-    auto before = shelf_.select({.ids = {id_}}, 1);
+    auto before = queue_.select({.ids = {id_}}, 1);
     if (!before)
       return failed(before.error());
     const bool line_end_added =
         !before->empty() && payload.ends_with('\n') && !before->front().payload.ends_with('\n');
     const auto size = payload.size();
-    if (auto done = shelf_.edit(id_, std::move(payload), by_); !done)
+    if (auto done = queue_.edit(id_, std::move(payload), by_); !done)
       return failed(done.error());
     std::cout << "the payload of letter " << id_ << " is now " << size << " bytes\n";
     if (line_end_added)
@@ -305,10 +305,10 @@ private:
   int replay() {
     const replay_terms terms{
         .replays_max = asked_.replays_max, .forced = asked_.force, .dry_run = asked_.dry_run};
-    auto causes = shelf_.histogram(filter_);
+    auto causes = queue_.histogram(filter_);
     if (!causes)
       return failed(causes.error());
-    auto answer = shelf_.request_replay(filter_, terms, by_);
+    auto answer = queue_.request_replay(filter_, terms, by_);
     if (!answer)
       return failed(answer.error());
     if (as_json()) {
@@ -329,14 +329,14 @@ private:
   }
 
   int cancel() {
-    return say(shelf_.cancel_replay(filter_, by_), "parked", "not to be replayed any more",
+    return say(queue_.cancel_replay(filter_, by_), "parked", "not to be replayed any more",
                "being replayed already");
   }
 
   int purge() {
     if (asked_.dry_run)
       return would_be_removed();
-    return say(shelf_.purge(filter_, by_), "removed", "removed", "being replayed and left");
+    return say(queue_.purge(filter_, by_), "removed", "removed", "being replayed and left");
   }
 
   /// And what it could not be done to.
@@ -361,7 +361,7 @@ private:
     filter.state = dead_letter_state::replaying;
     if (filter_.state.value_or(*filter.state) != *filter.state)
       return std::uint64_t{0};
-    auto causes = shelf_.histogram(filter);
+    auto causes = queue_.histogram(filter);
     if (!causes)
       return std::move(causes.error());
     return sum(*causes);
@@ -376,7 +376,7 @@ private:
         continue;
       auto filter = filter_;
       filter.state = state;
-      auto some = shelf_.histogram(filter);
+      auto some = queue_.histogram(filter);
       if (!some)
         return failed(some.error());
       if (state == dead_letter_state::replaying) {
@@ -411,7 +411,7 @@ private:
   }
 
   int write_all() {
-    auto done = for_each_letter(shelf_, filter_, print);
+    auto done = for_each_letter(queue_, filter_, print);
     if (!done)
       return failed(done.error());
     if (!std::cout.flush())
@@ -425,7 +425,7 @@ private:
     auto own = origin_.for_tool(tool_use::work);
     if (!own)
       return std::move(own.error());
-    auto& to = *own ? **own : shelf_;
+    auto& to = *own ? **own : queue_;
     return to.note({.number = 0,
                     .at = by_.at,
                     .who = by_.who,
@@ -445,7 +445,7 @@ private:
   result<void> for_each_line(Show show) {
     constexpr std::size_t lines_at_once = 100;
     for (std::uint64_t after = 0;;) {
-      auto lines = shelf_.audit(after, lines_at_once);
+      auto lines = queue_.audit(after, lines_at_once);
       if (!lines)
         return std::move(lines.error());
       if (lines->empty())
@@ -476,8 +476,8 @@ private:
   const request asked_;
   const dead_letter_filter filter_;
   const std::uint64_t id_;
-  dead_letter_shelf& shelf_;
-  dead_letter_shelf& origin_; // what shelf_ was made from
+  dead_letter_queue& queue_;
+  dead_letter_queue& origin_; // what queue_ was made from
   const done_by by_{user()};
 };
 
@@ -520,9 +520,9 @@ std::size_t place_of_id(const std::vector<const char*>& arguments) {
   return arguments.size();
 }
 
-/// `open` is empty where the shelf is given.
+/// `open` is empty where the queue is given.
 int command(int argc, const char* const* argv, const std::string& program,
-            const open_dead_letters& open, dead_letter_shelf* shelf) {
+            const open_dead_letters& open, dead_letter_queue* queue) {
   const auto name = program + " dead-letters";
   std::vector<const char*> arguments(argv + std::min(argc, 1), argv + argc);
   const auto refused = [&](const std::string& mistake, const std::string& help) {
@@ -569,7 +569,7 @@ int command(int argc, const char* const* argv, const std::string& program,
   request asked;
   configuration config{full, what->summary};
   config.flags_only((takes_id ? "ID " : "") + std::string{"[FLAG]..."});
-  declare(config, *what, asked, shelf == nullptr);
+  declare(config, *what, asked, queue == nullptr);
   auto outcome = config.parse(static_cast<int>(arguments.size()), arguments.data());
   dead_letter_filter filter;
   if (outcome)
@@ -577,7 +577,7 @@ int command(int argc, const char* const* argv, const std::string& program,
       outcome = config.refuse(mistake);
   if (outcome && changes_many(*what) && filter == dead_letter_filter{} && !asked.all)
     outcome = config.refuse("which ones? --all says all of them");
-  if (outcome && shelf == nullptr && asked.path.empty()) {
+  if (outcome && queue == nullptr && asked.path.empty()) {
     const auto variable = option{"dead-letters", &asked.path, ""}.variable(program);
     if (const auto value = process_environment(variable); value && !value->empty())
       asked.path = *value;
@@ -593,9 +593,9 @@ int command(int argc, const char* const* argv, const std::string& program,
     std::cerr << full << ": " << why << '\n';
     return exit_codes::failed;
   };
-  std::shared_ptr<dead_letter_shelf> opened;
-  auto* origin = shelf;
-  if (shelf == nullptr) {
+  std::shared_ptr<dead_letter_queue> opened;
+  auto* origin = queue;
+  if (queue == nullptr) {
     std::error_code error;
     if (!std::filesystem::exists(asked.path, error)) // a tool makes no store by looking for one
       return failed("there is no file '" + asked.path + "'");
@@ -605,10 +605,10 @@ int command(int argc, const char* const* argv, const std::string& program,
   auto own = origin->for_tool(use_of(*what, asked));
   if (!own)
     return failed(own.error().message());
-  shelf = *own ? own->get() : origin;
-  if (auto ready = shelf->open(); !ready)
+  queue = *own ? own->get() : origin;
+  if (auto ready = queue->open(); !ready)
     return failed(ready.error().message());
-  return run{full, std::move(asked), std::move(filter), id, *shelf, *origin}(*what);
+  return run{full, std::move(asked), std::move(filter), id, *queue, *origin}(*what);
 }
 
 } // namespace
@@ -619,8 +619,8 @@ int dead_letters_command(int argc, const char* const* argv, const std::string& p
 }
 
 int dead_letters_command(int argc, const char* const* argv, const std::string& program,
-                         dead_letter_shelf& shelf) {
-  return command(argc, argv, program, {}, &shelf);
+                         dead_letter_queue& queue) {
+  return command(argc, argv, program, {}, &queue);
 }
 
 } // namespace weir

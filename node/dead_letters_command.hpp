@@ -1,6 +1,6 @@
 #pragma once
 
-#include <weir/supervision/dead_letter_shelf.hpp>
+#include <weir/supervision/dead_letter_queue.hpp>
 
 #include <functional>
 #include <memory>
@@ -10,7 +10,7 @@ namespace weir {
 
 /// Opens the store at a path; the path exists.
 using open_dead_letters =
-    std::function<std::shared_ptr<dead_letter_shelf>(const std::string& path)>;
+    std::function<std::shared_ptr<dead_letter_queue>(const std::string& path)>;
 
 /// The subcommand of a program to look at its dead letters and work on them, beside the running service or
 /// without it: `PROGRAM dead-letters list|show|histogram|edit|replay|cancel|purge|export|audit [FLAG]...`
@@ -26,6 +26,6 @@ int dead_letters_command(int argc, const char* const* argv, const std::string& p
 
 /// The same for the store that the program has already: no path is asked for.
 int dead_letters_command(int argc, const char* const* argv, const std::string& program,
-                         dead_letter_shelf& shelf);
+                         dead_letter_queue& queue);
 
 } // namespace weir

@@ -570,9 +570,9 @@ void node::state::finish() {
 
 int main(int argc, const char* const* argv, pipeline one) {
   if (argc > 1 && argv[1] == std::string_view{"dead-letters"}) {
-    auto* const shelf = dynamic_cast<dead_letter_shelf*>(one.dead_letters().get());
-    if (shelf != nullptr && shelf->outlives_process())
-      return dead_letters_command(argc - 1, argv + 1, one.name(), *shelf);
+    auto* const queue = dynamic_cast<dead_letter_queue*>(one.dead_letters().get());
+    if (queue != nullptr && queue->outlives_process())
+      return dead_letters_command(argc - 1, argv + 1, one.name(), *queue);
     std::cerr << one.name()
               << ": there is nothing to look at: dead letters are not kept in a file, or not in "
                  "one that can be read\n";

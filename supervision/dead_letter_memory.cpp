@@ -88,7 +88,7 @@ void memory::kept::note(dead_letter_audit line) {
 memory::memory(std::size_t capacity)
     : kept_{std::make_shared<kept>(capacity)}, claimant_{std::make_shared<claimant>()} {}
 memory::memory(const memory& other)
-    : dead_letter_shelf{other}, kept_{other.kept_}, claimant_{std::make_shared<claimant>()} {}
+    : dead_letter_queue{other}, kept_{other.kept_}, claimant_{std::make_shared<claimant>()} {}
 memory& memory::operator=(const memory& other) {
   if (this == &other)
     return *this;

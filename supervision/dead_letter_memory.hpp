@@ -1,6 +1,6 @@
 #pragma once
 
-#include <weir/supervision/dead_letter_shelf.hpp>
+#include <weir/supervision/dead_letter_queue.hpp>
 
 #include <cstddef>
 #include <memory>
@@ -12,7 +12,7 @@ namespace weir::dead_letters {
 /// park waits, nothing is dropped. For tests, and for pipelines whose input can be read again.
 /// Copies share what they keep, so that one copy can be given away and the other looked into; each claims for
 /// itself. Of the audit the last audit_max lines are kept.
-class memory final : public dead_letter_shelf {
+class memory final : public dead_letter_queue {
 public:
   static constexpr std::size_t audit_max = 1000;
 

@@ -166,15 +166,15 @@ TEST_F(OutOfMemory, APipelineWhoseDeadLetterActorCrashesGivesUp) {
 }
 
 TEST_F(OutOfMemory, APipelineWhoseReplayActorCrashesGivesUp) {
-  const auto shelf = std::make_shared<troubled_shelf>(weir::dead_letters::memory{});
+  const auto queue = std::make_shared<troubled_queue>(weir::dead_letters::memory{});
   const fed<int> source;
   weir::pipeline p{"verbose", restarting()};
   p.from("numbers", source)
       .park_key([](int) { return std::string{"all"}; }, {.parked_max = 1})
       .to("sink", [](const int&) -> weir::result<void> { return weir::poison("closed"); });
-  p.dead_letters_to(shelf);
+  p.dead_letters_to(queue);
   still r{std::move(p)};
-  shelf->trouble = [](std::string_view) -> weir::result<void> { // and no memory for saying so
+  queue->trouble = [](std::string_view) -> weir::result<void> { // and no memory for saying so
     constexpr std::size_t length = 3'333;
     auto why = weir::transient(std::string(length, 'y'));
     fails_next = length + 1;

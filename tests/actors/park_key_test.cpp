@@ -321,13 +321,13 @@ TEST_F(ParkKey, AnAbortDoesNotWaitUntilAllKeysAreCounted) {
   const auto first = of_customers(300);
   for (const auto& one : first)
     books_->broken.insert(one.text());
-  auto shelf = std::make_shared<troubled_shelf>(letters);
+  auto queue = std::make_shared<troubled_queue>(letters);
   std::size_t counted = 0;
   auto definition = pipeline();
-  definition.dead_letters_to(shelf);
+  definition.dead_letters_to(queue);
   start(std::move(definition));
   feed(first);
-  shelf->trouble = [&](std::string_view call) -> weir::result<void> {
+  queue->trouble = [&](std::string_view call) -> weir::result<void> {
     if (call == "select" && ++counted == 1)
       r->abort();
     return {};
@@ -562,7 +562,7 @@ TEST_F(ParkKey, AnItemThatIsRunAgainIsNotParkedBehindItself) {
 }
 
 TEST_F(ParkKey, WhatFollowsALetterFollowsItAlsoWhenTheStoreWasBusy) {
-  const auto store = std::make_shared<troubled_shelf>(letters);
+  const auto store = std::make_shared<troubled_queue>(letters);
   auto p = pipeline();
   p.dead_letters_to(store);
   books_->broken = {"ann 1"};
@@ -585,7 +585,7 @@ TEST_F(ParkKey, WhatFollowsALetterFollowsItAlsoWhenTheStoreWasBusy) {
 }
 
 TEST_F(ParkKey, NoLetterIsPutInAfterADrain) {
-  const auto store = std::make_shared<troubled_shelf>(letters);
+  const auto store = std::make_shared<troubled_queue>(letters);
   auto p = pipeline();
   p.dead_letters_to(store);
   books_->broken = {"ann 1", "bob 1", "cid 1", "dan 1", "eve 1"};
@@ -606,7 +606,7 @@ TEST_F(ParkKey, NoLetterIsPutInAfterADrain) {
 }
 
 TEST_F(ParkKey, AStoreThatThrowsKeepsThePipelineFromItsStart) {
-  const auto store = std::make_shared<troubled_shelf>(letters);
+  const auto store = std::make_shared<troubled_queue>(letters);
   store->trouble = [](std::string_view) -> weir::result<void> { throw std::runtime_error{"no"}; };
   auto p = pipeline();
   p.dead_letters_to(store);

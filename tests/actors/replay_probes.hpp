@@ -45,11 +45,11 @@ private:
 };
 
 /// A store whose calls go wrong while the test says so: `trouble` gets the name of the call, and may throw.
-class troubled_shelf final : public weir::dead_letter_shelf {
+class troubled_queue final : public weir::dead_letter_queue {
 public:
   using letters = std::vector<weir::dead_letter>;
 
-  explicit troubled_shelf(weir::dead_letters::memory good) : good_{std::move(good)} {}
+  explicit troubled_queue(weir::dead_letters::memory good) : good_{std::move(good)} {}
 
   std::function<weir::result<void>(std::string_view call)> trouble;
 

@@ -226,7 +226,7 @@ TEST_F(Replay, ATurnTakesABoundedNumberOfLetters) {
                    .last_failed_at = {},
                    .why = weir::poison("old")});
   ASSERT_TRUE(letters.put(old));
-  const auto store = std::make_shared<troubled_shelf>(letters);
+  const auto store = std::make_shared<troubled_queue>(letters);
   int told = 0;
   store->trouble = [&](std::string_view call) -> weir::result<void> {
     told += call == "withdraw" ? 1 : 0;
@@ -701,7 +701,7 @@ TEST_F(Replay, BehindKeyByALetterGoesToTheWorkerOfItsKey) {
 }
 
 TEST_F(Replay, AStoreThatThrowsIsAFailureThatIsTold) {
-  const auto store = std::make_shared<troubled_shelf>(letters);
+  const auto store = std::make_shared<troubled_queue>(letters);
   weir::virtual_runtime node;
   weir::running_pipeline r{pipeline(store), node};
   ASSERT_TRUE(r.start());
@@ -755,7 +755,7 @@ TEST_F(Replay, GoesOnWhenTheStoreWasBusyOnce) {
     letters = weir::dead_letters::memory{};
     done = {};
     source = {};
-    const auto store = std::make_shared<troubled_shelf>(letters);
+    const auto store = std::make_shared<troubled_queue>(letters);
     weir::virtual_runtime node;
     weir::running_pipeline r{pipeline(store), node};
     ASSERT_TRUE(r.start());
@@ -782,7 +782,7 @@ TEST_F(Replay, GoesOnWhenTheStoreWasBusyOnce) {
 }
 
 TEST_F(Replay, AStoreThatIsBusyForEverDoesNotKeepThePipelineFromItsEnd) {
-  const auto store = std::make_shared<troubled_shelf>(letters);
+  const auto store = std::make_shared<troubled_queue>(letters);
   store->trouble = [](std::string_view) { return weir::result<void>{weir::transient("locked")}; };
   weir::virtual_runtime node;
   weir::running_pipeline r{pipeline(store), node};

@@ -487,7 +487,7 @@ private:
 };
 
 /// The dead letters of one life, in a store that outlives it.
-class letter_store final : public weir::dead_letter_shelf {
+class letter_store final : public weir::dead_letter_queue {
 public:
   explicit letter_store(world& where) : in_{where}, kept_{where.letters} {}
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <weir/supervision/dead_letter_shelf.hpp>
+#include <weir/supervision/dead_letter_queue.hpp>
 #include <weir/supervision/utc.hpp>
 
 #include <algorithm>
@@ -14,14 +14,14 @@
 
 #include <gtest/gtest.h>
 
-/// What every dead_letter_shelf must do. For a store of yours write a class that makes them,
+/// What every dead_letter_queue must do. For a store of yours write a class that makes them,
 ///
 ///     struct my_shelves {
 ///       explicit my_shelves(std::size_t capacity);
-///       std::unique_ptr<weir::dead_letter_shelf> open();   // another store object for the same letters
+///       std::unique_ptr<weir::dead_letter_queue> open();   // another store object for the same letters
 ///     };
-///     INSTANTIATE_TYPED_TEST_SUITE_P(MyShelf, DeadLetterShelf, my_shelves);
-namespace weir::shelf_tests {
+///     INSTANTIATE_TYPED_TEST_SUITE_P(MyQueue, DeadLetterQueue, my_shelves);
+namespace weir::queue_tests {
 
 using namespace std::chrono_literals;
 using wall_time = std::chrono::system_clock::time_point;
@@ -75,7 +75,7 @@ inline std::vector<std::uint64_t> ids_of(const result<std::vector<dead_letter>>&
 }
 
 template <class Shelves>
-class DeadLetterShelf : public ::testing::Test {
+class DeadLetterQueue : public ::testing::Test {
 protected:
   void keep(std::vector<dead_letter> letters) { EXPECT_EQ(shown(store->put(letters)), "done"); }
   std::string select(const dead_letter_filter& filter = {}) {
@@ -108,14 +108,14 @@ protected:
     return text;
   }
 
-  Shelves shelves{20};
-  std::unique_ptr<dead_letter_shelf> store = shelves.open();
+  Shelves queues{20};
+  std::unique_ptr<dead_letter_queue> store = queues.open();
 };
-TYPED_TEST_SUITE_P(DeadLetterShelf);
+TYPED_TEST_SUITE_P(DeadLetterQueue);
 
 // --- keeping -----------------------------------------------------------------------------------------
 
-TYPED_TEST_P(DeadLetterShelf, KeepsAllThatIsKnown) {
+TYPED_TEST_P(DeadLetterQueue, KeepsAllThatIsKnown) {
   auto one = letter(UINT64_MAX >> 1U, "key\xC3\xBC");
   one.payload = std::string{"\0\xFF bytes", 8};
   one.replay_count = 2;
@@ -137,7 +137,7 @@ TYPED_TEST_P(DeadLetterShelf, KeepsAllThatIsKnown) {
   EXPECT_GT(kept.id, 0U);
 }
 
-TYPED_TEST_P(DeadLetterShelf, RefusesAllOfThemWhenFull) {
+TYPED_TEST_P(DeadLetterQueue, RefusesAllOfThemWhenFull) {
   std::vector<dead_letter> many;
   for (std::uint64_t k = 1; k <= 20; ++k)
     many.push_back(letter(k));
@@ -148,7 +148,7 @@ TYPED_TEST_P(DeadLetterShelf, RefusesAllOfThemWhenFull) {
   EXPECT_EQ(shown(this->store->put({&two[1], 1})), "done");
 }
 
-TYPED_TEST_P(DeadLetterShelf, NeverGivesAnIdTwice) {
+TYPED_TEST_P(DeadLetterQueue, NeverGivesAnIdTwice) {
   this->keep({letter(1), letter(2)});
   const auto last = this->store->select({}, 2)->back().id;
   EXPECT_EQ(shown(this->store->purge({}, somebody)), "2");
@@ -156,7 +156,7 @@ TYPED_TEST_P(DeadLetterShelf, NeverGivesAnIdTwice) {
   EXPECT_GT(this->only().id, last);
 }
 
-TYPED_TEST_P(DeadLetterShelf, AddsUpTheAttemptsOfAnItemThatFailsAgain) {
+TYPED_TEST_P(DeadLetterQueue, AddsUpTheAttemptsOfAnItemThatFailsAgain) {
   this->keep({letter(1, "k")});
   const auto id = this->only().id;
   auto later = letter(1);
@@ -176,7 +176,7 @@ TYPED_TEST_P(DeadLetterShelf, AddsUpTheAttemptsOfAnItemThatFailsAgain) {
   EXPECT_EQ(kept.replay_count, 0U);
 }
 
-TYPED_TEST_P(DeadLetterShelf, DoesNotCountTheSameRunsTwice) {
+TYPED_TEST_P(DeadLetterQueue, DoesNotCountTheSameRunsTwice) {
   this->keep({letter(1)});
   this->keep({letter(1)}); // the answer to the first was lost
   EXPECT_EQ(this->only().attempts, 3U);
@@ -188,7 +188,7 @@ TYPED_TEST_P(DeadLetterShelf, DoesNotCountTheSameRunsTwice) {
   EXPECT_EQ(this->only().last_failed_at, at(2s));
 }
 
-TYPED_TEST_P(DeadLetterShelf, LeavesALetterAsItIsWhoseItemWasReadAgainAndNotRun) {
+TYPED_TEST_P(DeadLetterQueue, LeavesALetterAsItIsWhoseItemWasReadAgainAndNotRun) {
   this->keep({letter(1)});
   auto waits = letter(1, "k");
   waits.attempts = 0;
@@ -212,7 +212,7 @@ TYPED_TEST_P(DeadLetterShelf, LeavesALetterAsItIsWhoseItemWasReadAgainAndNotRun)
   EXPECT_EQ(this->states(), "");
 }
 
-TYPED_TEST_P(DeadLetterShelf, CountsAReplayThatFailed) {
+TYPED_TEST_P(DeadLetterQueue, CountsAReplayThatFailed) {
   this->keep({letter(1)});
   const auto id = this->only().id;
   this->request();
@@ -233,7 +233,7 @@ TYPED_TEST_P(DeadLetterShelf, CountsAReplayThatFailed) {
 
 // --- reading -----------------------------------------------------------------------------------------
 
-TYPED_TEST_P(DeadLetterShelf, ShowsThemInTheOrderOfKeysAndArrival) {
+TYPED_TEST_P(DeadLetterQueue, ShowsThemInTheOrderOfKeysAndArrival) {
   this->keep({letter(5, "b"), letter(4, "a"), letter(3), letter(2, "b"), letter(1, "a")});
   EXPECT_EQ(this->select(), ":3 a:4 a:1 b:5 b:2");
   std::string pages;
@@ -257,16 +257,16 @@ TYPED_TEST_P(DeadLetterShelf, ShowsThemInTheOrderOfKeysAndArrival) {
   EXPECT_EQ(shown(this->store->select({}, 0)), "");
 }
 
-TYPED_TEST_P(DeadLetterShelf, ShowsFewLargeOnesAtATime) {
+TYPED_TEST_P(DeadLetterQueue, ShowsFewLargeOnesAtATime) {
   auto large = letter(1);
-  large.payload.assign(dead_letter_shelf::page_bytes / 2 + 1, 'x');
+  large.payload.assign(dead_letter_queue::page_bytes / 2 + 1, 'x');
   auto larger = large;
   larger.position = 2;
   this->keep({large, larger, letter(3)});
   EXPECT_EQ(this->select(), ":1 :2") << "one that is too much, and no more";
 }
 
-TYPED_TEST_P(DeadLetterShelf, ShowsWhatTheFilterLetsThrough) {
+TYPED_TEST_P(DeadLetterQueue, ShowsWhatTheFilterLetsThrough) {
   auto other_stage = letter(2);
   other_stage.stage = "store";
   other_stage.last_failed_at = at(2s);
@@ -298,7 +298,7 @@ TYPED_TEST_P(DeadLetterShelf, ShowsWhatTheFilterLetsThrough) {
   EXPECT_EQ(this->select({.state = dead_letter_state::parked}), ":1 :2 :3");
 }
 
-TYPED_TEST_P(DeadLetterShelf, CountsTheCausesByStage) {
+TYPED_TEST_P(DeadLetterQueue, CountsTheCausesByStage) {
   auto rare = letter(3);
   rare.why = transient("gone").within("rare");
   auto elsewhere = letter(4);
@@ -316,7 +316,7 @@ TYPED_TEST_P(DeadLetterShelf, CountsTheCausesByStage) {
 
 // --- working on them ---------------------------------------------------------------------------------
 
-TYPED_TEST_P(DeadLetterShelf, ReplacesAPayloadAndSaysSo) {
+TYPED_TEST_P(DeadLetterQueue, ReplacesAPayloadAndSaysSo) {
   this->keep({letter(1)});
   const auto id = this->only().id;
   EXPECT_EQ(shown(this->store->edit(id, std::string{"\0mended", 7}, somebody)), "done");
@@ -331,7 +331,7 @@ TYPED_TEST_P(DeadLetterShelf, ReplacesAPayloadAndSaysSo) {
   EXPECT_EQ(before, (std::vector<std::string>{"payload 1", std::string{"\0mended", 7}}));
 }
 
-TYPED_TEST_P(DeadLetterShelf, KeepsNoPayloadOfALetterThatIsGone) {
+TYPED_TEST_P(DeadLetterQueue, KeepsNoPayloadOfALetterThatIsGone) {
   const auto replaced = [this] {
     std::string all;
     const auto lines = this->store->audit(0, 99);
@@ -353,7 +353,7 @@ TYPED_TEST_P(DeadLetterShelf, KeepsNoPayloadOfALetterThatIsGone) {
   EXPECT_EQ(replaced(), "[none][none][payload 11]") << "what has gone through is gone";
 }
 
-TYPED_TEST_P(DeadLetterShelf, SaysThatThePayloadIsNotWhatFailed) {
+TYPED_TEST_P(DeadLetterQueue, SaysThatThePayloadIsNotWhatFailed) {
   this->keep({letter(1)});
   EXPECT_FALSE(this->only().edited_at);
   EXPECT_EQ(shown(this->store->edit(this->only().id, "mended", somebody)), "done");
@@ -364,7 +364,7 @@ TYPED_TEST_P(DeadLetterShelf, SaysThatThePayloadIsNotWhatFailed) {
   EXPECT_FALSE(this->only().edited_at) << "its cause and its payload belong together again";
 }
 
-TYPED_TEST_P(DeadLetterShelf, TakesBackTheFirstOfThoseThatWereAskedFor) {
+TYPED_TEST_P(DeadLetterQueue, TakesBackTheFirstOfThoseThatWereAskedFor) {
   this->keep({letter(1), letter(2), letter(3)});
   const auto ids = ids_of(this->store->select({}, 9));
   this->request({.ids = {ids[1], ids[2]}});
@@ -374,7 +374,7 @@ TYPED_TEST_P(DeadLetterShelf, TakesBackTheFirstOfThoseThatWereAskedFor) {
   EXPECT_EQ(this->states(), "1:parked 2:parked 3:requested");
 }
 
-TYPED_TEST_P(DeadLetterShelf, ReplaysWhatWasMendedWhateverItsCountWas) {
+TYPED_TEST_P(DeadLetterQueue, ReplaysWhatWasMendedWhateverItsCountWas) {
   auto often = letter(1);
   often.replay_count = 3;
   this->keep({often});
@@ -386,7 +386,7 @@ TYPED_TEST_P(DeadLetterShelf, ReplaysWhatWasMendedWhateverItsCountWas) {
   EXPECT_EQ(this->request(), "1 letter requested");
 }
 
-TYPED_TEST_P(DeadLetterShelf, TakesBackWhatWasAskedForAndNotBegun) {
+TYPED_TEST_P(DeadLetterQueue, TakesBackWhatWasAskedForAndNotBegun) {
   auto elsewhere = letter(4);
   elsewhere.stage = "store";
   this->keep({letter(1), letter(2), letter(3), elsewhere});
@@ -400,7 +400,7 @@ TYPED_TEST_P(DeadLetterShelf, TakesBackWhatWasAskedForAndNotBegun) {
   EXPECT_EQ(shown(this->store->cancel_replay({}, somebody)), "1");
 }
 
-TYPED_TEST_P(DeadLetterShelf, RefusesToEditWhatIsNotThereOrBeingReplayed) {
+TYPED_TEST_P(DeadLetterQueue, RefusesToEditWhatIsNotThereOrBeingReplayed) {
   EXPECT_NE(shown(this->store->edit(7, "x", somebody)).find("there is no dead letter 7"),
             std::string::npos);
   this->keep({letter(1)});
@@ -413,7 +413,7 @@ TYPED_TEST_P(DeadLetterShelf, RefusesToEditWhatIsNotThereOrBeingReplayed) {
   EXPECT_EQ(this->only().payload, "payload 1");
 }
 
-TYPED_TEST_P(DeadLetterShelf, AskedTwiceToReplayIsAskedOnce) {
+TYPED_TEST_P(DeadLetterQueue, AskedTwiceToReplayIsAskedOnce) {
   this->keep({letter(1), letter(2)});
   EXPECT_EQ(this->request({.limit = 1}), "1 letter requested");
   EXPECT_EQ(this->request({.limit = 1}), "0 letters requested, 1 under way already");
@@ -425,7 +425,7 @@ TYPED_TEST_P(DeadLetterShelf, AskedTwiceToReplayIsAskedOnce) {
                             "2 under way already\n");
 }
 
-TYPED_TEST_P(DeadLetterShelf, LeavesOutWhatWasReplayedTooOftenUnlessForced) {
+TYPED_TEST_P(DeadLetterQueue, LeavesOutWhatWasReplayedTooOftenUnlessForced) {
   auto often = letter(2);
   often.replay_count = 3;
   this->keep({letter(1), often});
@@ -440,7 +440,7 @@ TYPED_TEST_P(DeadLetterShelf, LeavesOutWhatWasReplayedTooOftenUnlessForced) {
   EXPECT_EQ(this->states(), "1:requested 2:requested");
 }
 
-TYPED_TEST_P(DeadLetterShelf, HandsOutWhatIsRequestedInOrder) {
+TYPED_TEST_P(DeadLetterQueue, HandsOutWhatIsRequestedInOrder) {
   this->keep({letter(1, "b"), letter(2, "a"), letter(3, "b"), letter(4, "a"), letter(5, "c")});
   EXPECT_EQ(shown(this->store->claim_requested({}, 9)), "") << "nothing is requested";
   this->request({.until = at(1h)});
@@ -454,15 +454,15 @@ TYPED_TEST_P(DeadLetterShelf, HandsOutWhatIsRequestedInOrder) {
   EXPECT_EQ(last->front().payload, "payload 3");
 }
 
-TYPED_TEST_P(DeadLetterShelf, HandsOutNoLetterTwice) {
+TYPED_TEST_P(DeadLetterQueue, HandsOutNoLetterTwice) {
   std::vector<dead_letter> many;
   for (std::uint64_t k = 1; k <= 20; ++k)
     many.push_back(letter(k));
   this->keep(many);
   this->request();
-  auto other = this->shelves.open();
+  auto other = this->queues.open();
   std::barrier together{2};
-  const auto claim_all = [&](dead_letter_shelf& from, std::vector<std::uint64_t>& taken) {
+  const auto claim_all = [&](dead_letter_queue& from, std::vector<std::uint64_t>& taken) {
     together.arrive_and_wait();
     for (;;) {
       const auto some = from.claim_requested({}, 1);
@@ -490,10 +490,10 @@ TYPED_TEST_P(DeadLetterShelf, HandsOutNoLetterTwice) {
   }
 }
 
-TYPED_TEST_P(DeadLetterShelf, GivesBackWhatADeadClaimantLeft) {
+TYPED_TEST_P(DeadLetterQueue, GivesBackWhatADeadClaimantLeft) {
   this->keep({letter(1), letter(2), letter(3)});
   this->request();
-  auto other = this->shelves.open();
+  auto other = this->queues.open();
   EXPECT_EQ(shown(this->store->claim_requested({}, 1)), ":1");
   EXPECT_EQ(shown(other->claim_requested({}, 2)), ":2 :3");
   EXPECT_EQ(shown(this->store->claim_requested({}, 9)), "") << "it lives";
@@ -502,11 +502,11 @@ TYPED_TEST_P(DeadLetterShelf, GivesBackWhatADeadClaimantLeft) {
   EXPECT_EQ(this->states(), "1:replaying 2:replaying 3:replaying");
 }
 
-TYPED_TEST_P(DeadLetterShelf, TakesBackWhatWasNotReplayed) {
+TYPED_TEST_P(DeadLetterQueue, TakesBackWhatWasNotReplayed) {
   this->keep({letter(1), letter(2), letter(3)});
   this->request({.limit = 2});
   const auto ids = ids_of(this->store->select({}, 9));
-  auto other = this->shelves.open();
+  auto other = this->queues.open();
   EXPECT_EQ(shown(this->store->claim_requested({}, 9)), ":1 :2");
   EXPECT_EQ(shown(other->release(ids)), "done");
   EXPECT_EQ(this->states(), "1:replaying 2:replaying 3:parked") << "these are not the other's";
@@ -514,11 +514,11 @@ TYPED_TEST_P(DeadLetterShelf, TakesBackWhatWasNotReplayed) {
   EXPECT_EQ(this->states(), "1:replaying 2:requested 3:parked");
 }
 
-TYPED_TEST_P(DeadLetterShelf, ParksWhatCantBeReplayed) {
+TYPED_TEST_P(DeadLetterQueue, ParksWhatCantBeReplayed) {
   this->keep({letter(1), letter(2)});
   this->request();
   const auto ids = ids_of(this->store->claim_requested({}, 9));
-  auto other = this->shelves.open();
+  auto other = this->queues.open();
   EXPECT_EQ(shown(other->withdraw(ids, "not mine", somebody)), "done");
   EXPECT_EQ(this->states(), "1:replaying 2:replaying");
   EXPECT_EQ(shown(this->store->withdraw({&ids[1], 1}, "no such stage", somebody)), "done");
@@ -527,13 +527,13 @@ TYPED_TEST_P(DeadLetterShelf, ParksWhatCantBeReplayed) {
                                 + ids_text({&ids[1], 1}) + ": 1 letter parked: no such stage\n");
 }
 
-TYPED_TEST_P(DeadLetterShelf, RemovesWhatWentThrough) {
+TYPED_TEST_P(DeadLetterQueue, RemovesWhatWentThrough) {
   this->keep({letter(1), letter(2), letter(3), letter(4)});
   this->request({.limit = 3});
   auto ids = ids_of(this->store->claim_requested({}, 9));
   this->keep({letter(2)}); // has failed again
   ids.push_back(this->store->select({}, 9)->back().id);
-  auto other = this->shelves.open();
+  auto other = this->queues.open();
   EXPECT_EQ(shown(other->replayed(ids, somebody)), "done");
   EXPECT_EQ(this->states(), "1:replaying 2:parked 3:replaying 4:parked") << "it is not the other's";
   EXPECT_EQ(shown(this->store->replayed(ids, somebody)), "done");
@@ -542,7 +542,7 @@ TYPED_TEST_P(DeadLetterShelf, RemovesWhatWentThrough) {
             std::string::npos);
 }
 
-TYPED_TEST_P(DeadLetterShelf, PurgesWhatTheFilterLetsThrough) {
+TYPED_TEST_P(DeadLetterQueue, PurgesWhatTheFilterLetsThrough) {
   auto elsewhere = letter(9);
   elsewhere.stage = "store";
   this->keep({letter(1), letter(2), letter(3), elsewhere});
@@ -557,7 +557,7 @@ TYPED_TEST_P(DeadLetterShelf, PurgesWhatTheFilterLetsThrough) {
                                "1: 1 letter removed\n");
 }
 
-TYPED_TEST_P(DeadLetterShelf, KeepsTheAuditInOrder) {
+TYPED_TEST_P(DeadLetterQueue, KeepsTheAuditInOrder) {
   for (int k = 1; k <= 3; ++k)
     EXPECT_EQ(shown(this->store->note({.number = 77,
                                        .at = at(k * 1ms),
@@ -572,7 +572,7 @@ TYPED_TEST_P(DeadLetterShelf, KeepsTheAuditInOrder) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(
-    DeadLetterShelf, KeepsAllThatIsKnown, RefusesAllOfThemWhenFull, NeverGivesAnIdTwice,
+    DeadLetterQueue, KeepsAllThatIsKnown, RefusesAllOfThemWhenFull, NeverGivesAnIdTwice,
     AddsUpTheAttemptsOfAnItemThatFailsAgain, DoesNotCountTheSameRunsTwice,
     LeavesALetterAsItIsWhoseItemWasReadAgainAndNotRun, CountsAReplayThatFailed,
     ShowsThemInTheOrderOfKeysAndArrival, ShowsFewLargeOnesAtATime, ShowsWhatTheFilterLetsThrough,
@@ -585,4 +585,4 @@ REGISTER_TYPED_TEST_SUITE_P(
     KeepsTheAuditInOrder, SaysThatThePayloadIsNotWhatFailed,
     TakesBackTheFirstOfThoseThatWereAskedFor);
 
-} // namespace weir::shelf_tests
+} // namespace weir::queue_tests

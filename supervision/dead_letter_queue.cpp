@@ -1,4 +1,4 @@
-#include <weir/supervision/dead_letter_shelf.hpp>
+#include <weir/supervision/dead_letter_queue.hpp>
 #include <weir/supervision/utc.hpp>
 
 #include <algorithm>
@@ -51,14 +51,14 @@ std::string dead_letter_filter::text() const {
   return all.empty() ? "all" : all;
 }
 
-result<std::uint64_t> for_each_letter(dead_letter_shelf& shelf, const dead_letter_filter& filter,
+result<std::uint64_t> for_each_letter(dead_letter_queue& queue, const dead_letter_filter& filter,
                                       const std::function<result<void>(const dead_letter&)>& show) {
   constexpr std::uint64_t page_letters = 100;
   const auto most = filter.limit > 0 ? filter.limit : UINT64_MAX;
   std::uint64_t shown = 0;
   dead_letter_cursor after;
   while (shown < most) {
-    auto page = shelf.select(filter, std::min(page_letters, most - shown), after);
+    auto page = queue.select(filter, std::min(page_letters, most - shown), after);
     if (!page)
       return std::move(page.error());
     if (page->empty())
@@ -160,10 +160,10 @@ dead_letter_audit purged(const dead_letter_filter& filter, std::uint64_t removed
 std::vector<dead_letter_count> dead_letter_tally::take() && { return std::move(counts_); }
 
 void dead_letter_tally::add(dead_letter_count one) {
-  if (counts_.size() >= dead_letter_shelf::causes_max) {
+  if (counts_.size() >= dead_letter_queue::causes_max) {
     one.cause = other_causes;
     const auto place =
-        std::find_if(counts_.begin() + static_cast<std::ptrdiff_t>(dead_letter_shelf::causes_max),
+        std::find_if(counts_.begin() + static_cast<std::ptrdiff_t>(dead_letter_queue::causes_max),
                      counts_.end(), [&](const auto& other) { return other.stage == one.stage; });
     if (place != counts_.end()) {
       place->count += one.count;

@@ -1,4 +1,4 @@
-#include "../supervision/dead_letter_shelf_suite.hpp"
+#include "../supervision/dead_letter_queue_suite.hpp"
 #include "sqlite_files.hpp"
 
 #include <weir/connectors/sqlite_claims.hpp>
@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-namespace weir::shelf_tests {
+namespace weir::queue_tests {
 
 using sqlite::database;
 using sqlite_tests::folder;
@@ -25,7 +25,7 @@ using ::testing::StartsWith;
 
 struct sqlite_shelves {
   explicit sqlite_shelves(std::size_t most) : capacity{most} {}
-  std::unique_ptr<dead_letter_shelf> open(std::chrono::milliseconds busy_timeout = 5s) {
+  std::unique_ptr<dead_letter_queue> open(std::chrono::milliseconds busy_timeout = 5s) {
     auto store = std::make_unique<dead_letters::sqlite>(
         path, dead_letters::sqlite_options{.capacity = capacity, .busy_timeout = busy_timeout});
     const auto opened = store->open();
@@ -38,7 +38,7 @@ struct sqlite_shelves {
   std::filesystem::path path = in / "dead.db";
 };
 
-INSTANTIATE_TYPED_TEST_SUITE_P(InSqlite, DeadLetterShelf, sqlite_shelves);
+INSTANTIATE_TYPED_TEST_SUITE_P(InSqlite, DeadLetterQueue, sqlite_shelves);
 
 std::string sql(const std::filesystem::path& path, const std::string& statements) {
   auto opened = database::open(path, {.busy_timeout = 5s});
@@ -59,26 +59,26 @@ INSERT INTO dead_letters VALUES(41, 'events', 'parse', 'in.jsonl', 17, 400000000
   'line is no JSON', '["line is no JSON"]', 'p', 'std::string', 3, '2024-01-31T12:00:00.007Z',
   '2024-01-31T12:00:01.250Z', 2))";
 
-TEST(SqliteShelf, ExtendsATableOfTheFirstVersion) {
-  sqlite_shelves shelves{0};
-  EXPECT_EQ(sql(shelves.path, first_version), "done");
-  auto store = shelves.open();
+TEST(SqliteQueue, ExtendsATableOfTheFirstVersion) {
+  sqlite_shelves queues{0};
+  EXPECT_EQ(sql(queues.path, first_version), "done");
+  auto store = queues.open();
   const auto kept = store->select({}, 9);
   ASSERT_EQ(shown(kept), ":17");
   EXPECT_EQ(kept->front().id, 41U);
   EXPECT_EQ(kept->front().replay_count, 2U);
   EXPECT_EQ(kept->front().state, dead_letter_state::parked);
   EXPECT_EQ(shown(store->put(std::vector{letter(18, "k"), letter(17, "k")})), "done");
-  EXPECT_THAT(rows(shelves.path, "SELECT id || ' ' || key || ' ' || position FROM dead_letters"),
+  EXPECT_THAT(rows(queues.path, "SELECT id || ' ' || key || ' ' || position FROM dead_letters"),
               ElementsAre("41 k 17", "42 k 18"));
-  EXPECT_EQ(shown(shelves.open()->select({}, 9)), "k:17 k:18") << "extending it again is nothing";
+  EXPECT_EQ(shown(queues.open()->select({}, 9)), "k:17 k:18") << "extending it again is nothing";
 }
 
-TEST(SqliteShelf, WorksBesideAProgramOfTheFirstVersion) {
-  sqlite_shelves shelves{0};
-  auto store = shelves.open();
+TEST(SqliteQueue, WorksBesideAProgramOfTheFirstVersion) {
+  sqlite_shelves queues{0};
+  auto store = queues.open();
   EXPECT_EQ(shown(store->put(std::vector{letter(1)})), "done");
-  EXPECT_EQ(sql(shelves.path,
+  EXPECT_EQ(sql(queues.path,
                 "INSERT INTO dead_letters(pipeline, stage, source, position, part, kind, cause, "
                 "chain, payload, payload_type, attempts, first_failed_at, last_failed_at) SELECT "
                 "pipeline, stage, source, 2, part, kind, cause, chain, payload, payload_type, "
@@ -88,30 +88,30 @@ TEST(SqliteShelf, WorksBesideAProgramOfTheFirstVersion) {
   EXPECT_EQ(shown(store->select({}, 9)), ":1 :2 :3");
 }
 
-TEST(SqliteShelf, LeavesATableOfAnotherProgramAsItIs) {
-  sqlite_shelves shelves{0};
-  EXPECT_EQ(sql(shelves.path, "CREATE TABLE dead_letters(pipeline, stage, name)"), "done");
-  const auto opened = dead_letters::sqlite{shelves.path}.open();
+TEST(SqliteQueue, LeavesATableOfAnotherProgramAsItIs) {
+  sqlite_shelves queues{0};
+  EXPECT_EQ(sql(queues.path, "CREATE TABLE dead_letters(pipeline, stage, name)"), "done");
+  const auto opened = dead_letters::sqlite{queues.path}.open();
   EXPECT_THAT(shown(opened),
               AllOf(StartsWith("fatal"), HasSubstr("has no column named id: it is another")));
-  EXPECT_THAT(rows(shelves.path, "SELECT name FROM pragma_table_info('dead_letters')"),
+  EXPECT_THAT(rows(queues.path, "SELECT name FROM pragma_table_info('dead_letters')"),
               ElementsAre("pipeline", "stage", "name"));
 }
 
-TEST(SqliteShelf, RefusesATornFile) {
-  sqlite_shelves shelves{0};
-  EXPECT_EQ(shown(shelves.open()->put(std::vector{letter(1)})), "done");
-  std::filesystem::resize_file(shelves.path, 5000); // in the middle of its second page
-  const auto opened = dead_letters::sqlite{shelves.path}.open();
+TEST(SqliteQueue, RefusesATornFile) {
+  sqlite_shelves queues{0};
+  EXPECT_EQ(shown(queues.open()->put(std::vector{letter(1)})), "done");
+  std::filesystem::resize_file(queues.path, 5000); // in the middle of its second page
+  const auto opened = dead_letters::sqlite{queues.path}.open();
   EXPECT_THAT(shown(opened), AllOf(StartsWith("fatal"), HasSubstr("malformed")));
 }
 
-TEST(SqliteShelf, SaysWhichLetterCantBeRead) {
-  sqlite_shelves shelves{0};
-  auto store = shelves.open();
+TEST(SqliteQueue, SaysWhichLetterCantBeRead) {
+  sqlite_shelves queues{0};
+  auto store = queues.open();
   EXPECT_EQ(shown(store->put(std::vector{letter(1)})), "done");
   const auto found = [&](const std::string& set) {
-    EXPECT_EQ(sql(shelves.path, "UPDATE dead_letters SET " + set), "done");
+    EXPECT_EQ(sql(queues.path, "UPDATE dead_letters SET " + set), "done");
     return shown(store->select({}, 9));
   };
   EXPECT_THAT(found("last_failed_at = 'yesterday'"),
@@ -126,12 +126,12 @@ TEST(SqliteShelf, SaysWhichLetterCantBeRead) {
   EXPECT_EQ(found("state = 'parked'"), ":1");
 }
 
-TEST(SqliteShelf, RefusesAsTransientWhatAnotherProcessIsInTheWayOf) {
-  sqlite_shelves shelves{0};
-  auto store = shelves.open(0ms);
+TEST(SqliteQueue, RefusesAsTransientWhatAnotherProcessIsInTheWayOf) {
+  sqlite_shelves queues{0};
+  auto store = queues.open(0ms);
   EXPECT_EQ(shown(store->put(std::vector{letter(1)})), "done");
   {
-    const lock other{shelves.path, "BEGIN IMMEDIATE"}; // a writer
+    const lock other{queues.path, "BEGIN IMMEDIATE"}; // a writer
     EXPECT_THAT(
         shown(store->edit(1, "x", somebody)),
         AllOf(StartsWith("transient: can't change the dead letters in '"), HasSubstr("locked")));
@@ -145,17 +145,17 @@ TEST(SqliteShelf, RefusesAsTransientWhatAnotherProcessIsInTheWayOf) {
   EXPECT_EQ(shown(store->purge({}, somebody)), "1");
 }
 
-TEST(SqliteShelf, KeepsAnAuditThatNobodyChanges) {
-  sqlite_shelves shelves{0};
-  auto store = shelves.open();
+TEST(SqliteQueue, KeepsAnAuditThatNobodyChanges) {
+  sqlite_shelves queues{0};
+  auto store = queues.open();
   EXPECT_EQ(shown(store->purge({}, somebody)), "0");
   const auto refused = HasSubstr("the audit of dead letters is append-only");
-  EXPECT_THAT(sql(shelves.path, "UPDATE dead_letter_audit SET who = 'me'"), refused);
-  EXPECT_THAT(sql(shelves.path, "DELETE FROM dead_letter_audit"), refused);
-  EXPECT_THAT(sql(shelves.path, "INSERT OR REPLACE INTO dead_letter_audit "
+  EXPECT_THAT(sql(queues.path, "UPDATE dead_letter_audit SET who = 'me'"), refused);
+  EXPECT_THAT(sql(queues.path, "DELETE FROM dead_letter_audit"), refused);
+  EXPECT_THAT(sql(queues.path, "INSERT OR REPLACE INTO dead_letter_audit "
                                 "VALUES(1, '', 'me', 'purge', '', '')"),
               refused);
-  EXPECT_THAT(rows(shelves.path, "SELECT number || who FROM dead_letter_audit"),
+  EXPECT_THAT(rows(queues.path, "SELECT number || who FROM dead_letter_audit"),
               ElementsAre("1somebody"));
 }
 
@@ -173,51 +173,51 @@ void killed(Body body) {
   ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
-TEST(SqliteShelf, RequestsAgainWhatAKilledProcessWasReplaying) {
-  sqlite_shelves shelves{0};
+TEST(SqliteQueue, RequestsAgainWhatAKilledProcessWasReplaying) {
+  sqlite_shelves queues{0};
   {
-    auto store = shelves.open();
+    auto store = queues.open();
     EXPECT_EQ(shown(store->put(std::vector{letter(1), letter(2)})), "done");
     EXPECT_EQ(shown(store->request_replay({}, {}, somebody)), "2 letters requested");
   }
   killed([&] {
-    auto store = shelves.open();
+    auto store = queues.open();
     if (shown(store->claim_requested({}, 1)) != ":1")
       std::_Exit(1);
   });
-  EXPECT_THAT(rows(shelves.path, "SELECT state FROM dead_letters ORDER BY id"),
+  EXPECT_THAT(rows(queues.path, "SELECT state FROM dead_letters ORDER BY id"),
               ElementsAre("replaying", "requested"));
-  auto store = shelves.open();
-  EXPECT_THAT(rows(shelves.path, "SELECT state FROM dead_letters"),
+  auto store = queues.open();
+  EXPECT_THAT(rows(queues.path, "SELECT state FROM dead_letters"),
               ElementsAre("requested", "requested"));
   EXPECT_EQ(shown(store->claim_requested({}, 9)), ":1 :2");
 }
 
-TEST(SqliteShelf, ClaimsInANewFileBesideAnOldFileOfClaims) {
-  sqlite_shelves shelves{0};
-  sqlite::claims other{shelves.path};
+TEST(SqliteQueue, ClaimsInANewFileBesideAnOldFileOfClaims) {
+  sqlite_shelves queues{0};
+  sqlite::claims other{queues.path};
   EXPECT_TRUE(*other.hold(1)) << "as a process that has the deleted file open";
-  auto store = shelves.open();
+  auto store = queues.open();
   EXPECT_EQ(shown(store->put(std::vector{letter(1)})), "done");
   EXPECT_EQ(shown(store->request_replay({}, {}, somebody)), "1 letter requested");
   EXPECT_EQ(shown(store->claim_requested({}, 9)), ":1");
-  EXPECT_THAT(rows(shelves.path, "SELECT claimed_by FROM dead_letters"), ElementsAre("2"));
+  EXPECT_THAT(rows(queues.path, "SELECT claimed_by FROM dead_letters"), ElementsAre("2"));
 }
 
-TEST(SqliteShelf, HoldsItsClaimsAgainWhenTheirFileWasDeleted) {
-  sqlite_shelves shelves{0};
-  auto store = shelves.open();
+TEST(SqliteQueue, HoldsItsClaimsAgainWhenTheirFileWasDeleted) {
+  sqlite_shelves queues{0};
+  auto store = queues.open();
   EXPECT_EQ(shown(store->put(std::vector{letter(1), letter(2)})), "done");
   EXPECT_EQ(shown(store->request_replay({}, {}, somebody)), "2 letters requested");
   EXPECT_EQ(shown(store->claim_requested({}, 1)), ":1");
-  const auto file = shelves.path.string() + "-claims";
+  const auto file = queues.path.string() + "-claims";
   ASSERT_TRUE(std::filesystem::remove(file));
   EXPECT_EQ(shown(store->claim_requested({}, 1)), ":2");
   ASSERT_TRUE(std::filesystem::exists(file));
-  EXPECT_EQ(shown(shelves.open()->claim_requested({}, 9)), "") << "both are being replayed";
-  EXPECT_THAT(rows(shelves.path, "SELECT claimed_by FROM dead_letters"), ElementsAre("1", "1"));
+  EXPECT_EQ(shown(queues.open()->claim_requested({}, 9)), "") << "both are being replayed";
+  EXPECT_THAT(rows(queues.path, "SELECT claimed_by FROM dead_letters"), ElementsAre("1", "1"));
   // Another claimant looks into the new file too.
-  auto other = shelves.open();
+  auto other = queues.open();
   EXPECT_EQ(shown(store->release(ids_of(store->select({}, 9)))), "done");
   EXPECT_EQ(shown(other->claim_requested({}, 1)), ":1");
   ASSERT_TRUE(std::filesystem::remove(file));
@@ -225,53 +225,53 @@ TEST(SqliteShelf, HoldsItsClaimsAgainWhenTheirFileWasDeleted) {
   EXPECT_EQ(shown(store->claim_requested({}, 9)), ":2") << "the first is the other's";
 }
 
-TEST(SqliteShelf, MakesNoFileForATool) {
-  sqlite_shelves shelves{0};
-  dead_letters::sqlite service{shelves.path};
+TEST(SqliteQueue, MakesNoFileForATool) {
+  sqlite_shelves queues{0};
+  dead_letters::sqlite service{queues.path};
   const auto early = service.for_tool(tool_use::look);
   ASSERT_FALSE(early);
-  EXPECT_EQ(early.error().message(), "there is no file '" + shelves.path.string() + "'");
-  EXPECT_FALSE(std::filesystem::exists(shelves.path));
+  EXPECT_EQ(early.error().message(), "there is no file '" + queues.path.string() + "'");
+  EXPECT_FALSE(std::filesystem::exists(queues.path));
   EXPECT_EQ(shown(service.put(std::vector{letter(1)})), "done");
   const auto tool = service.for_tool(tool_use::look);
   ASSERT_TRUE(tool && *tool);
   EXPECT_EQ(shown((*tool)->select({}, 9)), ":1");
 }
 
-TEST(SqliteShelf, WritesNothingIntoAFileWithoutDeadLetters) {
+TEST(SqliteQueue, WritesNothingIntoAFileWithoutDeadLetters) {
   for (const auto* const content : {"", "CREATE TABLE events(id)"}) {
-    sqlite_shelves shelves{0};
-    std::ofstream{shelves.path}.close();
-    EXPECT_EQ(*content == '\0' ? "done" : sql(shelves.path, content), "done");
+    sqlite_shelves queues{0};
+    std::ofstream{queues.path}.close();
+    EXPECT_EQ(*content == '\0' ? "done" : sql(queues.path, content), "done");
     const auto bytes = [&] {
-      std::ifstream file{shelves.path, std::ios::binary};
+      std::ifstream file{queues.path, std::ios::binary};
       return std::string{std::istreambuf_iterator<char>{file}, {}};
     };
     const auto before = bytes();
     for (const auto use : {tool_use::look, tool_use::work}) {
-      const auto tool = dead_letters::sqlite{shelves.path}.for_tool(use);
+      const auto tool = dead_letters::sqlite{queues.path}.for_tool(use);
       ASSERT_TRUE(tool);
-      EXPECT_EQ(shown((*tool)->open()), "fatal: '" + shelves.path.string()
+      EXPECT_EQ(shown((*tool)->open()), "fatal: '" + queues.path.string()
                                             + "' holds no dead letters: it has no table "
                                               "dead_letters");
       EXPECT_FALSE((*tool)->purge({}, somebody));
     }
-    EXPECT_FALSE(dead_letters::load(shelves.path, 1));
+    EXPECT_FALSE(dead_letters::load(queues.path, 1));
     EXPECT_TRUE(bytes() == before);
   }
 }
 
-TEST(SqliteShelf, ShowsATableOfTheFirstVersionAndLeavesItAsItIs) {
-  sqlite_shelves shelves{0};
-  EXPECT_EQ(sql(shelves.path, first_version), "done");
-  const auto tool = dead_letters::sqlite{shelves.path}.for_tool(tool_use::look);
+TEST(SqliteQueue, ShowsATableOfTheFirstVersionAndLeavesItAsItIs) {
+  sqlite_shelves queues{0};
+  EXPECT_EQ(sql(queues.path, first_version), "done");
+  const auto tool = dead_letters::sqlite{queues.path}.for_tool(tool_use::look);
   ASSERT_TRUE(tool);
   EXPECT_EQ(shown((*tool)->select({.key = "", .state = dead_letter_state::parked}, 9)), ":17");
   EXPECT_EQ((*tool)->histogram({})->size(), 1U);
   EXPECT_EQ(shown((*tool)->request_replay({}, {.dry_run = true}, somebody)), "1 letter requested");
   EXPECT_THAT(*(*tool)->audit(0, 9), IsEmpty());
   EXPECT_FALSE((*tool)->purge({}, somebody));
-  EXPECT_THAT(rows(shelves.path, "SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite%'"),
+  EXPECT_THAT(rows(queues.path, "SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite%'"),
               ElementsAre("dead_letters"));
 }
 
@@ -281,19 +281,19 @@ DROP TRIGGER dead_letters_removed;
 DROP TABLE dead_letter_replaced;
 ALTER TABLE dead_letters DROP COLUMN edited_at)";
 
-TEST(SqliteShelf, ExtendsAnAuditWithoutPayloads) {
-  sqlite_shelves shelves{0};
+TEST(SqliteQueue, ExtendsAnAuditWithoutPayloads) {
+  sqlite_shelves queues{0};
   {
-    auto store = shelves.open();
+    auto store = queues.open();
     EXPECT_EQ(shown(store->put(std::vector{letter(1)})), "done");
     EXPECT_EQ(shown(store->edit(1, "first", somebody)), "done");
   }
-  EXPECT_EQ(sql(shelves.path, before_payloads_were_kept), "done");
-  const auto tool = dead_letters::sqlite{shelves.path}.for_tool(tool_use::look);
+  EXPECT_EQ(sql(queues.path, before_payloads_were_kept), "done");
+  const auto tool = dead_letters::sqlite{queues.path}.for_tool(tool_use::look);
   const auto lines = (*tool)->audit(0, 9);
   ASSERT_TRUE(lines && lines->size() == 1) << lines.error().message();
   EXPECT_FALSE(lines->front().payload_before);
-  auto store = shelves.open();
+  auto store = queues.open();
   EXPECT_EQ(shown(store->edit(1, "second", somebody)), "done");
   EXPECT_EQ(store->audit(1, 9)->front().payload_before, "first");
   EXPECT_FALSE(store->audit(0, 1)->front().payload_before);
@@ -309,20 +309,20 @@ INSERT INTO dead_letter_audit(at, who, what, about, outcome, payload_before) VAL
   ('2024-01-31T13:00:00.000Z', 'somebody', 'edit', 'id 7', 'replaced', 'of one that is gone'),
   ('2024-01-31T13:00:00.000Z', 'somebody', 'export', 'id 1', 'written', NULL))";
 
-TEST(SqliteShelf, MovesPayloadsOutOfAnOlderAudit) {
-  sqlite_shelves shelves{0};
-  EXPECT_EQ(shown(shelves.open()->put(std::vector{letter(1)})), "done");
-  EXPECT_EQ(sql(shelves.path, with_payloads_in_the_audit), "done");
-  const auto replaced = [](weir::dead_letter_shelf& in) {
+TEST(SqliteQueue, MovesPayloadsOutOfAnOlderAudit) {
+  sqlite_shelves queues{0};
+  EXPECT_EQ(shown(queues.open()->put(std::vector{letter(1)})), "done");
+  EXPECT_EQ(sql(queues.path, with_payloads_in_the_audit), "done");
+  const auto replaced = [](weir::dead_letter_queue& in) {
     std::string all;
     const auto lines = in.audit(0, 9);
     for (const auto& one : *lines)
       all += "[" + one.payload_before.value_or("none") + "]";
     return all;
   };
-  EXPECT_EQ(replaced(**dead_letters::sqlite{shelves.path}.for_tool(tool_use::look)),
+  EXPECT_EQ(replaced(**dead_letters::sqlite{queues.path}.for_tool(tool_use::look)),
             "[of one][of one that is gone][none]");
-  auto store = shelves.open();
+  auto store = queues.open();
   EXPECT_EQ(replaced(*store), "[of one][none][none]");
   EXPECT_EQ(shown(store->purge({}, somebody)), "1");
   EXPECT_EQ(replaced(*store).substr(0, 18), "[none][none][none]");
@@ -338,18 +338,18 @@ std::string bytes_of(const std::filesystem::path& path) {
   return all;
 }
 
-TEST(SqliteShelf, LeavesNoByteOfWhatWasPurged) {
-  sqlite_shelves shelves{0};
-  auto store = shelves.open();
+TEST(SqliteQueue, LeavesNoByteOfWhatWasPurged) {
+  sqlite_shelves queues{0};
+  auto store = queues.open();
   auto one = letter(1);
   one.payload = "a secret, and long enough: " + std::string(9000, 'x');
   EXPECT_EQ(shown(store->put(std::vector{one, letter(2)})), "done");
   EXPECT_EQ(shown(store->edit(1, "another secret", somebody)), "done");
-  EXPECT_NE(bytes_of(shelves.path).find("a secret"), std::string::npos);
+  EXPECT_NE(bytes_of(queues.path).find("a secret"), std::string::npos);
   EXPECT_TRUE(store->purge({.ids = {1}}, somebody));
-  EXPECT_EQ(bytes_of(shelves.path).find("a secret"), std::string::npos);
-  EXPECT_EQ(bytes_of(shelves.path).find("another secret"), std::string::npos);
-  EXPECT_EQ(bytes_of(shelves.path).find(std::string(100, 'x')), std::string::npos);
+  EXPECT_EQ(bytes_of(queues.path).find("a secret"), std::string::npos);
+  EXPECT_EQ(bytes_of(queues.path).find("another secret"), std::string::npos);
+  EXPECT_EQ(bytes_of(queues.path).find(std::string(100, 'x')), std::string::npos);
 }
 
 /// Acts as somebody who owns nothing, for its scope.
@@ -360,46 +360,46 @@ public:
   ~as_nobody() { EXPECT_EQ(::seteuid(0), 0); }
 };
 
-TEST(SqliteShelf, ShowsWhatMayOnlyBeRead) {
+TEST(SqliteQueue, ShowsWhatMayOnlyBeRead) {
   if (::geteuid() != 0)
     GTEST_SKIP() << "needs to be root, to be somebody else";
   using std::filesystem::perms;
-  sqlite_shelves shelves{0};
-  shelves.path = shelves.in / "50% #1?.db";
-  const auto parent = shelves.path.parent_path();
+  sqlite_shelves queues{0};
+  queues.path = queues.in / "50% #1?.db";
+  const auto parent = queues.path.parent_path();
   const auto read = perms::owner_read | perms::group_read | perms::others_read;
   const auto enter = perms::owner_exec | perms::group_exec | perms::others_exec;
   for (const bool folder_too : {false, true}) {
     std::filesystem::permissions(parent, folder_too ? read | enter : perms::all);
     {
-      auto service = shelves.open();
+      auto service = queues.open();
       EXPECT_EQ(shown(service->put(std::vector{letter(7)})), "done");
     }
     const auto look = [&] {
       for (const auto& one : std::filesystem::directory_iterator{parent})
         std::filesystem::permissions(one, read);
       const as_nobody now;
-      const auto tool = dead_letters::sqlite{shelves.path}.for_tool(tool_use::look);
+      const auto tool = dead_letters::sqlite{queues.path}.for_tool(tool_use::look);
       return tool ? shown((*tool)->select({}, 9)) : tool.error().message();
     };
     EXPECT_EQ(look(), ":7");
-    EXPECT_FALSE(std::filesystem::exists(shelves.path.string() + "-wal"))
+    EXPECT_FALSE(std::filesystem::exists(queues.path.string() + "-wal"))
         << "nothing is left there";
-    auto service = shelves.open();
+    auto service = queues.open();
     EXPECT_EQ(look(), ":7") << "beside the service";
   }
 }
 
-TEST(SqliteShelf, LoadsOneLetter) {
-  sqlite_shelves shelves{0};
+TEST(SqliteQueue, LoadsOneLetter) {
+  sqlite_shelves queues{0};
   const auto refusal = [&](std::uint64_t id) {
-    const auto loaded = dead_letters::load(shelves.path, id);
+    const auto loaded = dead_letters::load(queues.path, id);
     return loaded ? loaded->payload : loaded.error().message();
   };
-  EXPECT_EQ(refusal(1), "there is no file '" + shelves.path.string() + "'");
-  EXPECT_EQ(shown(shelves.open()->put(std::vector{letter(7)})), "done");
-  EXPECT_EQ(refusal(2), "'" + shelves.path.string() + "' ← there is no dead letter 2");
+  EXPECT_EQ(refusal(1), "there is no file '" + queues.path.string() + "'");
+  EXPECT_EQ(shown(queues.open()->put(std::vector{letter(7)})), "done");
+  EXPECT_EQ(refusal(2), "'" + queues.path.string() + "' ← there is no dead letter 2");
   EXPECT_EQ(refusal(1), "payload 7");
 }
 
-} // namespace weir::shelf_tests
+} // namespace weir::queue_tests

@@ -102,7 +102,7 @@ enum class tool_use {
 /// done is in the audit, in the same transaction; no line of it is changed or removed. Of a letter that is gone no payload
 /// is kept anywhere, also none that was replaced.
 /// Failure: nothing of the call has happened; transient if it may succeed later.
-class dead_letter_shelf : public dead_letter_store {
+class dead_letter_queue : public dead_letter_store {
 public:
   /// At most `max` letters behind `after`, in the order of keys and arrival; fewer, but one at least, where
   /// payloads are large (page_bytes). None: there are no more.
@@ -151,8 +151,8 @@ public:
   /// For a tool that works beside the service: another object for the same letters, which is patient with those who
   /// write; null if this one will do. A failure, here or from its `open`, if nothing was ever kept: a tool makes no
   /// store by looking for one. One to look with need not be able to do anything else.
-  virtual result<std::shared_ptr<dead_letter_shelf>> for_tool(tool_use) {
-    return std::shared_ptr<dead_letter_shelf>{};
+  virtual result<std::shared_ptr<dead_letter_queue>> for_tool(tool_use) {
+    return std::shared_ptr<dead_letter_queue>{};
   }
 
   /// May another process ask for something meanwhile? Then it pays to look from time to time.
@@ -161,7 +161,7 @@ public:
 
 /// Shows every letter that the filter lets through, its limit included, page by page; stops at the first
 /// failure. Returns how many were shown.
-result<std::uint64_t> for_each_letter(dead_letter_shelf& shelf, const dead_letter_filter& filter,
+result<std::uint64_t> for_each_letter(dead_letter_queue& queue, const dead_letter_filter& filter,
                                       const std::function<result<void>(const dead_letter&)>& show);
 
 /// "id 7", "ids 1, 2, 3", cut where there are many: for `about`.

@@ -1,28 +1,28 @@
-#include "dead_letter_shelf_suite.hpp"
+#include "dead_letter_queue_suite.hpp"
 
 #include <weir/supervision/dead_letter_memory.hpp>
 
-namespace weir::shelf_tests {
+namespace weir::queue_tests {
 
 struct memory_shelves {
   explicit memory_shelves(std::size_t capacity) : first{capacity} {}
-  std::unique_ptr<dead_letter_shelf> open() {
+  std::unique_ptr<dead_letter_queue> open() {
     return std::make_unique<dead_letters::memory>(first);
   }
   dead_letters::memory first;
 };
 
-INSTANTIATE_TYPED_TEST_SUITE_P(InMemory, DeadLetterShelf, memory_shelves);
+INSTANTIATE_TYPED_TEST_SUITE_P(InMemory, DeadLetterQueue, memory_shelves);
 
 TEST(DeadLetterTally, CountsTheRestTogether) {
   dead_letter_tally tally;
-  for (std::size_t k = 0; k < dead_letter_shelf::causes_max; ++k)
+  for (std::size_t k = 0; k < dead_letter_queue::causes_max; ++k)
     tally.add({"parse", "cause " + std::to_string(k), 7});
   tally.add({"parse", "one more", 2});
   tally.add({"store", "one more", 2});
   tally.add({"parse", "and another", 1});
   const auto counts = std::move(tally).take();
-  ASSERT_EQ(counts.size(), dead_letter_shelf::causes_max + 2);
+  ASSERT_EQ(counts.size(), dead_letter_queue::causes_max + 2);
   EXPECT_EQ(counts[100], (dead_letter_count{"parse", "other causes", 3}));
   EXPECT_EQ(counts[101], (dead_letter_count{"store", "other causes", 2}));
 }
@@ -62,4 +62,4 @@ TEST(Utc, IsReadBackAsItIsWritten) {
     EXPECT_FALSE(read_utc(text)) << text;
 }
 
-} // namespace weir::shelf_tests
+} // namespace weir::queue_tests
