@@ -12,7 +12,7 @@ namespace weir {
 struct acknowledgement::rare {
   struct replayed_item {
     std::uint32_t more = 0; // shares, beside the one that every item has
-    ending gravest = ending::filtered;
+    outcome gravest = outcome::filtered;
   };
   std::mutex replayed_lock;
   std::unordered_map<std::uint64_t, replayed_item> replayed; // in flight; guarded by replayed_lock
@@ -99,7 +99,7 @@ void acknowledgement::forget(origin_group& group) noexcept {
 std::vector<origin> acknowledgement::take_apart(origin where) {
   auto& group = *where.group();
   if (group.shares_.load(std::memory_order_acquire) == 1
-      && group.gravest_.load(std::memory_order_acquire) == ending::filtered) {
+      && group.gravest_.load(std::memory_order_acquire) == outcome::filtered) {
     auto members = std::move(group.members_);
     forget(group);
     return members;
@@ -112,10 +112,10 @@ std::vector<origin> acknowledgement::take_apart(origin where) {
       share(members[shared], 1);
   } catch (...) { // the gravest end of the others counts
     while (shared > 0)
-      settle(members[--shared], ending::filtered);
+      settle(members[--shared], outcome::filtered);
     throw;
   }
-  settle_group(group, ending::filtered);
+  settle_group(group, outcome::filtered);
   return members;
 }
 
@@ -133,7 +133,7 @@ void acknowledgement::share(origin where, std::uint32_t more) {
 }
 
 void acknowledgement::settle_run(std::uint32_t partition_index, std::uint64_t base, std::uint64_t mask,
-                                 ending how) noexcept {
+                                 outcome how) noexcept {
   if (partition_index == replay_partition_) {
     settle_replayed(base, mask, how);
     return;
@@ -146,8 +146,8 @@ void acknowledgement::settle_run(std::uint32_t partition_index, std::uint64_t ba
       ended_[k].fetch_add(counts[k], std::memory_order_relaxed);
 }
 
-/// One by one, as each has a letter that waits for its ending.
-void acknowledgement::settle_replayed(std::uint64_t base, std::uint64_t mask, ending how) noexcept {
+/// One by one, as each has a letter that waits for its outcome.
+void acknowledgement::settle_replayed(std::uint64_t base, std::uint64_t mask, outcome how) noexcept {
   for (auto rest = mask; rest != 0; rest &= rest - 1) {
     auto gravest = how;
     const auto position = base + static_cast<std::uint64_t>(std::countr_zero(rest));
@@ -171,7 +171,7 @@ void acknowledgement::settle_replayed(std::uint64_t base, std::uint64_t mask, en
   }
 }
 
-void acknowledgement::settle_group(origin_group& group, ending how) noexcept {
+void acknowledgement::settle_group(origin_group& group, outcome how) noexcept {
   auto gravest = group.gravest_.load(std::memory_order_relaxed);
   while (gravest < how
          && !group.gravest_.compare_exchange_weak(gravest, how, std::memory_order_acq_rel))
@@ -186,7 +186,7 @@ void acknowledgement::settle_group(origin_group& group, ending how) noexcept {
   forget(group);
 }
 
-void acknowledgement::settle(origin where, ending how) noexcept {
+void acknowledgement::settle(origin where, outcome how) noexcept {
   if (where.empty())
     return;
   if (where.is_group())
@@ -214,14 +214,14 @@ std::vector<resume_point> acknowledgement::resume_points(std::span<const origin>
 }
 
 ledger_totals acknowledgement::totals() const noexcept {
-  const auto ended = [&](ending how) {
+  const auto ended = [&](outcome how) {
     return ended_[static_cast<std::size_t>(how)].load(std::memory_order_relaxed);
   };
   ledger_totals totals;
-  totals.acknowledged = ended(ending::acknowledged);
-  totals.filtered = ended(ending::filtered);
-  totals.dropped = ended(ending::dropped);
-  totals.dead_lettered = ended(ending::dead_lettered);
+  totals.acknowledged = ended(outcome::acknowledged);
+  totals.filtered = ended(outcome::filtered);
+  totals.dropped = ended(outcome::dropped);
+  totals.dead_lettered = ended(outcome::dead_lettered);
   totals.admitted = admitted_.load(std::memory_order_relaxed);
   totals.replayed = replayed_.load(std::memory_order_relaxed);
   for (const auto& one : partitions_)

@@ -30,7 +30,7 @@ private:
 
   std::vector<origin> members_;
   std::atomic<std::uint32_t> shares_{1};
-  std::atomic<ending> gravest_{ending::filtered};
+  std::atomic<outcome> gravest_{outcome::filtered};
 };
 
 /// What is wrong with a position that no origin can hold.
@@ -46,7 +46,7 @@ struct resume_point {
 /// Whom the books tell that the way of a replayed item has ended. Any thread; must not block.
 class replay_observer {
 public:
-  virtual void replayed_item_ended(std::uint64_t position, ending how) noexcept = 0;
+  virtual void replayed_item_ended(std::uint64_t position, outcome how) noexcept = 0;
 
 protected:
   ~replay_observer() = default;
@@ -98,7 +98,7 @@ public:
   void share(origin where, std::uint32_t more);
 
   /// The way of one item ended. `batched_settlement` is for many.
-  void settle(origin where, ending how) noexcept;
+  void settle(origin where, outcome how) noexcept;
 
   /// Where every partition may go on reading once the items of `batch` are settled too.
   std::vector<resume_point> resume_points(std::span<const origin> batch) const;
@@ -114,9 +114,9 @@ private:
   friend class batched_settlement;
 
   void settle_run(std::uint32_t partition_index, std::uint64_t base, std::uint64_t mask,
-                  ending how) noexcept;
-  void settle_replayed(std::uint64_t base, std::uint64_t mask, ending how) noexcept;
-  void settle_group(origin_group& group, ending how) noexcept;
+                  outcome how) noexcept;
+  void settle_replayed(std::uint64_t base, std::uint64_t mask, outcome how) noexcept;
+  void settle_group(origin_group& group, outcome how) noexcept;
   void forget(origin_group& group) noexcept;
 
   static constexpr std::uint32_t no_partition = ~std::uint32_t{0};
@@ -136,7 +136,7 @@ private:
 /// destructor.
 class batched_settlement {
 public:
-  batched_settlement(acknowledgement& books, ending how) noexcept : books_{books}, how_{how} {}
+  batched_settlement(acknowledgement& books, outcome how) noexcept : books_{books}, how_{how} {}
   batched_settlement(const batched_settlement&) = delete;
   batched_settlement& operator=(const batched_settlement&) = delete;
   ~batched_settlement() { flush(); }
@@ -186,7 +186,7 @@ public:
 
 private:
   acknowledgement& books_;
-  const ending how_;
+  const outcome how_;
   static constexpr std::uint64_t none = ~std::uint64_t{0};
   std::uint64_t block_ = none; // word / 64 of the pending run
   std::uint64_t mask_ = 0;

@@ -166,7 +166,7 @@ activity dead_letter_actor::turn() {
     const std::lock_guard lock{lock_};
     trouble_.clear();
     for (std::size_t k = 0; k < letters.size(); ++k) {
-      books_.settle(queue_.front().where, ending::dead_lettered);
+      books_.settle(queue_.front().where, outcome::dead_lettered);
       count(letters[k]);
       senders.push_back(queue_.front().from);
       if (auto* keys = queue_.front().keys;

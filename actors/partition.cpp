@@ -118,7 +118,7 @@ void partition::share(std::uint64_t position, std::uint32_t more) {
       .fetch_add(static_cast<std::int32_t>(more), std::memory_order_acq_rel);
 }
 
-bool partition::settle(std::uint64_t base, std::uint64_t mask, ending how,
+bool partition::settle(std::uint64_t base, std::uint64_t mask, outcome how,
                   settled_counts& counts) noexcept {
   auto& where = block_of(base);
   auto* copies = where.copies.load(std::memory_order_acquire);

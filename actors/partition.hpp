@@ -16,7 +16,7 @@
 namespace weir {
 
 /// How an admitted item's way ended. Where an item was broadcast, the gravest end of its copies counts.
-enum class ending : std::uint8_t { filtered, acknowledged, dropped, dead_lettered };
+enum class outcome : std::uint8_t { filtered, acknowledged, dropped, dead_lettered };
 
 /// One partition: a source, or a part of one, read in the order of its positions.
 ///
@@ -59,13 +59,13 @@ public:
   /// One more share for each: the item was copied `more` times. Before any of the copies can be settled.
   void share(std::uint64_t position, std::uint32_t more);
 
-  /// What `settle` settled for good, by ending.
+  /// What `settle` settled for good, by outcome.
   using settled_counts = std::array<std::uint64_t, 4>;
 
   /// Settles one share of each position of `mask` in the 64 positions from `base` (a multiple of 64). Adds
   /// the positions of which that was the last share to `counts`. Returns false if one was settled before,
   /// which is a defect of the caller.
-  bool settle(std::uint64_t base, std::uint64_t mask, ending how, settled_counts& counts) noexcept;
+  bool settle(std::uint64_t base, std::uint64_t mask, outcome how, settled_counts& counts) noexcept;
 
   std::uint64_t last_admitted() const noexcept {
     return last_admitted_.load(std::memory_order_acquire);

@@ -199,7 +199,7 @@ void replay_actor::letters_finished() {
   wake();
 }
 
-void replay_actor::replayed_item_ended(std::uint64_t position, ending how) noexcept {
+void replay_actor::replayed_item_ended(std::uint64_t position, outcome how) noexcept {
   {
     const std::lock_guard lock{lock_};
     const auto found = in_flight_.find(position);
@@ -227,7 +227,7 @@ std::string replay_actor::trouble() const {
 
 activity replay_actor::turn() {
   const bool counted = to_count_.empty(); // so that letters were put in since
-  take_endings();
+  take_outcomes();
   bool stopping = false;
   bool aborted = false;
   bool over = false; // nothing is in the pipeline any more
@@ -326,14 +326,14 @@ bool replay_actor::chores(bool counts) {
   return false;
 }
 
-void replay_actor::take_endings() {
+void replay_actor::take_outcomes() {
   decltype(ended_) ended;
   {
     const std::lock_guard lock{lock_};
     ended.swap(ended_);
   }
   for (const auto& [id, letter] : ended) {
-    const bool failed = letter.how == ending::dead_lettered;
+    const bool failed = letter.how == outcome::dead_lettered;
     if (!letter.put_back || !failed) // gone through, or a letter of a later stage instead
       to_mark_.push_back(letter.id);
     if (!letter.key.empty()) {

@@ -30,7 +30,7 @@ enum class parked_as;
 /// failed them, through rings of their own, so by the same credit as everything else. On a thread of its own,
 /// as stores block.
 ///
-/// Each letter that is put in has its id as its position in a partition of its own, by which its ending comes back here: gone
+/// Each letter that is put in has its id as its position in a partition of its own, by which its outcome comes back here: gone
 /// through, the letter is removed from the store; failed again, the dead-letter actor has put it back, under its
 /// identity, and it stays. Letters of one key go one after the other, and stop at the first that fails.
 ///
@@ -88,7 +88,7 @@ public:
   void workers_finished();
   void letters_finished();
 
-  void replayed_item_ended(std::uint64_t position, ending how) noexcept override;
+  void replayed_item_ended(std::uint64_t position, outcome how) noexcept override;
 
   /// Replayed letters whose items are in the pipeline.
   std::size_t in_flight() const;
@@ -110,7 +110,7 @@ private:
     std::uint32_t replay_count;
     std::string key;
     bool put_back = false;             ///< it failed, and its letter has the same identity
-    ending how = ending::acknowledged; ///< once it has ended
+    outcome how = outcome::acknowledged; ///< once it has ended
   };
   /// What is known of the replay that goes on now.
   struct work {
@@ -140,7 +140,7 @@ private:
 
   void finish_asked_for(const failure& why);
   bool chores(bool counts);
-  void take_endings();
+  void take_outcomes();
   result<void> settle_with_store();
   result<void> count_keys();
   result<void> count(const stage& where, const parked_keys::key_state& seen);

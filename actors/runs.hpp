@@ -23,7 +23,7 @@ template <class In, class Out>
 class flow_exit {
 public:
   using output = Out;
-  static constexpr ending ends_as = ending::filtered; // of an item without outputs
+  static constexpr outcome ends_as = outcome::filtered; // of an item without outputs
 
   explicit flow_exit(const ports& where) : out_{where.out.front()} {}
 
@@ -63,7 +63,7 @@ template <class In, class Out>
 class sink_exit {
 public:
   using output = Out;
-  static constexpr ending ends_as = ending::acknowledged;
+  static constexpr outcome ends_as = outcome::acknowledged;
 
   explicit sink_exit(const ports&) {}
 

@@ -108,7 +108,7 @@ void settle_members(const Batch& batch, origin where, batch_outcome& outcome,
                     const item_trouble& trouble, worker& self) {
   std::vector<origin> apart; // of a group
   auto members = where.is_group() ? where.group()->members() : std::span<const origin>{&where, 1};
-  std::vector<ending> how(members.size(), ending::acknowledged);
+  std::vector<ending> how(members.size(), outcome::acknowledged);
   // A batch may have been one item: it was made by a stage, or replayed. Or a stage between has changed it: then its
   // rows are no longer those of the members, a row that is rejected is parked without a position, and as many
   // members end as dead letters.
@@ -130,7 +130,7 @@ void settle_members(const Batch& batch, origin where, batch_outcome& outcome,
       const auto member = same ? one.index : next_member++;
       origin mine_to_settle;
       if (member < members.size()) {
-        how[member] = ending::dead_lettered; // settled by the dead-letter actor
+        how[member] = outcome::dead_lettered; // settled by the dead-letter actor
         mine_to_settle = members[member];
       } else if (!members.empty()) {
         // More rows than members: the last one is settled with all of their letters.
@@ -147,14 +147,14 @@ void settle_members(const Batch& batch, origin where, batch_outcome& outcome,
   } catch (...) {
     self.take_back(letters);
     for (; shares > 0; --shares)
-      self.books().settle(members.back(), ending::filtered);
+      self.books().settle(members.back(), outcome::filtered);
     throw;
   }
   if (same)
     for (auto index : outcome.filtered)
-      if (how[index] == ending::acknowledged)
-        how[index] = ending::filtered;
-  for (const auto kind : {ending::acknowledged, ending::filtered}) {
+      if (how[index] == outcome::acknowledged)
+        how[index] = outcome::filtered;
+  for (const auto kind : {outcome::acknowledged, outcome::filtered}) {
     batched_settlement settlement{self.books(), kind};
     for (std::size_t k = 0; k < members.size(); ++k)
       if (how[k] == kind)
@@ -199,7 +199,7 @@ public:
     std::optional<failure> failed;
     auto in_hand = self.in_hand();
     {
-      batched_settlement stored{self.books(), ending::acknowledged};
+      batched_settlement stored{self.books(), outcome::acknowledged};
       try {
         if constexpr (cannot_refuse())
           if (!in_hand) // what it costs where nothing is recorded is the call

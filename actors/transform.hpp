@@ -253,7 +253,7 @@ private:
       std::copy_n(source_origin, done, destination_origin);
       made = done;
     } else {
-      batched_settlement filtered{self.books(), ending::filtered};
+      batched_settlement filtered{self.books(), outcome::filtered};
       try {
         for (; done < count && !self.aborted(); ++done) {
           if (in_hand)
@@ -292,7 +292,7 @@ private:
     std::optional<failure> failed;
     auto in_hand = self.in_hand();
     {
-      batched_settlement filtered{self.books(), ending::filtered};
+      batched_settlement filtered{self.books(), outcome::filtered};
       for (; done < count && out_.ready() && !full() && !self.aborted(); ++done) {
         auto& item = *from.value(first + done);
         const auto where = from.from(first + done);

@@ -11,7 +11,7 @@
 namespace {
 
 using weir::acknowledgement;
-using weir::ending;
+using weir::outcome;
 using weir::origin;
 
 class Acknowledgement : public testing::Test {
@@ -58,10 +58,10 @@ TEST_F(Acknowledgement, CountsEveryItemByHowItEnded) {
   EXPECT_EQ(ledger(), "");
   const auto items = admit(0, 5);
   EXPECT_EQ(ledger(), "in flight 5");
-  books_.settle(items[0], ending::acknowledged);
-  books_.settle(items[3], ending::filtered);
-  books_.settle(items[1], ending::dropped);
-  books_.settle(items[4], ending::dead_lettered);
+  books_.settle(items[0], outcome::acknowledged);
+  books_.settle(items[3], outcome::filtered);
+  books_.settle(items[1], outcome::dropped);
+  books_.settle(items[4], outcome::dead_lettered);
   EXPECT_EQ(ledger(), "acknowledged 1, filtered 1, dropped 1, dead-lettered 1, in flight 1");
   EXPECT_EQ(books_.partition_at(0).prefix(), 2U);
 }
@@ -69,15 +69,15 @@ TEST_F(Acknowledgement, CountsEveryItemByHowItEnded) {
 TEST_F(Acknowledgement, KeepsLanesApart) {
   const auto a = admit(0, 2);
   const auto b = admit(1, 2);
-  books_.settle(a[0], ending::acknowledged);
-  books_.settle(b[1], ending::acknowledged);
+  books_.settle(a[0], outcome::acknowledged);
+  books_.settle(b[1], outcome::acknowledged);
   EXPECT_EQ(books_.partition_at(0).prefix(), 1U);
   EXPECT_EQ(books_.partition_at(1).prefix(), 0U);
   EXPECT_EQ(ledger(), "acknowledged 2, in flight 2");
 }
 
 TEST_F(Acknowledgement, OfNothingDoesNothing) {
-  books_.settle(origin{}, ending::acknowledged);
+  books_.settle(origin{}, outcome::acknowledged);
   books_.share(origin{}, 3);
   EXPECT_EQ(ledger(), "");
   EXPECT_EQ(books_.position_of(origin{}).partition, "");
@@ -96,19 +96,19 @@ TEST_F(Acknowledgement, KnowsWhereAnItemWasRead) {
 
 TEST_F(Acknowledgement, ReportsWhatIsSettledTwice) {
   const auto item = admit_one();
-  books_.settle(item, ending::acknowledged);
+  books_.settle(item, outcome::acknowledged);
   EXPECT_EQ(ledger(), "acknowledged 1");
-  books_.settle(item, ending::acknowledged);
+  books_.settle(item, outcome::acknowledged);
   EXPECT_EQ(ledger(), "acknowledged 2 UNBALANCED SETTLED TWICE");
 }
 
 TEST_F(Acknowledgement, SettlesACopiedItemWithItsLastCopy) {
   const auto item = admit_one();
   books_.share(item, 2);
-  books_.settle(item, ending::dead_lettered);
-  books_.settle(item, ending::acknowledged);
+  books_.settle(item, outcome::dead_lettered);
+  books_.settle(item, outcome::acknowledged);
   EXPECT_EQ(ledger(), "in flight 1");
-  books_.settle(item, ending::filtered);
+  books_.settle(item, outcome::filtered);
   EXPECT_EQ(ledger(), "dead-lettered 1");
 }
 
@@ -117,7 +117,7 @@ TEST_F(Acknowledgement, SettlesTheItemsOfABatchOnce) {
   const auto b = admit(1, 3);
   const auto batch = books_.group({a[0], b[0], a[1], a[99], origin{}, b[1]});
   EXPECT_EQ(ledger(), "in flight 103");
-  books_.settle(batch, ending::acknowledged);
+  books_.settle(batch, outcome::acknowledged);
   EXPECT_EQ(ledger(), "acknowledged 5, in flight 98");
 }
 
@@ -125,12 +125,12 @@ TEST_F(Acknowledgement, SettlesTheItemsOfABatchOfBatches) {
   const auto items = admit(0, 5);
   const auto inner = books_.group({items[0], items[1]});
   const auto outer = books_.group({inner, items[2], books_.group({items[3], items[4]})});
-  books_.settle(outer, ending::acknowledged);
+  books_.settle(outer, outcome::acknowledged);
   EXPECT_EQ(ledger(), "acknowledged 5");
 }
 
 TEST_F(Acknowledgement, OfAnEmptyBatchIsNoTrouble) {
-  books_.settle(books_.group({}), ending::acknowledged);
+  books_.settle(books_.group({}), outcome::acknowledged);
   EXPECT_TRUE(books_.take_apart(books_.group({})).empty());
   EXPECT_EQ(ledger(), "");
 }
@@ -138,13 +138,13 @@ TEST_F(Acknowledgement, OfAnEmptyBatchIsNoTrouble) {
 TEST_F(Acknowledgement, SettlesCopiesOfOneItemInOneBatchAllTheSame) {
   const auto items = admit(0, 2);
   books_.share(items[0], 2); // a stage made three of it
-  books_.settle(books_.group({items[0], items[0], items[0], items[1]}), ending::acknowledged);
+  books_.settle(books_.group({items[0], items[0], items[0], items[1]}), outcome::acknowledged);
   EXPECT_EQ(ledger(), "acknowledged 2");
 }
 
 TEST_F(Acknowledgement, SettlesACopiedBatchWithItsLastCopyAndTheGravestEnding) {
-  constexpr std::array all{ending::filtered, ending::acknowledged, ending::dropped,
-                           ending::dead_lettered};
+  constexpr std::array all{outcome::filtered, outcome::acknowledged, outcome::dropped,
+                           outcome::dead_lettered};
   for (const auto first : all)
     for (const auto second : all) {
       acknowledgement books;
@@ -169,9 +169,9 @@ TEST_F(Acknowledgement, TakesABatchApartInTheOrderOfItsItems) {
   const auto members = books_.take_apart(books_.group({items[2], items[0], items[1]}));
   EXPECT_EQ(members, (std::vector{items[2], items[0], items[1]}));
   EXPECT_EQ(ledger(), "in flight 3");
-  books_.settle(members[0], ending::acknowledged);
-  books_.settle(members[1], ending::dead_lettered);
-  books_.settle(members[2], ending::filtered);
+  books_.settle(members[0], outcome::acknowledged);
+  books_.settle(members[1], outcome::dead_lettered);
+  books_.settle(members[2], outcome::filtered);
   EXPECT_EQ(ledger(), "acknowledged 1, filtered 1, dead-lettered 1");
 }
 
@@ -183,11 +183,11 @@ TEST_F(Acknowledgement, TakesBothCopiesOfABatchApart) {
   const auto other = books_.take_apart(batch);
   EXPECT_EQ(one, items);
   EXPECT_EQ(other, items);
-  books_.settle(one[0], ending::acknowledged);
-  books_.settle(other[1], ending::dead_lettered);
+  books_.settle(one[0], outcome::acknowledged);
+  books_.settle(other[1], outcome::dead_lettered);
   EXPECT_EQ(ledger(), "in flight 2");
-  books_.settle(other[0], ending::acknowledged);
-  books_.settle(one[1], ending::acknowledged);
+  books_.settle(other[0], outcome::acknowledged);
+  books_.settle(one[1], outcome::acknowledged);
   EXPECT_EQ(ledger(), "acknowledged 1, dead-lettered 1");
 }
 
@@ -197,12 +197,12 @@ TEST_F(Acknowledgement, KeepsTheGravestEndingWhicheverCopyIsTakenApart) {
     const auto batch = books_.group(items);
     books_.share(batch, 1);
     if (!apart_first)
-      books_.settle(batch, ending::dead_lettered); // one way parks it as a whole
+      books_.settle(batch, outcome::dead_lettered); // one way parks it as a whole
     const auto members = books_.take_apart(batch); // the other stores its rows
     for (const auto& member : members)
-      books_.settle(member, ending::acknowledged);
+      books_.settle(member, outcome::acknowledged);
     if (apart_first)
-      books_.settle(batch, ending::dead_lettered);
+      books_.settle(batch, outcome::dead_lettered);
     EXPECT_EQ(ledger(), apart_first ? "dead-lettered 2" : "dead-lettered 4");
   }
 }
@@ -219,8 +219,8 @@ TEST_F(Acknowledgement, LeavesWhatAnAbortLeftOnItsWayInFlight) {
 TEST_F(Acknowledgement, SaysWhereEveryLaneGoesOnOnceABatchIsStored) {
   const auto a = admit(0, 10);
   const auto b = admit(1, 10);
-  books_.settle(a[0], ending::filtered);
-  books_.settle(a[3], ending::dead_lettered);
+  books_.settle(a[0], outcome::filtered);
+  books_.settle(a[3], outcome::dead_lettered);
   const auto points = [&](std::vector<origin> batch) {
     std::string text;
     for (const auto& point : books_.resume_points(batch))
@@ -247,10 +247,10 @@ TEST(AcknowledgementOfALaterLife, GoesOnWhereTheEarlierWasSettled) {
 
 /// What is told about replayed items.
 struct told final : weir::replay_observer {
-  void replayed_item_ended(std::uint64_t position, ending how) noexcept override {
+  void replayed_item_ended(std::uint64_t position, outcome how) noexcept override {
     all += std::to_string(position)
-           + (how == ending::acknowledged    ? " acknowledged "
-              : how == ending::dead_lettered ? " dead "
+           + (how == outcome::acknowledged    ? " acknowledged "
+              : how == outcome::dead_lettered ? " dead "
                                              : " otherwise ");
   }
   std::string all;
@@ -265,19 +265,19 @@ TEST_F(Acknowledgement, TellsHowTheWayOfEachReplayedItemEnded) {
   EXPECT_EQ(books_.totals().replayed, 3U);
   EXPECT_EQ(books_.totals().in_flight, 3U);
   {
-    weir::batched_settlement stored{books_, ending::acknowledged};
+    weir::batched_settlement stored{books_, outcome::acknowledged};
     stored.add(near);
   }
   EXPECT_EQ(observer.all, "6 acknowledged 7 acknowledged ");
-  books_.settle(far, ending::dead_lettered);
+  books_.settle(far, outcome::dead_lettered);
   EXPECT_EQ(observer.all, "6 acknowledged 7 acknowledged 1099511627776 dead ");
   EXPECT_TRUE(books_.totals().balanced());
   EXPECT_EQ(books_.totals().in_flight, 0U);
   EXPECT_EQ(books_.resume_points(near).size(), 2U) << "no source reads that partition";
   books_.admit_replayed(7); // once more, later
-  books_.settle(near[0], ending::acknowledged);
+  books_.settle(near[0], outcome::acknowledged);
   EXPECT_FALSE(books_.settled_twice());
-  books_.settle(near[0], ending::acknowledged);
+  books_.settle(near[0], outcome::acknowledged);
   EXPECT_TRUE(books_.settled_twice());
 }
 
@@ -286,17 +286,17 @@ TEST_F(Acknowledgement, CountsAReplayedItemWhenTheLastOfItsCopiesEnds) {
   books_.add_replay_partition(observer);
   const auto item = books_.admit_replayed(3);
   books_.share(item, 2);
-  books_.settle(item, ending::acknowledged);
-  books_.settle(item, ending::dead_lettered);
+  books_.settle(item, outcome::acknowledged);
+  books_.settle(item, outcome::dead_lettered);
   EXPECT_EQ(observer.all, "");
   EXPECT_EQ(books_.totals().in_flight, 1U);
-  books_.settle(item, ending::filtered);
+  books_.settle(item, outcome::filtered);
   EXPECT_EQ(observer.all, "3 dead ") << "the gravest of them";
   EXPECT_TRUE(books_.totals().balanced());
   // In a batch with others.
   const auto source = admit_one();
   const auto batch = books_.group({source, books_.admit_replayed(4)});
-  books_.settle(batch, ending::acknowledged);
+  books_.settle(batch, outcome::acknowledged);
   EXPECT_EQ(observer.all, "3 dead 4 acknowledged ");
   EXPECT_TRUE(books_.totals().balanced());
 }

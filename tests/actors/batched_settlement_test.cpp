@@ -15,7 +15,7 @@ namespace {
 
 using weir::acknowledgement;
 using weir::batched_settlement;
-using weir::ending;
+using weir::outcome;
 using weir::origin;
 
 class BatchedSettlement : public testing::Test {
@@ -40,7 +40,7 @@ protected:
 
 TEST_F(BatchedSettlement, SettlesWhatIsPendingAtItsEnd) {
   {
-    batched_settlement stored{books_, ending::acknowledged};
+    batched_settlement stored{books_, outcome::acknowledged};
     stored.add({0, 1});
     stored.add({0, 2});
     EXPECT_EQ(books_.totals().acknowledged, 0U) << "neighbours go together";
@@ -50,7 +50,7 @@ TEST_F(BatchedSettlement, SettlesWhatIsPendingAtItsEnd) {
 }
 
 TEST_F(BatchedSettlement, SettlesWhatIsPendingWhenFlushed) {
-  batched_settlement stored{books_, ending::filtered};
+  batched_settlement stored{books_, outcome::filtered};
   stored.flush();
   stored.add({1, 7});
   stored.flush();
@@ -64,7 +64,7 @@ TEST_F(BatchedSettlement, SettlesWhatIsPendingWhenFlushed) {
 
 TEST_F(BatchedSettlement, GoesAcrossBlocksAndLanes) {
   {
-    batched_settlement stored{books_, ending::acknowledged};
+    batched_settlement stored{books_, outcome::acknowledged};
     for (std::uint64_t position = 1; position <= items_each; ++position)
       for (std::uint32_t partition = 0; partition < 3; ++partition)
         stored.add({partition, position});
@@ -76,7 +76,7 @@ TEST_F(BatchedSettlement, GoesAcrossBlocksAndLanes) {
 
 TEST_F(BatchedSettlement, DoesNotMixTheSameBlockOfTwoLanes) {
   {
-    batched_settlement stored{books_, ending::acknowledged};
+    batched_settlement stored{books_, outcome::acknowledged};
     stored.add({0, 5});
     stored.add({1, 6});
   }
@@ -87,7 +87,7 @@ TEST_F(BatchedSettlement, DoesNotMixTheSameBlockOfTwoLanes) {
 
 TEST_F(BatchedSettlement, TakesNothingForNothing) {
   {
-    batched_settlement stored{books_, ending::acknowledged};
+    batched_settlement stored{books_, outcome::acknowledged};
     stored.add(origin{}); // what a stage emitted at the end of its stream, say
     stored.add({0, 1});
     stored.add(origin{});
@@ -102,7 +102,7 @@ TEST_F(BatchedSettlement, TakesNothingForNothing) {
 TEST_F(BatchedSettlement, SettlesEveryCopyOfAnItemInARun) {
   books_.share({0, 1}, 2);
   {
-    batched_settlement stored{books_, ending::acknowledged};
+    batched_settlement stored{books_, outcome::acknowledged};
     stored.add({0, 1});
     stored.add({0, 1});
     EXPECT_EQ(in_flight(), 3 * items_each);
@@ -115,7 +115,7 @@ TEST_F(BatchedSettlement, SettlesEveryCopyOfAnItemInARun) {
 
 TEST_F(BatchedSettlement, SettlesBatchesInBetween) {
   {
-    batched_settlement stored{books_, ending::acknowledged};
+    batched_settlement stored{books_, outcome::acknowledged};
     stored.add({0, 1});
     stored.add(books_.group({{0, 2}, {1, 1}}));
     stored.add({0, 3});
@@ -158,7 +158,7 @@ TEST(BatchedSettlementModel, EndsEveryItemOnceAndWithItsGravestEnding) {
       ways.insert(ways.end(), 1 + more, batch);
     }
 
-    const auto note = [&](auto& self, origin where, ending how) -> void {
+    const auto note = [&](auto& self, origin where, outcome how) -> void {
       if (!where.is_group()) {
         auto& so_far = gravest[where.word()];
         so_far = std::max(so_far, static_cast<std::size_t>(how));
@@ -168,7 +168,7 @@ TEST(BatchedSettlementModel, EndsEveryItemOnceAndWithItsGravestEnding) {
       }
     };
     while (!ways.empty()) {
-      const auto how = static_cast<ending>(up_to(3));
+      const auto how = static_cast<outcome>(up_to(3));
       batched_settlement settlement{books, how};
       for (auto slice = 1 + up_to(100); slice > 0 && !ways.empty(); --slice) {
         const auto where = ways.back();
@@ -212,11 +212,11 @@ TEST(BatchedSettlementStress, CopiesOfBatchesEndOnSeveralThreads) {
     books.share(groups.back(), 2);
   }
   std::vector<std::thread> ways;
-  for (const auto how : {ending::filtered, ending::acknowledged, ending::dead_lettered})
+  for (const auto how : {outcome::filtered, outcome::acknowledged, outcome::dead_lettered})
     ways.emplace_back([&, how] {
       for (auto group : groups) {
         batched_settlement settlement{books, how};
-        if (how == ending::acknowledged)
+        if (how == outcome::acknowledged)
           for (auto member : books.take_apart(group))
             settlement.add(member);
         else

@@ -71,10 +71,10 @@ TEST_F(OutOfMemory, ABatchThatCouldNotBeTakenApartIsWhole) {
   books.share({0, 3}, 1); // the first block has shares
   fails_next = shares_size;
   EXPECT_THROW((void)books.take_apart(batch), std::bad_alloc);
-  books.settle(batch, weir::ending::acknowledged);
+  books.settle(batch, weir::outcome::acknowledged);
   EXPECT_EQ(books.totals().acknowledged, 0U);
   for (const auto one : books.take_apart(batch))
-    books.settle(one, weir::ending::acknowledged);
+    books.settle(one, weir::outcome::acknowledged);
   EXPECT_EQ(books.totals().acknowledged, 3U);
   EXPECT_FALSE(books.settled_twice());
 }
@@ -225,7 +225,7 @@ TEST_F(OutOfMemory, ABatchOfBatchesIsRecordedWithoutAny) {
   fails_next = sizeof(weir::origin);
   hand.take(batch);
   EXPECT_EQ(fails_next.exchange(0), sizeof(weir::origin));
-  books.settle(batch, weir::ending::acknowledged);
+  books.settle(batch, weir::outcome::acknowledged);
   EXPECT_EQ(books.totals().acknowledged, 3U);
 }
 

@@ -13,7 +13,7 @@
 
 namespace {
 
-using weir::ending;
+using weir::outcome;
 using weir::partition;
 
 /// What a partition does, done with a set.
@@ -32,7 +32,7 @@ struct model {
     return last;
   }
   /// One share; returns how the item ended if that was the last.
-  std::optional<ending> settle(std::uint64_t position, ending how) {
+  std::optional<ending> settle(std::uint64_t position, outcome how) {
     if (const auto found = copies.find(position); found != copies.end()) {
       auto& [shares, gravest] = found->second;
       gravest = std::max(gravest, how);
@@ -74,7 +74,7 @@ protected:
       if (one_in(40)) {
         const auto more = static_cast<std::uint32_t>(1 + up_to(2));
         partition_.share(position, more);
-        model_.copies[position] = {more, ending::filtered};
+        model_.copies[position] = {more, outcome::filtered};
       }
     }
     model_.last = first + room - 1;
@@ -92,7 +92,7 @@ protected:
     const auto base = (found == model_.pending.end() ? oldest : *found) / 64 * 64;
     std::uint64_t mask = 0;
     partition::settled_counts expected{};
-    const auto how = static_cast<ending>(up_to(3));
+    const auto how = static_cast<outcome>(up_to(3));
     for (auto position = base; position < base + 64; ++position)
       if (model_.pending.contains(position) && !one_in(6)) {
         mask |= std::uint64_t{1} << (position % 64);

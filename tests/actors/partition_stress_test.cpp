@@ -21,7 +21,7 @@
 namespace {
 
 using namespace std::chrono_literals;
-using weir::ending;
+using weir::outcome;
 using weir::partition;
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
@@ -124,7 +124,7 @@ protected:
             mask |= std::uint64_t{1} << (position % 64);
             shares_settled_[position].fetch_add(1, std::memory_order_release);
           }
-        if (mask != 0 && !partition_.settle(base, mask, ending::acknowledged, counts_[settler]))
+        if (mask != 0 && !partition_.settle(base, mask, outcome::acknowledged, counts_[settler]))
           twice_ = true;
       }
     }
@@ -176,7 +176,7 @@ TEST_F(PartitionStress, NeverSaysThatSomethingIsSettledThatIsNot) {
   EXPECT_EQ(partition_.in_flight(), 0U);
   std::uint64_t settled = 0;
   for (const auto& counts : counts_)
-    settled += counts[static_cast<std::size_t>(ending::acknowledged)];
+    settled += counts[static_cast<std::size_t>(outcome::acknowledged)];
   EXPECT_EQ(settled, total) << "each position counts once, also where it was copied";
 }
 
@@ -202,7 +202,7 @@ TEST(LaneWakeUpStress, ASourceIsWokenWhenTheSettlingComesWhileItParks) {
       ready = position;
       wait_for(may_settle, position);
       dawdle(position % 61);
-      one.settle(position / 64 * 64, std::uint64_t{1} << (position % 64), ending::filtered, counts);
+      one.settle(position / 64 * 64, std::uint64_t{1} << (position % 64), outcome::filtered, counts);
     }
   }};
   bool stuck = false;

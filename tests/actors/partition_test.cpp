@@ -10,11 +10,11 @@
 
 namespace {
 
-using weir::ending;
+using weir::outcome;
 using weir::partition;
 
 /// Settles one share of one position; returns what was settled for good: an ending, or "not yet".
-std::string settle(partition& where, std::uint64_t position, ending how = ending::acknowledged) {
+std::string settle(partition& where, std::uint64_t position, outcome how = outcome::acknowledged) {
   partition::settled_counts counts{};
   if (!where.settle(position / 64 * 64, std::uint64_t{1} << (position % 64), how, counts))
     return "twice";
@@ -70,8 +70,8 @@ TEST(Partition, SettlesARunOfNeighboursAtOnce) {
   partition one{"file", 0};
   one.admit(1, 200);
   partition::settled_counts counts{};
-  EXPECT_TRUE(one.settle(64, ~std::uint64_t{0}, ending::acknowledged, counts));
-  EXPECT_TRUE(one.settle(0, ~std::uint64_t{1}, ending::filtered, counts)); // 0 was settled before
+  EXPECT_TRUE(one.settle(64, ~std::uint64_t{0}, outcome::acknowledged, counts));
+  EXPECT_TRUE(one.settle(0, ~std::uint64_t{1}, outcome::filtered, counts)); // 0 was settled before
   EXPECT_EQ(counts, (partition::settled_counts{63, 64, 0, 0}));
   EXPECT_EQ(one.prefix(), 127U);
   EXPECT_EQ(one.in_flight(), 73U);
@@ -91,8 +91,8 @@ TEST(Partition, ReportsWhatIsSettledTwice) {
 }
 
 TEST(Partition, SettlesACopiedItemWithTheLastCopyAndTheGravestEnding) {
-  constexpr std::array all{ending::filtered, ending::acknowledged, ending::dropped,
-                           ending::dead_lettered};
+  constexpr std::array all{outcome::filtered, outcome::acknowledged, outcome::dropped,
+                           outcome::dead_lettered};
   constexpr std::array settled_as{"1 filtered", "1 acknowledged", "1 dropped", "1 dead-lettered"};
   partition one{"file", 0};
   std::uint64_t position = 0;
@@ -119,8 +119,8 @@ TEST(Partition, ForgetsTheCopiesOfAWindowAgo) {
       if (copied)
         one.share(first + k, 3);
       for (int copy = 0; copied && copy < 3; ++copy)
-        ASSERT_EQ(settle(one, first + k, ending::dead_lettered), "not yet");
-      ASSERT_EQ(settle(one, first + k, ending::filtered),
+        ASSERT_EQ(settle(one, first + k, outcome::dead_lettered), "not yet");
+      ASSERT_EQ(settle(one, first + k, outcome::filtered),
                 copied ? "1 dead-lettered" : "1 filtered");
     }
     ASSERT_EQ(one.prefix(), first + 63);

@@ -53,7 +53,7 @@ public:
     for (; count > 0 && ring_->available() > 0; --count) {
       const auto index = ring_->read_index();
       flatten(*ring_->value(index), items);
-      books.settle(ring_->from(index), weir::ending::acknowledged);
+      books.settle(ring_->from(index), weir::outcome::acknowledged);
       ring_->release(1);
     }
     return items;

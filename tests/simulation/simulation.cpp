@@ -545,7 +545,7 @@ std::optional<life::end> life::ended() {
   }
   if (ledger.in_flight != 0)
     in_.violated("finished with " + std::to_string(ledger.in_flight) + " items in flight");
-  in_.check_endings(ledger);
+  in_.check_outcomes(ledger);
   for (const auto& stage : pipeline_.snapshot().stages)
     if (const auto at = place_of(of_, stage.stage); at && of_.runs_again(*at))
       if (const auto kept = in_.watch.kept(*at); kept != stage.processed)

@@ -272,7 +272,7 @@ bool world::all_rows() const {
 
 void world::admitted(std::uint32_t id) { admitted_.insert(id); }
 
-void world::check_endings(const weir::ledger_totals& totals) {
+void world::check_outcomes(const weir::ledger_totals& totals) {
   // Of what was replayed only its letter is known; and what a source had put aside as it ended isn't in.
   if (totals.replayed > 0 || totals.admitted != admitted_.size())
     return;
@@ -289,7 +289,7 @@ void world::check_endings(const weir::ledger_totals& totals) {
                          ? totals.dead_lettered >= parked
                          : totals.dead_lettered == parked && totals.filtered == filtered;
   if (!right || totals.dropped > 0)
-    violated("endings: " + std::to_string(parked) + " items are dead letters and "
+    violated("outcomes: " + std::to_string(parked) + " items are dead letters and "
              + std::to_string(filtered) + " were filtered, but the ledger says "
              + to_string(totals));
 }

@@ -96,7 +96,7 @@ public:
   // --- the oracle ------------------------------------------------------------------------------------
 
   /// At a clean end: every item must have ended as what was seen of it says.
-  void check_endings(const weir::ledger_totals& totals);
+  void check_outcomes(const weir::ledger_totals& totals);
   void violated(std::string what);
   const std::string& violation() const { return violation_; }
   /// Is every item accounted for?
