@@ -1,5 +1,5 @@
 #include <weir/actors/dead_letter_actor.hpp>
-#include <weir/actors/parked_keys.hpp>
+#include <weir/actors/held_keys.hpp>
 #include <weir/actors/replay_actor.hpp>
 #include <weir/actors/runtime.hpp>
 #include <weir/actors/worker.hpp>

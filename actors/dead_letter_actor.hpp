@@ -20,7 +20,7 @@
 
 namespace weir {
 
-class parked_keys;
+class held_keys;
 class runtime;
 class worker;
 
@@ -29,7 +29,7 @@ struct parked_item {
   dead_letter letter;
   origin where;
   worker* from = nullptr;      ///< is told when it is stored
-  parked_keys* keys = nullptr; ///< the same, where its key is parked now
+  held_keys* keys = nullptr; ///< the same, where its key is held now
 };
 
 /// The dead-letter actor of a pipeline: takes parked items from all workers through one bounded queue, stores

@@ -35,7 +35,7 @@ struct broken_flow {
   auto via(auto&&...) && { return broken_flow{}; }
   auto batch(auto&&...) && { return broken_flow{}; }
   auto key_by(auto&&...) && { return broken_flow{}; }
-  auto park_key(auto&&...) && { return broken_flow{}; }
+  auto hold_key(auto&&...) && { return broken_flow{}; }
   auto merge() && { return broken_flow{}; }
   template <std::size_t N>
   std::array<broken_flow, N> broadcast(auto&&...) && {
@@ -82,13 +82,13 @@ public:
   template <class Key>
   auto key_by(Key key, key_by_options options) &&;
 
-  /// Once an item of a key has become a dead letter of the next stage, later items of that key are parked behind
+  /// Once an item of a key has become a dead letter of the next stage, later items of that key are held behind
   /// it, in order, until the letters of the key were replayed or purged; items of other keys go on. Holds across
   /// restarts, as the store knows. `key` is a member or a function whose value can be kept as text
   /// (weir_payload); an empty text is no key. Several workers keep the order only behind a `key_by` of the same
   /// key.
   template <class Key>
-  auto park_key(Key key, parked_keys_options options = {}) &&;
+  auto hold_key(Key key, hold_key_options options = {}) &&;
 
   /// Ends the lanes of key_by.
   flow merge() &&;
@@ -114,9 +114,9 @@ private:
     if (lanes_)
       stage.options.workers = *lanes_;
     stage.input = type_name(typeid(T));
-    if (park_key_) {
-      stage.parked_max = parked_max_;
-      parts.park_key = park_key_;
+    if (hold_key_) {
+      stage.held_max = held_max_;
+      parts.hold_key = hold_key_;
     }
     parts.replay = make_replay_parts<T>();
     const auto index = plan_->graph.stages.size();
@@ -154,8 +154,8 @@ private:
   spread how_ = spread::any;
   std::shared_ptr<const void> key_;
   std::optional<std::uint32_t> lanes_; // of key_by, until merge
-  std::shared_ptr<const void> park_key_;
-  std::uint64_t parked_max_ = 0;
+  std::shared_ptr<const void> hold_key_;
+  std::uint64_t held_max_ = 0;
 };
 
 template <class T>
@@ -317,15 +317,15 @@ auto flow<T>::key_by(Key key, key_by_options options) && {
 
 template <class T>
 template <class Key>
-auto flow<T>::park_key(Key key, parked_keys_options options) && {
+auto flow<T>::hold_key(Key key, hold_key_options options) && {
   constexpr bool fits = std::invocable<Key&, const T&>;
-  static_assert(fits, "weir: park_key takes a member or a function of the flow's item type");
+  static_assert(fits, "weir: hold_key takes a member or a function of the flow's item type");
   if constexpr (!fits) {
     return broken_flow{};
   } else {
-    park_key_ = std::make_shared<const std::function<std::string(const T&)>>(
+    hold_key_ = std::make_shared<const std::function<std::string(const T&)>>(
         [key](const T& item) -> std::string { return payload_of(std::invoke(key, item)); });
-    parked_max_ = options.parked_max;
+    held_max_ = options.held_max;
     return std::move(*this);
   }
 }

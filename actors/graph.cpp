@@ -102,21 +102,21 @@ private:
           + std::to_string(partition::in_flight_max) + " items that a source may have in flight");
   }
 
-  void parked_keys(std::size_t index) {
+  void held_keys(std::size_t index) {
     const auto& one = whole_.stages[index];
-    if (*one.parked_max == 0)
-      say("parked_max must be at least 1");
+    if (*one.held_max == 0)
+      say("held_max must be at least 1");
     if (!one.may_fail)
-      say("park_key is for a stage that may fail");
+      say("hold_key is for a stage that may fail");
     if (one.waits)
-      say("park_key is not for awaitable stages, which work on several items at a time");
+      say("hold_key is not for awaitable stages, which work on several items at a time");
     else if (one.options.outside_of_slices())
-      say("park_key can't be combined with in_flight_max or item_time_max");
+      say("hold_key can't be combined with in_flight_max or item_time_max");
     const auto shared = std::ranges::any_of(whole_.edges, [&](const auto& edge) {
       return edge.to == index && edge.how == spread::any;
     });
     if (one.options.workers > 1 && shared)
-      say("with park_key and several workers it must lie behind a key_by of the same key");
+      say("with hold_key and several workers it must lie behind a key_by of the same key");
   }
 
   void options(std::size_t index) {
@@ -165,8 +165,8 @@ private:
       say("timeout is for awaitable stages: another can't be interrupted");
     if (one.may_fail && !whole_.has_dead_letters)
       say("it may fail, but the pipeline has no dead_letters_to");
-    if (one.parked_max)
-      parked_keys(index);
+    if (one.held_max)
+      held_keys(index);
   }
 
   void is_duration(const std::string& what, std::chrono::milliseconds value) {
@@ -271,8 +271,8 @@ nlohmann::ordered_json options_of(const graph_stage& one) {
     options["rate"] = {{"permits", chosen.rate.permits},
                        {"per_ms", chosen.rate.per.count()},
                        {"burst", chosen.rate.burst}};
-  if (one.parked_max)
-    options["parked_max"] = *one.parked_max;
+  if (one.held_max)
+    options["held_max"] = *one.held_max;
   options["execution"] = chosen.execution == execution::shared ? "shared" : "own_thread";
   return options;
 }

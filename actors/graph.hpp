@@ -33,7 +33,7 @@ struct graph_stage {
   bool waits = false;        ///< awaitable
   bool side_by_side = false; ///< it may have several items in hand, as awaitable ones may
   std::uint32_t legs = 1;    ///< flows that leave it
-  std::optional<std::uint64_t> parked_max = {}; ///< of a stage with park_key
+  std::optional<std::uint64_t> held_max = {}; ///< of a stage with hold_key
   bool closed_by_item = false;                  ///< a batch that an item may close
 };
 

@@ -22,7 +22,7 @@ void pipeline::replay_at(rate_limit rate) { plan_->replay.rate = rate; }
 
 std::shared_ptr<dead_letter_store> pipeline::dead_letters() const { return plan_->dead_letters; }
 
-bool pipeline::may_join(const shared_plan& from, bool used, bool parked_alike) {
+bool pipeline::may_join(const shared_plan& from, bool used, bool held_alike) {
   const auto refuse = [&](const std::string& what) {
     plan_->graph.mistakes.push_back("pipeline '" + name() + "': merge takes flows " + what);
   };
@@ -30,8 +30,8 @@ bool pipeline::may_join(const shared_plan& from, bool used, bool parked_alike) {
     refuse("of this pipeline, and one is of pipeline '" + from->graph.name + "'");
   else if (used)
     refuse("that were not used before, and one was; broadcast() makes several of one");
-  else if (!parked_alike)
-    refuse("without a park_key of their own: it goes behind the merge");
+  else if (!held_alike)
+    refuse("without a hold_key of their own: it goes behind the merge");
   return from == plan_;
 }
 

@@ -50,8 +50,8 @@ public:
     constexpr bool fits = (std::same_as<More, flow<T>> && ...);
     static_assert(fits, "weir: merge takes flows of one item type");
     flow<T> whole{plan_, {}};
-    whole.park_key_ = first.park_key_;
-    whole.parked_max_ = first.parked_max_;
+    whole.hold_key_ = first.hold_key_;
+    whole.held_max_ = first.held_max_;
     if constexpr (fits) {
       join(whole, first);
       (join(whole, more), ...);
@@ -83,11 +83,11 @@ private:
 
   template <class T>
   void join(flow<T>& whole, flow<T>& one) {
-    if (may_join(one.plan_, one.ends_.empty(), one.park_key_ == whole.park_key_))
+    if (may_join(one.plan_, one.ends_.empty(), one.hold_key_ == whole.hold_key_))
       whole.ends_.insert(whole.ends_.end(), one.ends_.begin(), one.ends_.end());
   }
   /// May a flow be part of a merge? If not, that is a mistake in the graph.
-  bool may_join(const shared_plan& from, bool used, bool parked_alike);
+  bool may_join(const shared_plan& from, bool used, bool held_alike);
 
   template <class S>
   flow<typename product_t<S>::output> from_source(std::string name, S source,

@@ -35,7 +35,7 @@ struct plan {
     make_stepper make;
     std::function<partition_start()> partition; ///< of a source
     replay_parts replay = {};
-    std::shared_ptr<const void> park_key = {}; ///< see ports
+    std::shared_ptr<const void> hold_key = {}; ///< see ports
   };
 
   weir::graph graph;

@@ -396,7 +396,7 @@ result<void> replay_actor::count_keys() {
   }
 }
 
-result<void> replay_actor::count(const stage& where, const parked_keys::key_state& seen) {
+result<void> replay_actor::count(const stage& where, const held_keys::key_state& seen) {
   const dead_letter_filter filter{.pipeline = pipeline_, .stage = where.name, .key = seen.key};
   auto first = answer_to([&] { return queue_.select(filter, 1); });
   if (!first)
@@ -542,7 +542,7 @@ void replay_actor::say_trouble(std::string what) {
   trouble_ = std::move(what);
 }
 
-/// What is parked behind a letter that has gone through follows it, also what has come since.
+/// What is held behind a letter that has gone through follows it, also what has come since.
 replay_actor::following replay_actor::follow() {
   auto at = work_->to_follow.begin();
   for (std::size_t looked = 0; at != work_->to_follow.end(); ++looked) {
@@ -747,7 +747,7 @@ void replay_actor::end_work() {
   work_.reset();
 }
 
-/// Closes the rings once nothing will be put in any more: those of a stage with park_key only when it has nothing
+/// Closes the rings once nothing will be put in any more: those of a stage with hold_key only when it has nothing
 /// else to take, as it may wait for a replay.
 bool replay_actor::close_if_over() {
   std::vector<replay_inlet*> over;

@@ -2,7 +2,7 @@
 
 #include <weir/actors/acknowledgement.hpp>
 #include <weir/actors/actor.hpp>
-#include <weir/actors/parked_keys.hpp>
+#include <weir/actors/held_keys.hpp>
 #include <weir/actors/replay.hpp>
 #include <weir/actors/replay_inlet.hpp>
 #include <weir/supervision/dead_letter_queue.hpp>
@@ -39,7 +39,7 @@ enum class parked_as;
 /// Failure: what the store refuses is tried again with back-off, and a call that throws has failed; a replay whose
 /// letters can't even be asked for ends only where trying again won't help. A claim that can't be settled ends with
 /// the store, so that the letter is replayed again: at least once. If it ends by a defect of its own, the pipeline
-/// can't go on: a stage at its bound of parked keys would wait for ever.
+/// can't go on: a stage at its bound of held keys would wait for ever.
 class replay_actor final : public actor, public replay_observer {
 public:
   /// One stage, as the replay sees it.
@@ -47,10 +47,10 @@ public:
     std::string name;
     std::string input;                   ///< type name
     std::unique_ptr<replay_inlet> inlet; ///< null where its items can't be read from a payload
-    parked_keys* keys = nullptr;         ///< of park_key
+    held_keys* keys = nullptr;         ///< of hold_key
     std::size_t inputs_left =
-        0; ///< of park_key: workers to which something may still come; under the lock
-    std::set<std::size_t> keyed_behind; ///< stages with park_key that its items may come to
+        0; ///< of hold_key: workers to which something may still come; under the lock
+    std::set<std::size_t> keyed_behind; ///< stages with hold_key that its items may come to
     bool closed = false;                ///< its rings are; written in turns
   };
 
@@ -70,7 +70,7 @@ public:
   result<std::shared_ptr<replay_run>> replay(dead_letter_filter filter, replay_options options);
   /// Looks at once for what others asked the store for, and which keys still have letters.
   void look();
-  /// Counts the letters of the parked keys.
+  /// Counts the letters of the held keys.
   void recount();
 
   /// Gives the letter of an item that failed again, and whose origin is `where`, the place it was read from; true
@@ -78,7 +78,7 @@ public:
   bool identify(dead_letter& letter, origin where, parked_as what);
 
   void source_ended();
-  /// A worker of a stage with park_key has nothing left but what is replayed.
+  /// A worker of a stage with hold_key has nothing left but what is replayed.
   void input_ended(std::string_view stage_name);
   /// Puts nothing more in. What is in the pipeline goes on to its end.
   void stop();
@@ -143,7 +143,7 @@ private:
   void take_outcomes();
   result<void> settle_with_store();
   result<void> count_keys();
-  result<void> count(const stage& where, const parked_keys::key_state& seen);
+  result<void> count(const stage& where, const held_keys::key_state& seen);
   void count_all_keys();
   time_point next_look() const;
   bool at_bound() const;

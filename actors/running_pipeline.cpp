@@ -88,13 +88,13 @@ result<void> running_pipeline::start() {
   }
   result<void> read;
   try {
-    read = read_parked_keys();
+    read = read_held_keys();
   } catch (...) {
     read = describe_current_exception();
   }
   if (!read) {
     keys_.clear();
-    return std::move(read.error()).within("the parked keys can't be read");
+    return std::move(read.error()).within("the held keys can't be read");
   }
   try {
     wire();
@@ -327,7 +327,7 @@ void running_pipeline::wire_replay(std::vector<std::vector<ports>>& all) {
                       .keyed_behind = {}});
     const auto& parts = plan_->stages[k].replay;
     for (auto& one : all[k])
-      one.park_key = plan_->stages[k].park_key;
+      one.hold_key = plan_->stages[k].hold_key;
     if (!parts.ring || !graph.stages[k].may_park())
       continue;
     replay_ports where;
@@ -355,19 +355,19 @@ void running_pipeline::wire_replay(std::vector<std::vector<ports>>& all) {
   replays_->set_stages(std::move(stages), static_cast<std::size_t>(sources));
 }
 
-/// Keys that have letters from an earlier life are parked from the start.
-result<void> running_pipeline::read_parked_keys() {
+/// Keys that have letters from an earlier life are held from the start.
+result<void> running_pipeline::read_held_keys() {
   const auto& graph = plan_->graph;
   auto* const queue = dynamic_cast<dead_letter_queue*>(plan_->dead_letters.get());
   for (const auto& stage : graph.stages) {
     keys_.emplace_back();
-    if (!stage.parked_max)
+    if (!stage.held_max)
       continue;
     if (queue == nullptr)
       return fatal("stage '" + stage.name
-                   + "' has park_key, which needs a store of dead letters that can be read");
+                   + "' has hold_key, which needs a store of dead letters that can be read");
     keys_.back() =
-        std::make_unique<parked_keys>(parked_keys_options{.parked_max = *stage.parked_max});
+        std::make_unique<held_keys>(hold_key_options{.held_max = *stage.held_max});
     std::map<std::string, std::deque<resume_point>> found;
     auto shown = for_each_letter(*queue, {.pipeline = graph.name, .stage = stage.name},
                                  [&](const dead_letter& one) -> result<void> {
@@ -566,13 +566,13 @@ pipeline_snapshot running_pipeline::snapshot() const {
         one.last_failure = std::move(last);
     }
     if (const auto* keys = keys_[k].get(); keys != nullptr) {
-      one.keys_parked = keys->keys();
+      one.keys_held = keys->keys();
       one.keys_letters = keys->letters();
       if (keys->full())
         one.waits_for = "its " + std::to_string(one.keys_letters) + " dead letters of "
-                        + std::to_string(one.keys_parked)
-                        + " parked keys to be replayed or purged (parked_max "
-                        + std::to_string(keys->options().parked_max) + ")";
+                        + std::to_string(one.keys_held)
+                        + " held keys to be replayed or purged (held_max "
+                        + std::to_string(keys->options().held_max) + ")";
     }
     if (const auto time = busy + blocked + idle; time > 0) {
       one.busy = busy / time;

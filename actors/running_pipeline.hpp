@@ -37,7 +37,7 @@ struct stage_snapshot {
   std::uint64_t backlog_max = 0; ///< of one worker
   std::uint64_t mailbox_capacity = 0;
   std::string last_failure;       ///< empty if there was none
-  std::uint64_t keys_parked = 0;  ///< of a stage with park_key: keys that wait
+  std::uint64_t keys_held = 0;  ///< of a stage with hold_key: keys that wait
   std::uint64_t keys_letters = 0; ///< and their dead letters
   std::string waits_for;      ///< what the stage needs to go on, where that is somebody's decision
   std::uint64_t given_up = 0; ///< runs without progress that were left to themselves
@@ -155,7 +155,7 @@ private:
   std::optional<state> wait_for_end(std::optional<time_point> deadline);
   void record();
   void wire_replay(std::vector<std::vector<ports>>& all);
-  result<void> read_parked_keys();
+  result<void> read_held_keys();
   void give_up(failure why);
   void settle_end(state how, std::optional<failure> why);
   void abort_workers();
@@ -166,7 +166,7 @@ private:
   pipeline_services services_;
   std::unique_ptr<dead_letter_actor> dead_letters_;    // null where no stage can fail
   std::unique_ptr<replay_actor> replays_;              // null where the store can't be read
-  std::vector<std::unique_ptr<parked_keys>> keys_;     // one a stage; null without park_key
+  std::vector<std::unique_ptr<held_keys>> keys_;     // one a stage; null without hold_key
   std::vector<std::unique_ptr<token_bucket>> permits_; // one a stage
   std::vector<std::unique_ptr<worker>> workers_; // stages in their order, each stage's together
   std::vector<std::size_t> first_worker_;        // of each stage

@@ -44,11 +44,11 @@ struct stage_options {
   bool outside_of_slices() const noexcept { return in_flight_max > 1 || item_time_max.count() > 0; }
 };
 
-/// Of a stage with flow::park_key.
-struct parked_keys_options {
-  /// Letters of parked keys that may wait in the store: at the bound the stage takes no further item, but for
+/// Of a stage with flow::hold_key.
+struct hold_key_options {
+  /// Letters of held keys that may wait in the store: at the bound the stage takes no further item, but for
   /// those that are replayed.
-  std::uint64_t parked_max = 1000;
+  std::uint64_t held_max = 1000;
 };
 
 } // namespace weir

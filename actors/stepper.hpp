@@ -76,7 +76,7 @@ struct ports {
   ring_base* replays =
       nullptr; ///< that one of `in` through which dead letters come back, if there is one
   std::shared_ptr<const void>
-      park_key; ///< null, or a std::function<std::string(const T&)>: see flow::park_key
+      hold_key; ///< null, or a std::function<std::string(const T&)>: see flow::hold_key
 };
 
 /// The typed part of a worker: the loop around the user's function. Virtual once a slice, never once an item.
@@ -112,7 +112,7 @@ public:
   /// this item too. Nothing: it runs no items, or asks about each itself.
   virtual std::optional<next_item> next_in_line() { return std::nullopt; }
 
-  /// Of a stage with park_key: how many of `budget` items the next `step` may take. Parks those in front of them
+  /// Of a stage with hold_key: how many of `budget` items the next `step` may take. Parks those in front of them
   /// that have to wait behind a letter of their key; 0 if it parked some, or may take nothing now.
   virtual std::size_t admit(std::size_t budget, worker&) { return budget; }
   virtual std::string key_in_hand() const { return {}; }

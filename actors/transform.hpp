@@ -49,7 +49,7 @@ public:
   explicit consuming_stepper(const ports& where)
       : in_{where.in},
         replays_{where.replays},
-        key_{std::static_pointer_cast<const key_function>(where.park_key)} {}
+        key_{std::static_pointer_cast<const key_function>(where.hold_key)} {}
 
   std::optional<origin> in_hand() const override {
     if (!failed_item_)
@@ -96,14 +96,14 @@ public:
       auto& item = *from->value(from->read_index() + items);
       auto key = key_of(item);
       const auto where = from->from(from->read_index() + items);
-      const auto whom = key.empty() ? std::nullopt : self.parked_behind(key, where);
+      const auto whom = key.empty() ? std::nullopt : self.held_behind(key, where);
       if (!whom) {
         ++items;
         continue;
       }
       if (items > 0)
         break;
-      self.park_behind(*whom, where, kept_as<In>::payload(item), kept_as<In>::type(item),
+      self.hold_behind(*whom, where, kept_as<In>::payload(item), kept_as<In>::type(item),
                        std::move(key));
       from->release(1);
       ++parked;
@@ -155,7 +155,7 @@ private:
   }
 
   ring_base* const replays_;
-  const std::shared_ptr<const key_function> key_; // of park_key
+  const std::shared_ptr<const key_function> key_; // of hold_key
   bool failed_item_ = false;
 };
 

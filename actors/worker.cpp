@@ -1,5 +1,5 @@
 #include <weir/actors/dead_letter_actor.hpp>
-#include <weir/actors/parked_keys.hpp>
+#include <weir/actors/held_keys.hpp>
 #include <weir/actors/payload.hpp>
 #include <weir/actors/replay_actor.hpp>
 #include <weir/actors/worker.hpp>
@@ -205,7 +205,7 @@ activity worker::run_slices() {
     auto budget = std::min(slice_, turn_left);
     if (const auto& chosen = services_.node.options().slice_items)
       budget = std::clamp<std::size_t>(chosen(budget), 1, budget);
-    bool at_bound = false; // of its parked keys: it takes no item, but hands on what it has made
+    bool at_bound = false; // of its held keys: it takes no item, but hands on what it has made
     if (keys_ != nullptr && !keys_->empty()) {
       const auto parked_before = parked_.size();
       budget = stepper_->admit(budget, *this);
@@ -445,19 +445,19 @@ void worker::take_back(std::size_t letters) noexcept {
 
 bool worker::keys_full() const noexcept { return keys_->full(); }
 
-std::optional<std::string> worker::parked_behind(const std::string& key, origin where) const {
-  return keys_->parked_behind(key, services_.books.position_of(where));
+std::optional<std::string> worker::held_behind(const std::string& key, origin where) const {
+  return keys_->held_behind(key, services_.books.position_of(where));
 }
 
-void worker::park_behind(const std::string& whom, origin where, std::string payload,
+void worker::hold_behind(const std::string& whom, origin where, std::string payload,
                          const std::type_info& payload_type, std::string key) {
   park(where, std::move(payload), payload_type,
-       transient("parked behind " + whom + " of the same key"),
+       transient("held behind " + whom + " of the same key"),
        {.attempts = 0, .first_failed_at = services_.node.wall_clock()}, parked_as::whole_item,
        std::move(key));
 }
 
-/// The letters of the parked keys are at their bound: stops until there are fewer, or one is replayed.
+/// The letters of the held keys are at their bound: stops until there are fewer, or one is replayed.
 std::optional<activity> worker::until_keys_change() {
   auto* const replays = stepper_->replays();
   const auto something_there = [&] {

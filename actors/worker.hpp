@@ -25,7 +25,7 @@ namespace weir {
 
 class dead_letter_actor;
 class flight_recorder;
-class parked_keys;
+class held_keys;
 class replay_actor;
 struct parked_item;
 
@@ -154,18 +154,18 @@ public:
   /// The last ones that were parked in this turn, without a key, are no dead letters after all.
   void take_back(std::size_t letters) noexcept;
 
-  /// The stage's parked keys; null without park_key. Set before it is spawned.
-  parked_keys* keys() const noexcept { return keys_; }
-  void set_keys(parked_keys* keys) noexcept { keys_ = keys; }
+  /// The stage's held keys; null without hold_key. Set before it is spawned.
+  held_keys* keys() const noexcept { return keys_; }
+  void set_keys(held_keys* keys) noexcept { keys_ = keys; }
   /// The same for an item that has to wait behind another one of its key.
-  void park_behind(const std::string& whom, origin where, std::string payload,
+  void hold_behind(const std::string& whom, origin where, std::string payload,
                    const std::type_info& payload_type, std::string key);
   bool keys_full() const noexcept;
   /// Is it a dead letter's, or made of one's?
   bool is_replayed(origin where) const {
     return services_.books.is_replayed(acknowledgement::first_of(where));
   }
-  std::optional<std::string> parked_behind(const std::string& key, origin where) const;
+  std::optional<std::string> held_behind(const std::string& key, origin where) const;
   /// Is the item with this id the one in hand, which failed and is run again?
   bool runs_again(std::uint64_t id) const noexcept { return trouble_ && trouble_id_ == id; }
 
@@ -280,7 +280,7 @@ private:
   token_bucket& permits_;
   const std::unique_ptr<stepper> stepper_;
   const std::shared_ptr<const run_place> place_;
-  parked_keys* keys_ = nullptr;
+  held_keys* keys_ = nullptr;
 
   // Any thread.
   std::atomic<order_given> order_{order_given::none};
@@ -297,7 +297,7 @@ private:
   time_point now_{};
   waiting_as resting_as_ = waiting_as::idle;
   bool aborting_ = false;
-  bool input_ended_ = false; // of a stage with park_key: but for replays
+  bool input_ended_ = false; // of a stage with hold_key: but for replays
   bool started_before_ = false;
   std::size_t slice_ = 32;              // items; follows the time they take
   std::optional<item_trouble> trouble_; // of the item in hand

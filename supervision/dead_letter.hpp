@@ -74,7 +74,7 @@ dead_letter put_first(dead_letter letter, std::uint64_t id);
 /// What a store keeps of a letter, where it has `kept` already and the item failed again: the newer one, but
 /// the id, the earlier first failure, and a key or trace that only the older one knows.
 ///
-/// A newer one without attempts has not failed: the item was read again after a crash, and parked behind the
+/// A newer one without attempts has not failed: the item was read again after a crash, and held behind the
 /// letters of its key, of which it is one. Then `kept` stays as it is, its state and whoever has claimed it too.
 ///
 /// Attempts count durably. Runs since the kept letter are added: those of a letter that was being replayed, and

@@ -442,7 +442,7 @@ TEST(FlightRecorderPipeline, ASuspectHoldsUpNoOtherWhileItsStageHasTooManyLetter
   weir::pipeline p{"p"};
   p.from("source", source)
       .key_by(&order::customer, {.partitions = 2})
-      .park_key(&order::customer, {.parked_max = 2})
+      .hold_key(&order::customer, {.held_max = 2})
       .via("book",
            [&workers](const order& one, weir::context& where) -> weir::result<std::string> {
              workers[one.customer] = where.worker_index();

@@ -400,15 +400,15 @@ TEST_F(Flow, IsRefusedWhenItIsMergedIntoAnotherPipeline) {
   EXPECT_EQ(q.validate().back(), "stage 'strange': its flow leads nowhere: end it with to()");
 }
 
-TEST_F(Flow, IsRefusedWhenItsParkKeyWouldGetLostInAMerge) {
+TEST_F(Flow, IsRefusedWhenItsHoldKeyWouldGetLostInAMerge) {
   const auto key = [](const int& n) { return n; };
   p.dead_letters_to(weir::dead_letters::memory{});
-  p.merge(source("a"), source("b").park_key(key)).via("s", [](int n) { return n; }).to("t", sink);
-  EXPECT_EQ(p.validate(), sentences{"pipeline 'p': merge takes flows without a park_key of their "
+  p.merge(source("a"), source("b").hold_key(key)).via("s", [](int n) { return n; }).to("t", sink);
+  EXPECT_EQ(p.validate(), sentences{"pipeline 'p': merge takes flows without a hold_key of their "
                                     "own: it goes behind the merge"});
   p = weir::pipeline{"p"};
   p.dead_letters_to(weir::dead_letters::memory{});
-  p.merge(source("a"), source("b")).park_key(key).via("s", [](int n) { return n; }).to("t", sink);
+  p.merge(source("a"), source("b")).hold_key(key).via("s", [](int n) { return n; }).to("t", sink);
   EXPECT_EQ(p.validate(), sentences{});
 }
 

@@ -170,7 +170,7 @@ TEST_F(OutOfMemory, APipelineWhoseReplayActorCrashesGivesUp) {
   const fed<int> source;
   weir::pipeline p{"verbose", restarting()};
   p.from("numbers", source)
-      .park_key([](int) { return std::string{"all"}; }, {.parked_max = 1})
+      .hold_key([](int) { return std::string{"all"}; }, {.held_max = 1})
       .to("sink", [](const int&) -> weir::result<void> { return weir::poison("closed"); });
   p.dead_letters_to(queue);
   still r{std::move(p)};

@@ -149,7 +149,7 @@ TEST_F(PayloadThatThrows, DoesNotCostTheOthersOfItsBatchTheirs) {
 TEST_F(PayloadThatThrows, IsSurvivedBehindALetterOfItsKey) {
   weir::pipeline p{"things", restarting()};
   p.from("things", things())
-      .park_key([](const thing& one) { return one.n % 2 == 0 ? "even" : "odd"; })
+      .hold_key([](const thing& one) { return one.n % 2 == 0 ? "even" : "odd"; })
       .to("sink", [](const thing& one) -> result<void> {
         return one.n == 5 ? weir::poison("refused") : result<void>{};
       });

@@ -141,11 +141,11 @@ TEST_F(ReplayFromAFile, WhatAKilledProcessWasReplayingTheNextOneReplays) {
   EXPECT_THAT(in_file(), ElementsAre());
 }
 
-TEST_F(ReplayFromAFile, ParkedKeysAreParkedInTheNextProcessToo) {
+TEST_F(ReplayFromAFile, HeldKeysAreParkedInTheNextProcessToo) {
   const auto keyed = [&] {
     weir::pipeline p{"orders", restarting()};
     p.from("numbers", source)
-        .park_key([](const int& n) { return n % 10; })
+        .hold_key([](const int& n) { return n % 10; })
         .to("sink", [this](const int& n) -> weir::result<void> {
           if (auto well = second.look_at(n); !well)
             return well;
@@ -167,10 +167,10 @@ TEST_F(ReplayFromAFile, ParkedKeysAreParkedInTheNextProcessToo) {
   source.push({1, 2, 11, 12, 21, 22});
   EXPECT_TRUE(done.wait_for(5));
   EXPECT_TRUE(eventually([&] { return in_file().size() == 3; }));
-  EXPECT_EQ(r.stage("sink").keys_parked, 1U);
+  EXPECT_EQ(r.stage("sink").keys_held, 1U);
   second.mend();
   EXPECT_EQ(outcome(r->replay()).succeeded, 3U);
-  EXPECT_EQ(r.stage("sink").keys_parked, 0U);
+  EXPECT_EQ(r.stage("sink").keys_held, 0U);
   EXPECT_THAT(done.items(), ElementsAre(2, 12, 2, 12, 22, 1, 11, 21));
   source.complete();
   r.finishes();

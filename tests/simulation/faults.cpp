@@ -67,7 +67,7 @@ constexpr std::array<kind, faults_count> kinds{{
 }};
 
 constexpr std::array<std::string_view, events_count> events{
-    "item_parked_behind_its_key",
+    "item_held_behind_its_key",
     "keys_at_their_bound",
     "batch_shared",
 };

@@ -71,7 +71,7 @@ inline constexpr auto faults_count = static_cast<std::size_t>(fault::count_);
 
 /// What must come about often enough as well, though nothing goes wrong by itself in it.
 enum class event : std::uint8_t {
-  item_parked_behind_its_key,
+  item_held_behind_its_key,
   keys_at_their_bound,
   batch_shared,
   count_

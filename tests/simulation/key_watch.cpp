@@ -25,7 +25,7 @@ void key_watch::life_lost() {
 
 void key_watch::run_begins(place at, const thing& one) {
   saw(one.id);
-  const auto key = park_key_of(one);
+  const auto key = hold_key_of(one);
   if (key.empty() || in_.fenced() || !begun_[at].insert(one).second) // a retry goes on where it was
     return;
   if (!parked_at_.contains({at, key}))
@@ -46,19 +46,19 @@ void key_watch::run_begins(place at, const thing& one) {
   if (is_of_a_source(one) && first.source == "source-" + std::to_string(one.id >> 24U)
       && std::ranges::all_of(*found, is_before))
     return;
-  in_.violated("parked key: " + text_of(at, one, of_) + " is run, though letter "
+  in_.violated("held key: " + text_of(at, one, of_) + " is run, though letter "
                + std::to_string(first.id) + " of its key is there: " + first.payload);
 }
 
 void key_watch::passed(place at, const thing& one) {
-  const auto key = park_key_of(one);
+  const auto key = hold_key_of(one);
   if (key.empty() || in_.fenced() || !of_.keeps_order || !is_of_a_source(one)
       || comes_late(at, one.id) || one.id <= lost_up_to_[one.id >> 24U]
       || !passed_[at].insert(one).second)
     return;
   auto& last = last_passed_[{at, key, one.branch, one.id >> 24U}];
   if (one.id < last)
-    in_.violated("parked key: " + text_of(at, one, of_) + " went through after item "
+    in_.violated("held key: " + text_of(at, one, of_) + " went through after item "
                  + std::to_string(last) + " of the same key");
   last = std::max(last, one.id);
 }
@@ -66,10 +66,10 @@ void key_watch::passed(place at, const thing& one) {
 void key_watch::parked(place at, const thing& item, const weir::dead_letter& letter) {
   saw(item.id);
   begun_[at].erase(item);
-  const auto most = of_.parked_max_at(at);
-  const auto key = most > 0 ? park_key_of(item) : std::string{};
+  const auto most = of_.held_max_at(at);
+  const auto key = most > 0 ? hold_key_of(item) : std::string{};
   if (letter.key != key)
-    in_.violated("parked key: the letter of " + text_of(at, item, of_) + " has the key '"
+    in_.violated("held key: the letter of " + text_of(at, item, of_) + " has the key '"
                  + letter.key + "' instead of '" + key + "'");
   const auto earlier = [&](std::map<std::uint32_t, std::size_t>& of) {
     auto& segment = of.try_emplace(item.id, at.segment).first->second;
@@ -79,15 +79,15 @@ void key_watch::parked(place at, const thing& item, const weir::dead_letter& let
   if (key.empty())
     earlier(left_behind_);
 
-  constexpr std::string_view behind = "parked behind ";
+  constexpr std::string_view behind = "held behind ";
   const std::string_view cause = letter.why.chain.back();
   const auto letters_there = parked_at_.find({at, key});
   if (cause.starts_with(behind)) {
-    in_.faults.came_about(event::item_parked_behind_its_key);
+    in_.faults.came_about(event::item_held_behind_its_key);
     const auto whom = cause.substr(behind.size(), cause.find(" of the same") - behind.size());
     if (key.empty() || letters_there == parked_at_.end()
         || !letters_there->second.contains(std::string{whom}))
-      in_.violated("parked key: " + text_of(at, item, of_) + " was " + std::string{cause}
+      in_.violated("held key: " + text_of(at, item, of_) + " was " + std::string{cause}
                    + ", and there never was such a letter");
   }
   if (key.empty())
@@ -96,7 +96,7 @@ void key_watch::parked(place at, const thing& item, const weir::dead_letter& let
       letter.source.empty() ? "a letter" : letter.source + ":" + std::to_string(letter.position));
   // Each worker may have an item in hand that fails as well.
   if (const auto count = letters_of(at); count >= most + of_.options_at(at).workers)
-    in_.violated("parked key: " + stage_name(of_, at) + " has " + std::to_string(count)
+    in_.violated("held key: " + stage_name(of_, at) + " has " + std::to_string(count)
                  + " letters, " + std::to_string(most) + " are the most");
 }
 
@@ -114,7 +114,7 @@ std::uint64_t key_watch::letters_of(place at) const {
 }
 
 bool key_watch::at_bound() const {
-  if (!of_.has_parked_keys())
+  if (!of_.has_held_keys())
     return false;
   std::map<std::string, std::uint64_t> letters;
   for (const auto& one : in_.letters.letters())
@@ -122,7 +122,7 @@ bool key_watch::at_bound() const {
       ++letters[one.stage];
   return std::ranges::any_of(letters, [&](const auto& one) {
     const auto at = place_of(of_, one.first);
-    return at && one.second >= of_.parked_max_at(*at);
+    return at && one.second >= of_.held_max_at(*at);
   });
 }
 

@@ -18,7 +18,7 @@ namespace simulation {
 
 class world;
 
-/// The part of the oracle that looks at parked keys: what waits behind a dead letter of its key, in which order it
+/// The part of the oracle that looks at held keys: what waits behind a dead letter of its key, in which order it
 /// goes on, and how many letters there may be. Outlives the node, as the letters do.
 class key_watch {
 public:
@@ -65,7 +65,7 @@ private:
       parked_at_; // the positions of all letters there ever were
   std::map<std::uint32_t, std::size_t>
       first_letter_of_; // by item: the first segment that made it a letter
-  std::map<std::uint32_t, std::size_t> left_behind_; // the same, where its key was not parked
+  std::map<std::uint32_t, std::size_t> left_behind_; // the same, where its key was not held
   std::set<std::pair<std::string, std::string>> put_twice_; // stages and payloads
   std::map<std::uint32_t, std::uint32_t> seen_up_to_;       // by source: the last item
   std::map<std::uint32_t, std::uint32_t> lost_up_to_;       // the same, as a life was lost

@@ -33,13 +33,13 @@ weir::supervision_options drawn_supervision(seeded& chance) {
                      .delay_max = milliseconds{chance.between(20, 500)}}};
 }
 
-bool may_park_keys(const segment& one) {
+bool may_hold_keys(const segment& one) {
   return one.kind == segment_kind::map || one.kind == segment_kind::filter
          || one.kind == segment_kind::emit || one.kind == segment_kind::count
          || one.kind == segment_kind::key_by;
 }
 
-std::uint64_t drawn_parked_max(seeded& chance) {
+std::uint64_t drawn_held_max(seeded& chance) {
   return chance.chance(0.5) ? chance.between(1, 4) : chance.between(5, 60);
 }
 
@@ -82,8 +82,8 @@ segment drawn_segment(seeded& chance) {
                .delay_max = milliseconds{chance.between(1, 300)}};
   if (one.kind == segment_kind::count && chance.chance(0.8))
     one.hold = milliseconds{chance.between(1, 300)};
-  if (may_park_keys(one) && chance.chance(0.3)) {
-    one.parked_max = drawn_parked_max(chance);
+  if (may_hold_keys(one) && chance.chance(0.3)) {
+    one.held_max = drawn_held_max(chance);
     one.options.in_flight_max = 1;
     one.options.order = weir::order::kept;
     one.options.item_time_max = {};
@@ -160,7 +160,7 @@ scenario scenario::drawn(std::uint64_t seed, const reduction& without) {
     if (k < without.segments.size() && without.segments[k])
       continue;
     if (made.has_batches()) // an item's position is that of a batch there
-      one.parked_max = 0;
+      one.held_max = 0;
     if (one.options.workers > 1 && one.kind != segment_kind::key_by)
       made.keeps_order = false;
     if (one.options.order == weir::order::relaxed)
@@ -182,7 +182,7 @@ scenario scenario::drawn(std::uint64_t seed, const reduction& without) {
   const auto& stage = last.stage;
   if (made.fork == fork_kind::none && !last.batched && !made.has_batches() && stage.workers == 1
       && stage.in_flight_max == 1 && stage.item_time_max.count() == 0 && own.chance(0.5))
-    last.parked_max = drawn_parked_max(own);
+    last.held_max = drawn_held_max(own);
   return made;
 }
 
@@ -219,8 +219,8 @@ std::string text_of(const weir::batch_options& options) {
   return "(" + std::to_string(options.size_max) + " items, " + ms(options.delay_max) + ")";
 }
 
-std::string parked_text(std::uint64_t parked_max) {
-  return parked_max == 0 ? "" : "[keys parked, " + std::to_string(parked_max) + " letters]";
+std::string held_text(std::uint64_t held_max) {
+  return held_max == 0 ? "" : "[keys held, " + std::to_string(held_max) + " letters]";
 }
 
 constexpr std::string_view strategy_names[] = {"one_for_one", "one_for_all", "rest_for_one"};
@@ -248,7 +248,7 @@ std::string scenario::describe() const {
     text += kind_names[static_cast<std::size_t>(one.kind)];
     if (one.kind == segment_kind::batch)
       text += text_of(one.batch);
-    text += text_of(options, options.rate.permits > 0) + parked_text(one.parked_max);
+    text += text_of(options, options.rate.permits > 0) + held_text(one.held_max);
     if (one.hold.count() > 0)
       text += " with a word " + ms(one.hold) + " after the first item";
   }
@@ -259,7 +259,7 @@ std::string scenario::describe() const {
   for (const auto at : sink_places()) {
     const auto& one = sink_at(at);
     text += one.batched && !shares_batches ? " -> batch" + text_of(one.batch) : "";
-    text += " -> " + stage_name(*this, at) + text_of(one.stage, true) + parked_text(one.parked_max);
+    text += " -> " + stage_name(*this, at) + text_of(one.stage, true) + held_text(one.held_max);
   }
   text += "; " + std::string{strategy_names[static_cast<std::size_t>(supervision.strategy)]}
           + ", intensity " + std::to_string(supervision.intensity) + " in " + ms(supervision.period)
@@ -318,7 +318,7 @@ bool scenario::is_seen(place at) const {
 std::optional<place> scenario::next_of_items(place at) const {
   const place next{at.segment + 1, 0};
   if (next.segment >= segments.size())
-    return fork != fork_kind::none || sinks[0].batched || sinks[0].parked_max > 0
+    return fork != fork_kind::none || sinks[0].batched || sinks[0].held_max > 0
                ? std::nullopt
                : std::optional{next};
   switch (segments[next.segment].kind) {
@@ -326,7 +326,7 @@ std::optional<place> scenario::next_of_items(place at) const {
   case segment_kind::filter:
   case segment_kind::emit:
   case segment_kind::key_by:
-    if (parked_max_at(next) > 0) // it may not take it for other reasons
+    if (held_max_at(next) > 0) // it may not take it for other reasons
       return std::nullopt;
     return next;
   default:
@@ -334,15 +334,15 @@ std::optional<place> scenario::next_of_items(place at) const {
   }
 }
 
-std::uint64_t scenario::parked_max_at(place at) const {
+std::uint64_t scenario::held_max_at(place at) const {
   if (at.segment == no_segment || at.leg > 0)
     return 0;
-  return at.segment < segments.size() ? segments[at.segment].parked_max : sinks[0].parked_max;
+  return at.segment < segments.size() ? segments[at.segment].held_max : sinks[0].held_max;
 }
 
-bool scenario::has_parked_keys() const {
-  return sinks[0].parked_max > 0
-         || std::ranges::any_of(segments, [](const auto& one) { return one.parked_max > 0; });
+bool scenario::has_held_keys() const {
+  return sinks[0].held_max > 0
+         || std::ranges::any_of(segments, [](const auto& one) { return one.held_max > 0; });
 }
 
 bool scenario::has_batches() const {

@@ -45,7 +45,7 @@ struct segment {
   weir::batch_options batch{}; ///< of batch
   std::chrono::milliseconds hold{
       0};                       ///< of count: it says on a timer how many there were; 0: it doesn't
-  std::uint64_t parked_max = 0; ///< of park_key; 0: it has none
+  std::uint64_t held_max = 0; ///< of hold_key; 0: it has none
 };
 
 /// What ends a flow.
@@ -53,7 +53,7 @@ struct sink_options {
   bool batched = false;
   weir::batch_options batch{};
   weir::stage_options stage{};
-  std::uint64_t parked_max = 0; ///< as of segments
+  std::uint64_t held_max = 0; ///< as of segments
 };
 
 /// How there are two sinks: each gets everything, or its share.
@@ -110,9 +110,9 @@ struct scenario {
   /// Is it told at once where something succeeds there? Not where no function of ours runs.
   bool is_seen(place at) const;
   bool has_batches() const;
-  /// How many letters its parked keys may have; 0: it has no park_key.
-  std::uint64_t parked_max_at(place at) const;
-  bool has_parked_keys() const;
+  /// How many letters its held keys may have; 0: it has no hold_key.
+  std::uint64_t held_max_at(place at) const;
+  bool has_held_keys() const;
   /// The only stage behind it, where that takes single items one by one in functions of ours.
   std::optional<place> next_of_items(place at) const;
 };
@@ -127,8 +127,8 @@ std::size_t emitted_count(const thing& in, std::size_t segment);
 thing emitted(thing in, std::size_t segment, std::size_t index);
 bool goes_left(const thing& in, std::size_t segment);
 inline std::size_t key_of(const thing& in) { return in.id % 5; }
-/// Of park_key. One in five items has none.
-inline std::string park_key_of(const thing& in) {
+/// Of hold_key. One in five items has none.
+inline std::string hold_key_of(const thing& in) {
   return key_of(in) == 0 ? std::string{} : "k" + std::to_string(key_of(in));
 }
 

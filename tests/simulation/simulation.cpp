@@ -213,14 +213,14 @@ void life::build_sink(weir::flow<thing> flow, place at) {
 
 /// Later items of a key that has a letter of the next stage wait behind it.
 weir::flow<thing> life::with_keys(weir::flow<thing> flow, place at) {
-  const auto most = of_.parked_max_at(at);
+  const auto most = of_.held_max_at(at);
   if (most == 0)
     return flow;
   // What is parked in one turn waits in the worker until it is handed over.
   const auto& options = of_.options_at(at);
   in_flight_max_ += share_ * options.workers * options.mailbox_capacity * width_;
-  return std::move(flow).park_key([](const thing& one) { return park_key_of(one); },
-                                  {.parked_max = most});
+  return std::move(flow).hold_key([](const thing& one) { return hold_key_of(one); },
+                                  {.held_max = most});
 }
 
 void life::build_segment(weir::pipeline& p, std::optional<weir::flow<thing>>& flow, std::size_t k) {
@@ -339,7 +339,7 @@ void life::disturb() {
     node_.shift_wall_clock(std::chrono::seconds{schedule_.below(7200)} - 1h);
 }
 
-/// What a stage waits for that has as many dead letters of parked keys as it may have: somebody replays them.
+/// What a stage waits for that has as many dead letters of held keys as it may have: somebody replays them.
 /// True if it has been asked for.
 bool life::mend() {
   if (drained_) { // then nothing is replayed any more, and the node's patience ends
@@ -349,7 +349,7 @@ bool life::mend() {
   }
   const auto stages = pipeline_.snapshot().stages;
   if (std::ranges::all_of(stages, [](const auto& one) { return one.waits_for.empty(); }))
-    in_.violated("parked key: a stage is at its bound, and doesn't say what it waits for");
+    in_.violated("held key: a stage is at its bound, and doesn't say what it waits for");
   if (mending_ && !mending_->finished()) {
     // A replay that is asked for waits for the one before, and that one for an item which stands behind others at
     // this bound: left as it is, see docs/reliability.md. The node is started anew.
@@ -462,7 +462,7 @@ void life::check_fairness(std::size_t worker) {
   const auto rings = pipeline_.mailbox(worker);
   const auto at = place_of(of_, workers_[worker].stage);
   if (rings.size() < 2
-      || (at && of_.parked_max_at(*at) > 0)) // at its bound it takes but what is replayed
+      || (at && of_.held_max_at(*at) > 0)) // at its bound it takes but what is replayed
     return;
   auto& seen = turns_[worker];
   seen.resize(rings.size());
@@ -553,9 +553,9 @@ std::optional<life::end> life::ended() {
                      + " items, its state knows of " + std::to_string(kept));
   for (const auto& stage : pipeline_.snapshot().stages) // else the store may not have told
     if (const auto at = place_of(of_, stage.stage);
-        healed() && !drained_ && at && of_.parked_max_at(*at) > 0)
-      if (const auto keys = in_.keys.keys_of(*at); keys != stage.keys_parked)
-        in_.violated("parked key: " + stage.stage + " knows of " + std::to_string(stage.keys_parked)
+        healed() && !drained_ && at && of_.held_max_at(*at) > 0)
+      if (const auto keys = in_.keys.keys_of(*at); keys != stage.keys_held)
+        in_.violated("held key: " + stage.stage + " knows of " + std::to_string(stage.keys_held)
                      + " keys at the end, " + std::to_string(keys) + " have letters");
   return given_up_ ? end::failed : end::finished;
 }
@@ -589,7 +589,7 @@ life::end life::run(bool replay) {
   in_.others_go_on = [this] { others_go_on(); };
   node_.jump(in_.time - node_.now()); // time went on since the last life
   if (auto started = pipeline_.start(); !started) {
-    if (!healed() && started.error().message().starts_with("the parked keys can't be read"))
+    if (!healed() && started.error().message().starts_with("the held keys can't be read"))
       return end::failed;
     in_.violated("can't start: " + started.error().message());
     return end::stuck;
@@ -668,9 +668,9 @@ outcome run(std::uint64_t seed, const reduction& without, std::vector<std::strin
     }
     in.end_life(how == life::end::finished);
     if (how == life::end::finished && in.complete()) {
-      // What is parked behind other letters in a later stage, or held back by them, is replayed once more.
+      // What is held behind other letters in a later stage, or held back by them, is replayed once more.
       const bool none_left = in.letters.letters().empty();
-      const bool goes_on = drawn.has_parked_keys() && in.keys.stages_to_go() < to_go;
+      const bool goes_on = drawn.has_held_keys() && in.keys.stages_to_go() < to_go;
       if (was_healed && replay && none_left && !in.all_rows())
         in.violated("replay: with nothing going wrong, a dead letter did not become rows");
       if (was_healed && replay && !none_left && !goes_on)

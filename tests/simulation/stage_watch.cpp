@@ -91,7 +91,7 @@ void stage_watch::parked(place at, std::span<const thing> items, const weir::dea
   runs_.erase({at, first});
   const auto most = of_.options_at(at).retry.attempts;
   const auto& cause = letter.why.chain.back();
-  if (cause.starts_with("parked behind"))
+  if (cause.starts_with("held behind"))
     return;
   const bool used_up =
       letter.why.kind != weir::failure_kind::poison && !cause.starts_with("no progress for");

@@ -58,15 +58,15 @@ auto watched(world& in, place at, const thing& one, weir::context& where, Functi
   if (alone && in.drawn.options_at(at).item_time_max.count() > 0)
     in.watch.item_taken(at, one);
   in.watch.run_begins(at, where.worker_index(), one);
-  const bool parks_keys = in.drawn.parked_max_at(at) > 0;
-  if (parks_keys)
+  const bool holds_keys = in.drawn.held_max_at(at) > 0;
+  if (holds_keys)
     in.keys.run_begins(at, one);
   try {
     if (in.drawn.options_at(at).item_time_max.count() == 0) // else that time is drawn
       in.stall(one.path);
     auto answer = function();
     in.watch.run_ends(at, one, answer ? nullptr : &answer.error());
-    if (parks_keys && answer)
+    if (holds_keys && answer)
       in.keys.passed(at, one);
     return answer;
   } catch (...) {

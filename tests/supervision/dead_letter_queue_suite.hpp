@@ -193,7 +193,7 @@ TYPED_TEST_P(DeadLetterQueue, LeavesALetterAsItIsWhoseItemWasReadAgainAndNotRun)
   auto waits = letter(1, "k");
   waits.attempts = 0;
   waits.first_failed_at = waits.last_failed_at = at(1h);
-  waits.why = transient("parked behind in.jsonl:1 of the same key");
+  waits.why = transient("held behind in.jsonl:1 of the same key");
   const auto unchanged = [&](dead_letter_state state) {
     this->keep({waits});
     const auto kept = this->only();

@@ -35,7 +35,7 @@ weir::result<order> weir_from_payload(std::type_identity<order>, std::string_vie
 }
 
 /// Orders, of which some can't be booked until the test says so; on one thread, in virtual time.
-class ParkKey : public testing::Test {
+class HoldKey : public testing::Test {
 protected:
   /// What can't be booked, and what was tried.
   struct books {
@@ -43,13 +43,13 @@ protected:
     strings tried;
   };
 
-  weir::pipeline pipeline(weir::parked_keys_options options = {}) {
+  weir::pipeline pipeline(weir::hold_key_options options = {}) {
     weir::pipeline p{"orders", restarting()};
-    // [park_key]
+    // [hold_key]
     p.from("numbers", source)
-        .park_key(&order::customer, options)
+        .hold_key(&order::customer, options)
         .via("book",
-             // [park_key]
+             // [hold_key]
              [books = books_](const order& one) -> weir::result<order> {
                books->tried.push_back(one.text());
                if (books->broken.contains(one.text()))
@@ -103,26 +103,26 @@ protected:
   std::unique_ptr<weir::running_pipeline> r;
 };
 
-TEST_F(ParkKey, LaterItemsOfTheKeyWaitBehindItAndOthersGoOn) {
+TEST_F(HoldKey, LaterItemsOfTheKeyWaitBehindItAndOthersGoOn) {
   books_->broken = {"ann 1"};
   start(pipeline());
   feed({{"ann", 1}, {"bob", 1}, {"ann", 2}, {"bob", 2}});
   feed({{"ann", 3}});
   EXPECT_THAT(done.items(), ElementsAre("bob 1", "bob 2"));
-  EXPECT_THAT(kept(), ElementsAre("ann 1: closed", "ann 2: parked behind numbers:1 of the same key",
-                                  "ann 3: parked behind numbers:1 of the same key"));
+  EXPECT_THAT(kept(), ElementsAre("ann 1: closed", "ann 2: held behind numbers:1 of the same key",
+                                  "ann 3: held behind numbers:1 of the same key"));
   for (const auto& one : letters.letters()) {
     EXPECT_EQ(one.key, "ann");
     EXPECT_EQ(one.attempts, one.payload == "ann 1" ? 1U : 0U);
     EXPECT_EQ(one.source, "numbers");
   }
   EXPECT_THAT(books_->tried, ElementsAre("ann 1", "bob 1", "bob 2"));
-  EXPECT_EQ(stage().keys_parked, 1U);
+  EXPECT_EQ(stage().keys_held, 1U);
   EXPECT_EQ(stage().keys_letters, 3U);
   EXPECT_EQ(stage().waits_for, "");
 }
 
-TEST_F(ParkKey, ReplayedInItsOrderItFlowsAgain) {
+TEST_F(HoldKey, ReplayedInItsOrderItFlowsAgain) {
   books_->broken = {"ann 1"};
   start(pipeline());
   feed({{"ann", 1}, {"ann", 2}, {"ann", 3}});
@@ -130,16 +130,16 @@ TEST_F(ParkKey, ReplayedInItsOrderItFlowsAgain) {
   const auto came = replay({.key = "ann"});
   EXPECT_EQ(came.succeeded, 3U);
   EXPECT_THAT(done.items(), ElementsAre("ann 1", "ann 2", "ann 3"));
-  EXPECT_EQ(stage().keys_parked, 0U);
+  EXPECT_EQ(stage().keys_held, 0U);
   feed({{"ann", 4}});
   EXPECT_THAT(done.items(), ElementsAre("ann 1", "ann 2", "ann 3", "ann 4"));
   EXPECT_THAT(kept(), ElementsAre());
 }
 
-TEST_F(ParkKey, WhatItHasMadeGoesOnAtItsBound) {
+TEST_F(HoldKey, WhatItHasMadeGoesOnAtItsBound) {
   weir::pipeline p{"orders", restarting()};
   p.from("numbers", source)
-      .park_key(&order::customer, {.parked_max = 1})
+      .hold_key(&order::customer, {.held_max = 1})
       .via("copy",
            [books = books_](const order& one) -> weir::result<std::vector<order>> {
              if (books->broken.contains(one.text()))
@@ -158,11 +158,11 @@ TEST_F(ParkKey, WhatItHasMadeGoesOnAtItsBound) {
   EXPECT_THAT(done.items(), ElementsAre("ann 1", "ann 1", "ann 1", "bob 1", "bob 1", "bob 1"));
 }
 
-TEST_F(ParkKey, LettersOfAStageThatHasEndedAreGivenBackWhileOneBehindItWaits) {
+TEST_F(HoldKey, LettersOfAStageThatHasEndedAreGivenBackWhileOneBehindItWaits) {
   auto p = weir::pipeline{"orders", restarting()};
   p.from("numbers", source)
       .via("check", [](const order& one) -> weir::result<order> { return one; })
-      .park_key(&order::customer, {.parked_max = 1})
+      .hold_key(&order::customer, {.held_max = 1})
       .via("book",
            [books = books_](const order& one) -> weir::result<order> {
              if (books->broken.contains(one.text()))
@@ -196,7 +196,7 @@ TEST_F(ParkKey, LettersOfAStageThatHasEndedAreGivenBackWhileOneBehindItWaits) {
   EXPECT_EQ(letters.letters().size(), 200U);
 }
 
-TEST_F(ParkKey, AReplayOfAKeyStopsAtTheFirstThatFailsAgain) {
+TEST_F(HoldKey, AReplayOfAKeyStopsAtTheFirstThatFailsAgain) {
   books_->broken = {"ann 1", "bob 1"};
   start(pipeline());
   feed({{"ann", 1}, {"ann", 2}, {"bob", 1}, {"ann", 3}, {"bob", 2}});
@@ -209,20 +209,20 @@ TEST_F(ParkKey, AReplayOfAKeyStopsAtTheFirstThatFailsAgain) {
   EXPECT_THAT(came.reasons, ElementsAre("letter 4: an earlier letter of its key stays"));
   EXPECT_THAT(books_->tried, UnorderedElementsAre("ann 1", "ann 2", "bob 1", "bob 2"));
   EXPECT_THAT(kept(),
-              ElementsAre("ann 2: closed", "ann 3: parked behind numbers:1 of the same key"));
+              ElementsAre("ann 2: closed", "ann 3: held behind numbers:1 of the same key"));
   feed({{"ann", 4}, {"bob", 3}});
   EXPECT_THAT(done.items(), UnorderedElementsAre("ann 1", "bob 1", "bob 2", "bob 3"));
-  EXPECT_EQ(kept().back(), "ann 4: parked behind numbers:2 of the same key");
+  EXPECT_EQ(kept().back(), "ann 4: held behind numbers:2 of the same key");
   books_->broken = {};
   EXPECT_EQ(replay().succeeded, 3U);
   EXPECT_THAT(kept(), ElementsAre());
 }
 
-TEST_F(ParkKey, AReplayOfAKeyStopsAlsoWhereALaterStageFails) {
+TEST_F(HoldKey, AReplayOfAKeyStopsAlsoWhereALaterStageFails) {
   auto later = std::make_shared<std::set<std::string>>();
   weir::pipeline p{"orders", restarting()};
   p.from("numbers", source)
-      .park_key(&order::customer)
+      .hold_key(&order::customer)
       .via("book",
            [books = books_](const order& one) -> weir::result<order> {
              if (books->broken.contains(one.text()))
@@ -246,10 +246,10 @@ TEST_F(ParkKey, AReplayOfAKeyStopsAlsoWhereALaterStageFails) {
   EXPECT_EQ(came.held_back, 1U);
   EXPECT_THAT(done.items(), ElementsAre());
   EXPECT_THAT(kept(), UnorderedElementsAre("ann 1: no address",
-                                           "ann 2: parked behind numbers:1 of the same key"));
+                                           "ann 2: held behind numbers:1 of the same key"));
 }
 
-TEST_F(ParkKey, NoLetterOvertakesAnEarlierOneOfItsKey) {
+TEST_F(HoldKey, NoLetterOvertakesAnEarlierOneOfItsKey) {
   books_->broken = {"ann 1"};
   start(pipeline());
   feed({{"ann", 1}, {"ann", 2}});
@@ -260,24 +260,24 @@ TEST_F(ParkKey, NoLetterOvertakesAnEarlierOneOfItsKey) {
   EXPECT_THAT(done.items(), ElementsAre());
 }
 
-TEST_F(ParkKey, WhatIsParkedBehindALetterFollowsItWhenItHasGoneThrough) {
+TEST_F(HoldKey, WhatIsParkedBehindALetterFollowsItWhenItHasGoneThrough) {
   books_->broken = {"ann 1"};
   start(pipeline());
   feed({{"ann", 1}, {"ann", 2}, {"ann", 3}});
   books_->broken = {};
   EXPECT_EQ(replay({.cause = "closed"}).succeeded, 3U);
   EXPECT_THAT(done.items(), ElementsAre("ann 1", "ann 2", "ann 3"));
-  EXPECT_EQ(stage().keys_parked, 0U);
+  EXPECT_EQ(stage().keys_held, 0U);
 }
 
-TEST_F(ParkKey, APurgedKeyFlowsAgain) {
+TEST_F(HoldKey, APurgedKeyFlowsAgain) {
   books_->broken = {"ann 1"};
   start(pipeline());
   feed({{"ann", 1}, {"ann", 2}});
   ASSERT_TRUE(letters.purge({.key = "ann"}, {"a person"}));
   r->look_for_replays();
   node.run_until_idle();
-  EXPECT_EQ(stage().keys_parked, 0U);
+  EXPECT_EQ(stage().keys_held, 0U);
   feed({{"ann", 3}});
   EXPECT_THAT(done.items(), ElementsAre("ann 3"));
 }
@@ -290,20 +290,20 @@ std::vector<order> of_customers(std::size_t count) {
   return all;
 }
 
-TEST_F(ParkKey, HoweverManyKeysArePurgedTheyFlowAgain) {
+TEST_F(HoldKey, HoweverManyKeysArePurgedTheyFlowAgain) {
   const auto first = of_customers(300);
   for (const auto& one : first)
     books_->broken.insert(one.text());
   start(pipeline());
   feed(first);
-  EXPECT_EQ(stage().keys_parked, 300U);
+  EXPECT_EQ(stage().keys_held, 300U);
   ASSERT_TRUE(letters.purge({}, {"a person"}));
   r->look_for_replays();
   node.run_until_idle();
-  EXPECT_EQ(stage().keys_parked, 0U);
+  EXPECT_EQ(stage().keys_held, 0U);
 }
 
-TEST_F(ParkKey, HoweverManyKeysAreReplayedWhatIsParkedBehindThemFollows) {
+TEST_F(HoldKey, HoweverManyKeysAreReplayedWhatIsParkedBehindThemFollows) {
   auto all = of_customers(300);
   for (const auto& one : all)
     books_->broken.insert(one.text());
@@ -314,10 +314,10 @@ TEST_F(ParkKey, HoweverManyKeysAreReplayedWhatIsParkedBehindThemFollows) {
   feed(all);
   books_->broken = {};
   EXPECT_EQ(replay({.cause = "closed"}).succeeded, 600U);
-  EXPECT_EQ(stage().keys_parked, 0U);
+  EXPECT_EQ(stage().keys_held, 0U);
 }
 
-TEST_F(ParkKey, AnAbortDoesNotWaitUntilAllKeysAreCounted) {
+TEST_F(HoldKey, AnAbortDoesNotWaitUntilAllKeysAreCounted) {
   const auto first = of_customers(300);
   for (const auto& one : first)
     books_->broken.insert(one.text());
@@ -338,7 +338,7 @@ TEST_F(ParkKey, AnAbortDoesNotWaitUntilAllKeysAreCounted) {
   EXPECT_EQ(counted, 64U);
 }
 
-TEST_F(ParkKey, HoldsAcrossRestarts) {
+TEST_F(HoldKey, HoldsAcrossRestarts) {
   books_->broken = {"ann 1"};
   start(pipeline());
   feed({{"ann", 1}, {"ann", 2}});
@@ -347,16 +347,16 @@ TEST_F(ParkKey, HoldsAcrossRestarts) {
   books_->broken = {};
   source = {};
   start(pipeline());
-  EXPECT_EQ(stage().keys_parked, 1U);
+  EXPECT_EQ(stage().keys_held, 1U);
   EXPECT_EQ(stage().keys_letters, 2U);
   // The probe's positions begin anew: the first two are those of the letters that are there.
   feed({{"ann", 1}, {"ann", 2}, {"ann", 3}, {"bob", 1}});
   EXPECT_THAT(done.items(), ElementsAre("bob 1"));
-  EXPECT_THAT(kept(), ElementsAre("ann 1: closed", "ann 2: parked behind numbers:1 of the same key",
-                                  "ann 3: parked behind numbers:1 of the same key"));
+  EXPECT_THAT(kept(), ElementsAre("ann 1: closed", "ann 2: held behind numbers:1 of the same key",
+                                  "ann 3: held behind numbers:1 of the same key"));
 }
 
-TEST_F(ParkKey, ALetterIsWhatItWasWhenItsItemIsReadAgainAfterACrash) {
+TEST_F(HoldKey, ALetterIsWhatItWasWhenItsItemIsReadAgainAfterACrash) {
   books_->broken = {"ann 1"};
   start(pipeline());
   feed({{"ann", 1}, {"ann", 2}});
@@ -365,12 +365,12 @@ TEST_F(ParkKey, ALetterIsWhatItWasWhenItsItemIsReadAgainAfterACrash) {
   start(pipeline());
   feed({{"ann", 1}, {"ann", 2}});
   EXPECT_THAT(kept(),
-              ElementsAre("ann 17: closed", "ann 2: parked behind numbers:1 of the same key"));
+              ElementsAre("ann 17: closed", "ann 2: held behind numbers:1 of the same key"));
   EXPECT_EQ(letters.letters().front().why.kind, weir::failure_kind::poison);
   EXPECT_EQ(letters.letters().front().attempts, 1U);
 }
 
-TEST_F(ParkKey, WhatIsReplayedWhileItsItemIsReadAgainHasNotFailedAgain) {
+TEST_F(HoldKey, WhatIsReplayedWhileItsItemIsReadAgainHasNotFailedAgain) {
   for (unsigned seed = 0; seed < 100; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     letters = weir::dead_letters::memory{};
@@ -398,7 +398,7 @@ TEST_F(ParkKey, WhatIsReplayedWhileItsItemIsReadAgainHasNotFailedAgain) {
   }
 }
 
-TEST_F(ParkKey, AnEarlierItemThatIsReadAgainRunsBeforeTheLettersOfItsKey) {
+TEST_F(HoldKey, AnEarlierItemThatIsReadAgainRunsBeforeTheLettersOfItsKey) {
   books_->broken = {"ann 2"};
   start(pipeline());
   feed({{"ann", 1}, {"ann", 2}});
@@ -407,23 +407,23 @@ TEST_F(ParkKey, AnEarlierItemThatIsReadAgainRunsBeforeTheLettersOfItsKey) {
   start(pipeline());
   feed({{"ann", 1}, {"ann", 2}, {"ann", 3}});
   EXPECT_THAT(kept(),
-              ElementsAre("ann 2: closed", "ann 3: parked behind numbers:2 of the same key"));
+              ElementsAre("ann 2: closed", "ann 3: held behind numbers:2 of the same key"));
   EXPECT_EQ(replay().succeeded, 2U);
   EXPECT_THAT(done.items(), ElementsAre("ann 1", "ann 1", "ann 2", "ann 3"));
 }
 
-TEST_F(ParkKey, WhatIsReadAgainDoesNotBringTheStageToItsBound) {
+TEST_F(HoldKey, WhatIsReadAgainDoesNotBringTheStageToItsBound) {
   books_->broken = {"ann 1"};
-  start(pipeline({.parked_max = 3}));
+  start(pipeline({.held_max = 3}));
   feed({{"ann", 1}, {"ann", 2}});
   crash();
-  start(pipeline({.parked_max = 3}));
+  start(pipeline({.held_max = 3}));
   feed({{"ann", 1}, {"ann", 2}, {"bob", 1}});
   EXPECT_THAT(done.items(), ElementsAre("bob 1"));
   EXPECT_EQ(stage().keys_letters, 2U);
 }
 
-TEST_F(ParkKey, TheBoundHoldsForWhatIsReplayedFromAnEarlierStage) {
+TEST_F(HoldKey, TheBoundHoldsForWhatIsReplayedFromAnEarlierStage) {
   auto healthy = std::make_shared<bool>(false);
   weir::pipeline p{"orders", restarting()};
   p.from("numbers", source)
@@ -433,7 +433,7 @@ TEST_F(ParkKey, TheBoundHoldsForWhatIsReplayedFromAnEarlierStage) {
                return weir::poison("early");
              return one;
            })
-      .park_key(&order::customer, {.parked_max = 3})
+      .hold_key(&order::customer, {.held_max = 3})
       .via("book",
            [books = books_](const order& one) -> weir::result<order> {
              if (books->broken.contains(one.text()))
@@ -457,7 +457,7 @@ TEST_F(ParkKey, TheBoundHoldsForWhatIsReplayedFromAnEarlierStage) {
   EXPECT_EQ(early.failed_again + early.held_back, 99U);
   EXPECT_THAT(early.reasons, testing::Contains(testing::EndsWith(
                                  "stage 'book' behind it has as many letters as it may have")));
-  EXPECT_THAT(book().waits_for, testing::HasSubstr("(parked_max 3)"));
+  EXPECT_THAT(book().waits_for, testing::HasSubstr("(held_max 3)"));
   books_->broken = {};
   EXPECT_EQ(replay({.stage = "book"}).failed_again, 0U);
   EXPECT_EQ(replay().failed_again, 0U);
@@ -465,11 +465,11 @@ TEST_F(ParkKey, TheBoundHoldsForWhatIsReplayedFromAnEarlierStage) {
   EXPECT_EQ(done.size(), 100U);
 }
 
-TEST_F(ParkKey, BatchesThatAreParkedBehindAreKeptAsThoseThatFailed) {
+TEST_F(HoldKey, BatchesThatAreParkedBehindAreKeptAsThoseThatFailed) {
   weir::pipeline p{"orders", restarting()};
   p.from("numbers", source)
       .batch("batch", {.size_max = 1})
-      .park_key([](const weir::batch<order>& all) { return all.items.front().customer; })
+      .hold_key([](const weir::batch<order>& all) { return all.items.front().customer; })
       .to("sink", [done = done](const weir::batch<order>& all) -> weir::result<void> {
         if (all.items.front().number == 1)
           return weir::poison("closed");
@@ -484,14 +484,14 @@ TEST_F(ParkKey, BatchesThatAreParkedBehindAreKeptAsThoseThatFailed) {
   EXPECT_EQ(letters.letters().back().payload, "ann 2");
 }
 
-TEST_F(ParkKey, AtItsBoundTheStageWaitsAndSaysSo) {
+TEST_F(HoldKey, AtItsBoundTheStageWaitsAndSaysSo) {
   books_->broken = {"ann 1"};
-  start(pipeline({.parked_max = 3}));
+  start(pipeline({.held_max = 3}));
   feed({{"ann", 1}, {"ann", 2}, {"ann", 3}, {"ann", 4}, {"bob", 1}});
   EXPECT_THAT(done.items(), ElementsAre()) << "not even others: every one of them might fail";
   EXPECT_EQ(letters.letters().size(), 3U);
   EXPECT_EQ(stage().waits_for,
-            "its 3 dead letters of 1 parked keys to be replayed or purged (parked_max 3)");
+            "its 3 dead letters of 1 held keys to be replayed or purged (held_max 3)");
   EXPECT_EQ(stage().backlog, 2U);
   for (int n = 2; n < 40; ++n)
     source.push({{"bob", n}});
@@ -510,9 +510,9 @@ TEST_F(ParkKey, AtItsBoundTheStageWaitsAndSaysSo) {
   balanced();
 }
 
-TEST_F(ParkKey, AtItsBoundAPurgeLetsItGoOn) {
+TEST_F(HoldKey, AtItsBoundAPurgeLetsItGoOn) {
   books_->broken = {"ann 1"};
-  start(pipeline({.parked_max = 2}));
+  start(pipeline({.held_max = 2}));
   feed({{"ann", 1}, {"ann", 2}, {"ann", 3}});
   EXPECT_EQ(stage().backlog, 1U);
   ASSERT_TRUE(letters.purge({}, {"a person"}));
@@ -522,7 +522,7 @@ TEST_F(ParkKey, AtItsBoundAPurgeLetsItGoOn) {
   EXPECT_THAT(done.items(), ElementsAre("ann 3"));
 }
 
-TEST_F(ParkKey, ALetterEditedIntoAnotherKeyParksThatKeyIfItFails) {
+TEST_F(HoldKey, ALetterEditedIntoAnotherKeyParksThatKeyIfItFails) {
   books_->broken = {"ann 1", "eve 1"};
   start(pipeline());
   feed({{"ann", 1}});
@@ -531,22 +531,22 @@ TEST_F(ParkKey, ALetterEditedIntoAnotherKeyParksThatKeyIfItFails) {
   feed({{"ann", 2}, {"eve", 2}});
   EXPECT_THAT(done.items(), ElementsAre("ann 2"));
   EXPECT_THAT(kept(),
-              ElementsAre("eve 1: closed", "eve 2: parked behind numbers:1 of the same key"));
+              ElementsAre("eve 1: closed", "eve 2: held behind numbers:1 of the same key"));
 }
 
-TEST_F(ParkKey, AnEmptyKeyIsNone) {
+TEST_F(HoldKey, AnEmptyKeyIsNone) {
   books_->broken = {" 1"};
   start(pipeline());
   feed({{"", 1}, {"", 2}});
   EXPECT_THAT(done.items(), ElementsAre(" 2"));
-  EXPECT_EQ(stage().keys_parked, 0U);
+  EXPECT_EQ(stage().keys_held, 0U);
 }
 
-TEST_F(ParkKey, AnItemThatIsRunAgainIsNotParkedBehindItself) {
+TEST_F(HoldKey, AnItemThatIsRunAgainIsNotParkedBehindItself) {
   weir::pipeline p{"orders", restarting()};
   auto runs = std::make_shared<std::map<std::string, int>>();
   p.from("numbers", source)
-      .park_key(&order::customer)
+      .hold_key(&order::customer)
       .to("sink",
           [runs, done = done](const order& one) -> weir::result<void> {
             if (++(*runs)[one.text()] == 1)
@@ -561,7 +561,7 @@ TEST_F(ParkKey, AnItemThatIsRunAgainIsNotParkedBehindItself) {
   EXPECT_THAT(done.items(), ElementsAre("ann 1", "ann 2", "bob 1"));
 }
 
-TEST_F(ParkKey, WhatFollowsALetterFollowsItAlsoWhenTheStoreWasBusy) {
+TEST_F(HoldKey, WhatFollowsALetterFollowsItAlsoWhenTheStoreWasBusy) {
   const auto store = std::make_shared<troubled_queue>(letters);
   auto p = pipeline();
   p.dead_letters_to(store);
@@ -581,10 +581,10 @@ TEST_F(ParkKey, WhatFollowsALetterFollowsItAlsoWhenTheStoreWasBusy) {
   EXPECT_EQ(times, 3);
   EXPECT_EQ(to_string((*asked)->outcome()), "2 requested: 2 succeeded, 0 failed again");
   EXPECT_THAT(done.items(), ElementsAre("ann 1", "ann 2"));
-  EXPECT_EQ(stage().keys_parked, 0U);
+  EXPECT_EQ(stage().keys_held, 0U);
 }
 
-TEST_F(ParkKey, NoLetterIsPutInAfterADrain) {
+TEST_F(HoldKey, NoLetterIsPutInAfterADrain) {
   const auto store = std::make_shared<troubled_queue>(letters);
   auto p = pipeline();
   p.dead_letters_to(store);
@@ -605,7 +605,7 @@ TEST_F(ParkKey, NoLetterIsPutInAfterADrain) {
   EXPECT_EQ(r->wait(), weir::running_pipeline::state::finished);
 }
 
-TEST_F(ParkKey, AStoreThatThrowsKeepsThePipelineFromItsStart) {
+TEST_F(HoldKey, AStoreThatThrowsKeepsThePipelineFromItsStart) {
   const auto store = std::make_shared<troubled_queue>(letters);
   store->trouble = [](std::string_view) -> weir::result<void> { throw std::runtime_error{"no"}; };
   auto p = pipeline();
@@ -613,7 +613,7 @@ TEST_F(ParkKey, AStoreThatThrowsKeepsThePipelineFromItsStart) {
   weir::running_pipeline never{std::move(p), node};
   const auto started = never.start();
   ASSERT_FALSE(started);
-  EXPECT_EQ(started.error().message(), "the parked keys can't be read ← no");
+  EXPECT_EQ(started.error().message(), "the held keys can't be read ← no");
 }
 
 /// Says how many orders it has seen, also those it can't book.
@@ -632,12 +632,12 @@ struct counting_book {
   void restore(int kept) { seen = kept; }
 };
 
-TEST_F(ParkKey, OfAStageWithStateThatIsFullDoesNotHoldUpWhatItHadBegun) {
+TEST_F(HoldKey, OfAStageWithStateThatIsFullDoesNotHoldUpWhatItHadBegun) {
   weir::virtual_runtime last_first{{}, {.job = [](std::size_t count) { return count - 1; }}};
   weir::pipeline p{"orders", restarting()};
   p.from("numbers", source)
       .key_by(&order::customer, {.lanes = 2})
-      .park_key(&order::customer, {.parked_max = 1})
+      .hold_key(&order::customer, {.held_max = 1})
       .via("book", counting_book{}, {.rate = {.permits = 1, .per = 1s, .burst = 2}})
       .merge()
       .to("sink", [done = done](const order& one) noexcept { done.add(one.text()); });
@@ -657,19 +657,19 @@ TEST_F(ParkKey, OfAStageWithStateThatIsFullDoesNotHoldUpWhatItHadBegun) {
   EXPECT_THAT(kept(), ElementsAre("dan 0: closed", "bob 0: closed"));
 }
 
-TEST_F(ParkKey, IsRefusedWhereItCantHold) {
+TEST_F(HoldKey, IsRefusedWhereItCantHold) {
   weir::pipeline p{"orders"};
   p.from("numbers", source)
-      .park_key(&order::customer, {.parked_max = 0})
+      .hold_key(&order::customer, {.held_max = 0})
       .via("book", [](const order& one) -> weir::result<order> { return one; }, {.workers = 2})
-      .park_key(&order::customer)
+      .hold_key(&order::customer)
       .to("sink", [](const order&) noexcept {});
   p.dead_letters_to(letters);
   EXPECT_THAT(p.validate(),
-              ElementsAre("stage 'book': parked_max must be at least 1",
-                          "stage 'book': with park_key and several workers it must lie behind a "
+              ElementsAre("stage 'book': held_max must be at least 1",
+                          "stage 'book': with hold_key and several workers it must lie behind a "
                           "key_by of the same key",
-                          "stage 'sink': park_key is for a stage that may fail"));
+                          "stage 'sink': hold_key is for a stage that may fail"));
 
   struct closed_store final : weir::dead_letter_store {
     weir::result<void> put(std::span<const weir::dead_letter>) override { return {}; }
@@ -680,7 +680,7 @@ TEST_F(ParkKey, IsRefusedWhereItCantHold) {
   const auto started = never.start();
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().message(),
-            "the parked keys can't be read ← stage 'book' has park_key, which needs a store of "
+            "the held keys can't be read ← stage 'book' has hold_key, which needs a store of "
             "dead letters that can be read");
 }
 
@@ -702,7 +702,7 @@ TEST_P(ParkedKeyOrder, IsKeptWhateverHappensInBetween) {
     weir::pipeline p{"orders", restarting()};
     p.from("numbers", source)
         .key_by(&order::customer, {.lanes = 3})
-        .park_key(&order::customer, {.parked_max = 1 + below(30)})
+        .hold_key(&order::customer, {.held_max = 1 + below(30)})
         .via("book",
              [&, healthy](const order& one) -> weir::result<order> {
                if (!*healthy && below(5) == 0)
@@ -746,7 +746,7 @@ TEST_P(ParkedKeyOrder, IsKeptWhateverHappensInBetween) {
     nothing.complete();
     next.from("numbers", nothing)
         .key_by(&order::customer, {.lanes = 3})
-        .park_key(&order::customer)
+        .hold_key(&order::customer)
         .via("book", [](const order& one) -> weir::result<order> { return one; })
         .merge()
         .to("sink", [&](const order& one) noexcept {

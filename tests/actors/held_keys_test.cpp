@@ -1,13 +1,13 @@
-#include <weir/actors/parked_keys.hpp>
+#include <weir/actors/held_keys.hpp>
 
 #include <gtest/gtest.h>
 
 namespace {
 
-using weir::parked_keys;
+using weir::held_keys;
 using weir::resume_point;
 
-class ParkedKeys : public testing::Test {
+class HeldKeys : public testing::Test {
 protected:
   /// A letter of an item that was read there is in the store.
   void park(std::uint64_t position) {
@@ -16,40 +16,40 @@ protected:
   }
   /// Must an item that was read there wait?
   bool waits(std::uint64_t position, const char* partition = "orders") const {
-    return keys_.parked_behind("ann", {partition, position}).has_value();
+    return keys_.held_behind("ann", {partition, position}).has_value();
   }
   void counted(std::uint64_t letters, resume_point first) {
     keys_.counted(*keys_.one("ann"), letters, first);
   }
 
-  parked_keys keys_{{.parked_max = 3}};
+  held_keys keys_{{.held_max = 3}};
 };
 
-TEST_F(ParkedKeys, LetPassWhatWasReadBeforeTheFirstLetter) {
+TEST_F(HeldKeys, LetPassWhatWasReadBeforeTheFirstLetter) {
   park(20);
   EXPECT_FALSE(waits(19));
   EXPECT_TRUE(waits(20));
   EXPECT_TRUE(waits(21));
   EXPECT_TRUE(waits(19, "another source"));
   EXPECT_TRUE(waits(0, "")) << "read nowhere";
-  EXPECT_EQ(keys_.parked_behind("ann", {"orders", 21}), "orders:20");
-  EXPECT_FALSE(keys_.parked_behind("bob", {"orders", 21}));
+  EXPECT_EQ(keys_.held_behind("ann", {"orders", 21}), "orders:20");
+  EXPECT_FALSE(keys_.held_behind("bob", {"orders", 21}));
 }
 
-TEST_F(ParkedKeys, LetNothingPassThatWasReadAfterALetterWhichIsNotTheFirst) {
+TEST_F(HeldKeys, LetNothingPassThatWasReadAfterALetterWhichIsNotTheFirst) {
   // Two branches of a source meet in front of the stage: 26 came by the slower one.
   park(36);
   park(26);
   EXPECT_TRUE(waits(31)) << "it would overtake 26";
   EXPECT_FALSE(waits(25));
-  EXPECT_EQ(keys_.parked_behind("ann", {"orders", 31}), "orders:36");
+  EXPECT_EQ(keys_.held_behind("ann", {"orders", 31}), "orders:36");
 
   counted(1, {"orders", 26});
   EXPECT_TRUE(waits(31));
   EXPECT_FALSE(waits(25));
 }
 
-TEST_F(ParkedKeys, ForgetWhereLettersWereReadThatHaveGone) {
+TEST_F(HeldKeys, ForgetWhereLettersWereReadThatHaveGone) {
   keys_.found("ann", {{"orders", 10}, {"orders", 40}, {"orders", 30}});
   EXPECT_TRUE(waits(20));
   EXPECT_TRUE(keys_.full());
@@ -66,7 +66,7 @@ TEST_F(ParkedKeys, ForgetWhereLettersWereReadThatHaveGone) {
   EXPECT_TRUE(keys_.empty());
 }
 
-TEST_F(ParkedKeys, AreCountedInVainWhileALetterIsOnItsWay) {
+TEST_F(HeldKeys, AreCountedInVainWhileALetterIsOnItsWay) {
   park(1);
   const auto seen = keys_.one("ann");
   keys_.add("ann", {"orders", 2});
@@ -80,7 +80,7 @@ TEST_F(ParkedKeys, AreCountedInVainWhileALetterIsOnItsWay) {
   EXPECT_EQ(keys_.letters(), 1U);
 }
 
-TEST_F(ParkedKeys, AreFullAtTheirBound) {
+TEST_F(HeldKeys, AreFullAtTheirBound) {
   park(1);
   park(2);
   EXPECT_FALSE(keys_.full());

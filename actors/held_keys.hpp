@@ -15,27 +15,27 @@
 
 namespace weir {
 
-/// The keys of a stage that have dead letters: their later items are parked behind these, in order.
+/// The keys of a stage that have dead letters: their later items are held behind these, in order.
 ///
 /// The letters are in the store; here is only which keys have any, and how many.
 /// Owner: any thread. Shared by the workers of the stage, the dead-letter actor and the replay actor.
-class parked_keys {
+class held_keys {
 public:
-  explicit parked_keys(parked_keys_options options) : options_{options} {}
+  explicit held_keys(hold_key_options options) : options_{options} {}
 
   // --- the stage -----------------------------------------------------------------------------------
 
   /// Has no key any letter? Without a lock: it is asked once a slice.
   bool empty() const noexcept { return letters_.load(std::memory_order_acquire) == 0; }
   bool full() const noexcept {
-    return letters_.load(std::memory_order_acquire) >= options_.parked_max;
+    return letters_.load(std::memory_order_acquire) >= options_.held_max;
   }
   /// Wakes `who` once there is room or `who` may go on otherwise; false if there is room now.
   bool call_when_changed(waker& who);
 
   /// The letter, "source:position", that an item of this key has to wait behind which was read at `read_at`. Empty
-  /// if it need not: the key is not parked, or the item was read before all letters of it, and is read again.
-  std::optional<std::string> parked_behind(const std::string& key,
+  /// if it need not: the key is not held, or the item was read before all letters of it, and is read again.
+  std::optional<std::string> held_behind(const std::string& key,
                                            const resume_point& read_at) const;
   /// A letter of this key, of an item that was read there, is on its way into the store.
   void add(const std::string& key, const resume_point& read_at);
@@ -56,7 +56,7 @@ public:
     std::string key;
     std::uint64_t changes; ///< letters that were added so far
   };
-  /// The keys that are parked now; one of them; those that were counted in vain.
+  /// The keys that are held now; one of them; those that were counted in vain.
   std::vector<key_state> all() const;
   std::optional<key_state> one(const std::string& key) const;
   std::vector<key_state> counted_in_vain() const;
@@ -70,10 +70,10 @@ public:
 
   std::uint64_t letters() const noexcept { return letters_.load(std::memory_order_acquire); }
   std::uint64_t keys() const;
-  const parked_keys_options& options() const noexcept { return options_; }
+  const hold_key_options& options() const noexcept { return options_; }
 
 private:
-  struct parked_key {
+  struct held_key {
     // Where the items of the letters were read. Where branches meet, the first need not be the earliest.
     std::deque<resume_point> read_at;
     std::uint64_t letters = 0;
@@ -85,10 +85,10 @@ private:
   template <class Which>
   std::vector<key_state> all(Which which) const;
 
-  const parked_keys_options options_;
+  const hold_key_options options_;
   std::atomic<std::uint64_t> letters_{0}; // of all keys; written under lock_
   mutable std::mutex lock_;               // guards what follows
-  std::unordered_map<std::string, parked_key> keys_;
+  std::unordered_map<std::string, held_key> keys_;
   std::vector<waker*> waiting_;
 };
 

@@ -1,11 +1,11 @@
-#include <weir/actors/parked_keys.hpp>
+#include <weir/actors/held_keys.hpp>
 
 #include <algorithm>
 #include <utility>
 
 namespace weir {
 
-bool parked_keys::call_when_changed(waker& who) {
+bool held_keys::call_when_changed(waker& who) {
   const std::lock_guard lock{lock_};
   if (!full())
     return false;
@@ -14,7 +14,7 @@ bool parked_keys::call_when_changed(waker& who) {
   return true;
 }
 
-std::optional<std::string> parked_keys::parked_behind(const std::string& key,
+std::optional<std::string> held_keys::held_behind(const std::string& key,
                                                       const resume_point& read_at) const {
   const std::lock_guard lock{lock_};
   const auto found = keys_.find(key);
@@ -31,7 +31,7 @@ std::optional<std::string> parked_keys::parked_behind(const std::string& key,
   return first.partition.empty() ? "a letter" : first.partition + ":" + std::to_string(first.position);
 }
 
-void parked_keys::add(const std::string& key, const resume_point& read_at) {
+void held_keys::add(const std::string& key, const resume_point& read_at) {
   const std::lock_guard lock{lock_};
   auto& one = keys_[key];
   one.read_at.push_back(read_at);
@@ -41,7 +41,7 @@ void parked_keys::add(const std::string& key, const resume_point& read_at) {
   letters_.fetch_add(1, std::memory_order_release);
 }
 
-bool parked_keys::stored(const std::string& key) {
+bool held_keys::stored(const std::string& key) {
   const std::lock_guard lock{lock_};
   const auto found = keys_.find(key);
   if (found == keys_.end())
@@ -52,7 +52,7 @@ bool parked_keys::stored(const std::string& key) {
   return one.on_their_way == 0 && one.counted_in_vain;
 }
 
-void parked_keys::found(const std::string& key, std::deque<resume_point> letters) {
+void held_keys::found(const std::string& key, std::deque<resume_point> letters) {
   const std::lock_guard lock{lock_};
   auto& one = keys_[key];
   one.letters = letters.size();
@@ -61,7 +61,7 @@ void parked_keys::found(const std::string& key, std::deque<resume_point> letters
 }
 
 template <class Which>
-std::vector<parked_keys::key_state> parked_keys::all(Which which) const {
+std::vector<held_keys::key_state> held_keys::all(Which which) const {
   const std::lock_guard lock{lock_};
   std::vector<key_state> all;
   for (const auto& [key, one] : keys_)
@@ -70,15 +70,15 @@ std::vector<parked_keys::key_state> parked_keys::all(Which which) const {
   return all;
 }
 
-std::vector<parked_keys::key_state> parked_keys::all() const {
-  return all([](const parked_key&) { return true; });
+std::vector<held_keys::key_state> held_keys::all() const {
+  return all([](const held_key&) { return true; });
 }
 
-std::vector<parked_keys::key_state> parked_keys::counted_in_vain() const {
-  return all([](const parked_key& one) { return one.counted_in_vain && one.on_their_way == 0; });
+std::vector<held_keys::key_state> held_keys::counted_in_vain() const {
+  return all([](const held_key& one) { return one.counted_in_vain && one.on_their_way == 0; });
 }
 
-std::optional<parked_keys::key_state> parked_keys::one(const std::string& key) const {
+std::optional<held_keys::key_state> held_keys::one(const std::string& key) const {
   const std::lock_guard lock{lock_};
   const auto found = keys_.find(key);
   if (found == keys_.end())
@@ -86,7 +86,7 @@ std::optional<parked_keys::key_state> parked_keys::one(const std::string& key) c
   return key_state{key, found->second.changes};
 }
 
-void parked_keys::counted(const key_state& seen, std::uint64_t letters, const resume_point& first) {
+void held_keys::counted(const key_state& seen, std::uint64_t letters, const resume_point& first) {
   std::vector<waker*> waiting;
   {
     const std::lock_guard lock{lock_};
@@ -115,7 +115,7 @@ void parked_keys::counted(const key_state& seen, std::uint64_t letters, const re
     who->wake();
 }
 
-bool parked_keys::tell_when_stored(const std::string& key) {
+bool held_keys::tell_when_stored(const std::string& key) {
   const std::lock_guard lock{lock_};
   const auto found = keys_.find(key);
   if (found == keys_.end() || found->second.on_their_way == 0)
@@ -124,7 +124,7 @@ bool parked_keys::tell_when_stored(const std::string& key) {
   return true;
 }
 
-std::uint64_t parked_keys::keys() const {
+std::uint64_t held_keys::keys() const {
   const std::lock_guard lock{lock_};
   return keys_.size();
 }
