@@ -18,14 +18,14 @@ using time_point = std::chrono::steady_clock::time_point;
 struct activity {
   enum class kind {
     again,   ///< another turn, after others had theirs
-    parked,  ///< a turn when woken, or at `until`
+    asleep,  ///< a turn when woken, or at `until`
     finished ///< no turn ever again
   };
-  kind what = kind::parked;
-  std::optional<time_point> until; ///< of parked
+  kind what = kind::asleep;
+  std::optional<time_point> until; ///< of asleep
 
   static activity again() { return {kind::again, {}}; }
-  static activity parked(std::optional<time_point> until = {}) { return {kind::parked, until}; }
+  static activity asleep(std::optional<time_point> until = {}) { return {kind::asleep, until}; }
   static activity finished() { return {kind::finished, {}}; }
 };
 

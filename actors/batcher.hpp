@@ -114,7 +114,7 @@ private:
     std::size_t lane = 0;
     try {
       lane = out_.lane_of(full);
-    } catch (...) { // a batch without a key goes to the first worker: here nothing can be parked
+    } catch (...) { // a batch without a key goes to the first worker: here nothing can be dead-lettered
     }
     out_.put(std::move(full), self.books().group(std::exchange(origins_, {})), lane);
     out_.flush();

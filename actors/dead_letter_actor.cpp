@@ -34,7 +34,7 @@ dead_letter_actor::dead_letter_actor(runtime& node, acknowledgement& books,
       capacity_{std::max<std::size_t>(1, node.options().letters_waiting_max)},
       life_{new_life(node)} {}
 
-bool dead_letter_actor::offer(parked_item& item, waker& who) {
+bool dead_letter_actor::offer(outgoing_letter& item, waker& who) {
   {
     const std::lock_guard lock{lock_};
     if (queue_.size() >= capacity_) {
@@ -48,26 +48,26 @@ bool dead_letter_actor::offer(parked_item& item, waker& who) {
   return true;
 }
 
-std::uint32_t dead_letter_actor::parked_before(const std::string& stage,
+std::uint32_t dead_letter_actor::letters_before(const std::string& stage,
                                                const resume_point& read_at, std::uint32_t part) {
   const std::lock_guard lock{lock_};
   if (read_at.partition.empty()) // never settled: counted together, or they would never be forgotten
-    return parked_[{stage, {}, 0, 0}]++;
-  if (parked_.size() >= forget_at_)
+    return letters_made_[{stage, {}, 0, 0}]++;
+  if (letters_made_.size() >= forget_at_)
     forget_settled();
-  return parked_[{stage, read_at.partition, read_at.position, part}]++;
+  return letters_made_[{stage, read_at.partition, read_at.position, part}]++;
 }
 
 void dead_letter_actor::forget_settled() {
   std::map<std::string, std::uint64_t> settled;
   for (auto& point : books_.resume_points({}))
     settled[point.partition] = point.position;
-  std::erase_if(parked_, [&](const auto& one) {
+  std::erase_if(letters_made_, [&](const auto& one) {
     const auto& [stage, partition, position, part] = one.first;
     const auto there = settled.find(partition);
     return there != settled.end() && position <= there->second;
   });
-  forget_at_ = std::max<std::size_t>(1024, 2 * parked_.size());
+  forget_at_ = std::max<std::size_t>(1024, 2 * letters_made_.size());
 }
 
 void dead_letter_actor::close() {
@@ -125,9 +125,9 @@ activity dead_letter_actor::turn() {
   if (over)
     return activity::finished();
   if (empty)
-    return activity::parked();
+    return activity::asleep();
   if (node_.now() < retry_at_)
-    return activity::parked(retry_at_);
+    return activity::asleep(retry_at_);
 
   std::vector<dead_letter> letters;
   std::vector<waker*> refused;
@@ -157,7 +157,7 @@ activity dead_letter_actor::turn() {
     }
     const auto delay = backoff{}.delay(++failures_in_a_row_, node_.random());
     retry_at_ = node_.now() + delay;
-    return activity::parked(retry_at_);
+    return activity::asleep(retry_at_);
   }
 
   failures_in_a_row_ = 0;

@@ -25,18 +25,18 @@ class runtime;
 class worker;
 
 /// A dead letter on its way to the store, with what it settles once it is there.
-struct parked_item {
+struct outgoing_letter {
   dead_letter letter;
   origin where;
   worker* from = nullptr;      ///< is told when it is stored
   held_keys* keys = nullptr; ///< the same, where its key is held now
 };
 
-/// The dead-letter actor of a pipeline: takes parked items from all workers through one bounded queue, stores
+/// The dead-letter actor of a pipeline: takes dead-lettered items from all workers through one bounded queue, stores
 /// them, and only then settles them. On a thread of its own, as stores block.
 ///
 /// Failure: a store that is full or fails is tried again with back-off, for ever; meanwhile the queue fills and
-/// the workers that have something to park wait. Nothing is dropped. If it ends by a defect of its own, the
+/// the workers that have something to dead-letter wait. Nothing is dropped. If it ends by a defect of its own, the
 /// pipeline can't go on.
 class dead_letter_actor final : public actor {
 public:
@@ -46,11 +46,11 @@ public:
 
   /// Takes the item over and returns true; or leaves it as it is, and wakes `who` once there is room. Any
   /// thread.
-  bool offer(parked_item& item, waker& who);
+  bool offer(outgoing_letter& item, waker& who);
 
   /// How many letters of that part, of an item that was read there, the stage has made before: equal items of
   /// one position must not be taken for one, in whichever of its workers they fail. Any thread.
-  std::uint32_t parked_before(const std::string& stage, const resume_point& read_at,
+  std::uint32_t letters_before(const std::string& stage, const resume_point& read_at,
                               std::uint32_t part);
 
   /// The position of letters of no position: another one for each pipeline that was ever started, so that equal
@@ -85,7 +85,7 @@ private:
   const std::uint64_t life_;
 
   mutable std::mutex lock_; // guards what follows
-  std::deque<parked_item> queue_;
+  std::deque<outgoing_letter> queue_;
   std::vector<waker*> refused_;
   std::string trouble_;
   std::map<std::pair<std::string, std::string>, std::uint64_t> causes_; // by stage and cause
@@ -93,7 +93,7 @@ private:
   bool aborted_ = false;
   // By stage, partition, position and part; of positions in flight, and of what was settled lately.
   std::map<std::tuple<std::string, std::string, std::uint64_t, std::uint32_t>, std::uint32_t>
-      parked_;
+      letters_made_;
   std::size_t forget_at_ = 1024; // entries
 
   // The actor's own.

@@ -29,7 +29,7 @@ struct graph_stage {
   std::string output;
   bool may_fail = false; ///< it may throw, or return a failure
   /// May an item of it become a dead letter?
-  bool may_park() const { return may_fail || options.item_time_max.count() > 0; }
+  bool may_dead_letter() const { return may_fail || options.item_time_max.count() > 0; }
   bool waits = false;        ///< awaitable
   bool side_by_side = false; ///< it may have several items in hand, as awaitable ones may
   std::uint32_t legs = 1;    ///< flows that leave it

@@ -73,7 +73,7 @@ public:
         exited(wanted() == how::run ? exit_reason::normal : exit_reason::shutdown);
       return activity::finished();
     }
-    return activity::parked();
+    return activity::asleep();
   }
 
   void crashed(failure why) noexcept override {

@@ -124,7 +124,7 @@ void replay_actor::recount() {
   wake();
 }
 
-bool replay_actor::identify(dead_letter& letter, origin where, parked_as what) {
+bool replay_actor::identify(dead_letter& letter, origin where, letter_of what) {
   const auto first = acknowledgement::first_of(where);
   if (!books_.is_replayed(first))
     return false;
@@ -133,11 +133,11 @@ bool replay_actor::identify(dead_letter& letter, origin where, parked_as what) {
   if (found == in_flight_.end())
     return false;
   auto& was = found->second;
-  if (what != parked_as::stranger) {
+  if (what != letter_of::stranger) {
     letter.source = was.source;
     letter.position = was.position;
   }
-  if (what == parked_as::whole_item && !where.is_group()
+  if (what == letter_of::whole_item && !where.is_group()
       && letter.stage == stages_[was.stage].name) {
     letter.part = was.part;
     was.put_back = true;
@@ -268,7 +268,7 @@ activity replay_actor::turn() {
   }
   if (!done) { // but the end of the stream does not wait for the store
     close_if_over();
-    return activity::parked(retry_at_);
+    return activity::asleep(retry_at_);
   }
 
   std::optional<time_point> next;
@@ -299,13 +299,13 @@ activity replay_actor::turn() {
   if (!to_count_.empty() || to_count_all_)
     return activity::again();
   if (close_if_over())
-    return activity::parked();
+    return activity::asleep();
   auto until = next.value_or(time_point::max());
   if (!work_ || at_bound())
     until = std::min(until, look_at_);
   if (node_.now() < retry_at_)
     until = std::min(until, retry_at_);
-  return until == time_point::max() ? activity::parked() : activity::parked(until);
+  return until == time_point::max() ? activity::asleep() : activity::asleep(until);
 }
 
 /// Brings the store up to date; false if it refuses, and is to be asked again at retry_at_.

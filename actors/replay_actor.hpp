@@ -24,7 +24,7 @@
 namespace weir {
 
 class flight_recorder;
-enum class parked_as;
+enum class letter_of;
 
 /// The replay actor of a pipeline: takes dead letters from the store and puts them in again before the stage that
 /// failed them, through rings of their own, so by the same credit as everything else. On a thread of its own,
@@ -75,7 +75,7 @@ public:
 
   /// Gives the letter of an item that failed again, and whose origin is `where`, the place it was read from; true
   /// if it is the same letter as before, with its part.
-  bool identify(dead_letter& letter, origin where, parked_as what);
+  bool identify(dead_letter& letter, origin where, letter_of what);
 
   void source_ended();
   /// A worker of a stage with hold_key has nothing left but what is replayed.

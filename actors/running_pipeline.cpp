@@ -82,7 +82,7 @@ result<void> running_pipeline::start() {
             watcher_.ended();
             return;
           }
-          give_up(std::move(*crash)); // nobody would take what its workers have to park
+          give_up(std::move(*crash)); // nobody would take what its workers have to dead-letter
         });
     services_.dead_letters = dead_letters_.get();
   }
@@ -328,7 +328,7 @@ void running_pipeline::wire_replay(std::vector<std::vector<ports>>& all) {
     const auto& parts = plan_->stages[k].replay;
     for (auto& one : all[k])
       one.hold_key = plan_->stages[k].hold_key;
-    if (!parts.ring || !graph.stages[k].may_park())
+    if (!parts.ring || !graph.stages[k].may_dead_letter())
       continue;
     replay_ports where;
     for (std::size_t e = 0; e < graph.edges.size(); ++e)
@@ -475,7 +475,7 @@ running_pipeline::wait_for_end(std::optional<time_point> deadline) {
     if (stopped_)
       return why_ ? state::failed : state::finished;
   }
-  // What was parked last may still be on its way into a store that does not work.
+  // What was dead-lettered last may still be on its way into a store that does not work.
   const auto ends_in_time = [&](actor& who) {
     if (deadline)
       return node_.join_until(who, *deadline);
@@ -550,7 +550,7 @@ pipeline_snapshot running_pipeline::snapshot() const {
       const auto& counted = each.counters();
       one.processed += counted.processed;
       one.failed += counted.failed;
-      one.parked += counted.parked;
+      one.dead_lettered += counted.dead_lettered;
       one.restarts += supervisor_->restarts(first_worker_[k] + n);
       busy += static_cast<double>(counted.busy_ns);
       blocked += static_cast<double>(counted.blocked_ns);

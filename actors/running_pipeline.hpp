@@ -26,7 +26,7 @@ struct stage_snapshot {
   stage_kind kind = stage_kind::transform;
   std::uint64_t processed = 0;
   std::uint64_t failed = 0; ///< runs that failed
-  std::uint64_t parked = 0; ///< items that became dead letters
+  std::uint64_t dead_lettered = 0; ///< items that became dead letters
   std::uint64_t restarts = 0;
   double busy = 0;    ///< shares of the workers' time, which add up to 1
   double blocked = 0; ///< by credit, permits, back-off, or the dead-letter store

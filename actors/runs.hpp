@@ -91,7 +91,7 @@ public:
 /// place in the mailbox is given back in order, so all that is in hand is within the mailbox's capacity.
 /// After a restart the stage takes one item at first, and one more for each that succeeds.
 /// Failure: an exception ends the worker, as everywhere; runs that go on keep the function they began with. A run
-/// without progress within `item_time_max` is given up: its item is parked, the worker ends, the run is left alone.
+/// without progress within `item_time_max` is given up: its item is dead-lettered, the worker ends, the run is left alone.
 template <class In, class Exit>
 class runs_stepper : public stepper {
   using Out = typename Exit::output;
@@ -284,7 +284,7 @@ private:
       if (self.suspects_remain()) {
         known = self.suspicion(next.from);
         if (auto why = known ? self.sentence(*known) : std::nullopt) {
-          self.park_unrun(next.from, kept_as<In>::payload(item), kept_as<In>::type(item), *known,
+          self.dead_letter_unrun(next.from, kept_as<In>::payload(item), kept_as<In>::type(item), *known,
                           std::move(*why));
           next.now = state::ended;
           ++from.taken;
@@ -389,7 +389,7 @@ private:
         if (*since + limit > self.now())
           not_before(*since + limit);
         else if (give_up(one, self))
-          park_stuck(one, self);
+          dead_letter_stuck(one, self);
       }
     }
     look_from_ = rest.value_or(0);
@@ -422,18 +422,18 @@ private:
   }
 
   /// Who was stuck once would be again, and cost another thread: the item is not run again.
-  void park_stuck(in_hand& one, worker& self) {
+  void dead_letter_stuck(in_hand& one, worker& self) {
     auto why =
         fatal("no progress for " + std::to_string(self.options().item_time_max.count()) + " ms");
     const auto decision = self.decide(why, one.trouble, one.id, one.began, false);
-    park(one, why, self);
+    to_dead_letters(one, why, self);
     goes_down(std::move(why), decision.charge);
   }
 
-  void park(in_hand& one, const failure& why, worker& self) {
+  void to_dead_letters(in_hand& one, const failure& why, worker& self) {
     const auto& item = one.run->item;
     const auto& taken = one.run->payload; // made of the item as it was
-    self.park(one.from, taken ? *taken : kept_as<In>::payload(item),
+    self.to_dead_letters(one.from, taken ? *taken : kept_as<In>::payload(item),
               taken ? typeid(In) : kept_as<In>::type(item), why, one.trouble);
     self.give_place(std::exchange(one.recorded, {}));
     one.now = state::ended;
@@ -504,12 +504,12 @@ private:
         one.recorded.failed(one.from, one.trouble.failures());
       ++waiting_;
       break;
-    case answer::park:
-    case answer::park_and_restart:
-      park(one, why, self);
+    case answer::dead_letter:
+    case answer::dead_letter_and_restart:
+      to_dead_letters(one, why, self);
       break;
     }
-    if (decision.what == answer::restart || decision.what == answer::park_and_restart)
+    if (decision.what == answer::restart || decision.what == answer::dead_letter_and_restart)
       goes_down(std::move(why), decision.charge);
   }
 

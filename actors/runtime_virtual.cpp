@@ -43,10 +43,10 @@ public:
 
   activity turn() override {
     if (job_ && clock::now() < at_)
-      return activity::parked(at_);
+      return activity::asleep(at_);
     if (job_)
       std::exchange(job_, nullptr)();
-    return over_ ? activity::finished() : activity::parked();
+    return over_ ? activity::finished() : activity::asleep();
   }
   void crashed(failure) noexcept override {}
 

@@ -29,7 +29,7 @@ struct batch_outcome {
 
 /// A sink is a function of one item that returns void or result<void>; or a class with `input` and
 /// `on_item(const input&, context&)`, or, where its input is a batch,
-/// `on_batch(const batch<T>&, context&)` returning result<batch_outcome>: then one bad row parks one row.
+/// `on_batch(const batch<T>&, context&)` returning result<batch_outcome>: then one bad row dead-letters one row.
 /// Optional in a class: `on_start(context&)` and `on_drain(context&)`, both returning result<void>;
 /// `demand(context&)`, how many items it takes now: at 0 it is asked again once woken (context::source_waker).
 template <class S>
@@ -110,12 +110,12 @@ void settle_members(const Batch& batch, origin where, batch_outcome& outcome,
   auto members = where.is_group() ? where.group()->members() : std::span<const origin>{&where, 1};
   std::vector<ending> how(members.size(), outcome::acknowledged);
   // A batch may have been one item: it was made by a stage, or replayed. Or a stage between has changed it: then its
-  // rows are no longer those of the members, a row that is rejected is parked without a position, and as many
+  // rows are no longer those of the members, a row that is rejected is dead-lettered without a position, and as many
   // members end as dead letters.
   const bool same = members.size() == batch.items.size();
-  const auto what = same                  ? parked_as::whole_item
-                    : members.size() == 1 ? parked_as::part_of_item
-                                          : parked_as::stranger;
+  const auto what = same                  ? letter_of::whole_item
+                    : members.size() == 1 ? letter_of::part_of_item
+                                          : letter_of::stranger;
   std::size_t letters = 0;
   std::uint32_t shares = 0; // of the last member, beside the one that every member has
   try {
@@ -138,7 +138,7 @@ void settle_members(const Batch& batch, origin where, batch_outcome& outcome,
         ++shares;
         mine_to_settle = members.back();
       }
-      self.park(mine_to_settle, kept_payload_of(batch.items[one.index]),
+      self.to_dead_letters(mine_to_settle, kept_payload_of(batch.items[one.index]),
                 typeid(typename Batch::value_type), std::move(one.why), mine, what);
       ++letters;
     }

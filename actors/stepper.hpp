@@ -105,7 +105,7 @@ public:
   virtual std::uint64_t in_hand_id() const { return 0; }
   virtual std::string payload() const { return {}; }
   virtual const std::type_info& payload_type() const { return typeid(void); }
-  /// The item in hand was parked: takes it out of the mailbox without settling it.
+  /// The item in hand was dead-lettered: takes it out of the mailbox without settling it.
   virtual void discard() {}
 
   /// Asked before a slice while suspects of the flight recorder remain. Then `payload` and `discard` are meant for
@@ -113,7 +113,7 @@ public:
   virtual std::optional<next_item> next_in_line() { return std::nullopt; }
 
   /// Of a stage with hold_key: how many of `budget` items the next `step` may take. Parks those in front of them
-  /// that have to wait behind a letter of their key; 0 if it parked some, or may take nothing now.
+  /// that have to wait behind a letter of their key; 0 if it dead-lettered some, or may take nothing now.
   virtual std::size_t admit(std::size_t budget, worker&) { return budget; }
   virtual std::string key_in_hand() const { return {}; }
   /// The ring through which dead letters come back.

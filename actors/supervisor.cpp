@@ -294,7 +294,7 @@ activity supervisor::take_turn() {
     return activity::again();
   if (leaving_ && (now_ == state::idle || now_ == state::ended))
     return activity::finished();
-  return activity::parked(decides_.next_due());
+  return activity::asleep(decides_.next_due());
 }
 
 /// Notes what is to be done, which turns do.

@@ -116,7 +116,7 @@ activity supervisor_actor::turn() {
     report_.all_finished();
     return activity::finished();
   }
-  return activity::parked(next);
+  return activity::asleep(next);
 }
 
 void supervisor_actor::carry_out(const std::vector<supervisor_step>& steps) {

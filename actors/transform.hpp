@@ -90,8 +90,8 @@ public:
     const auto there =
         full ? std::size_t{1} : std::min({budget, from->available(budget), admitted_at_once});
     std::size_t items = again ? 1 : 0;
-    for (std::size_t parked = 0; items < there - parked;) {
-      if (parked > 0 && self.keys_full())
+    for (std::size_t letters = 0; items < there - letters;) {
+      if (letters > 0 && self.keys_full())
         break;
       auto& item = *from->value(from->read_index() + items);
       auto key = key_of(item);
@@ -106,7 +106,7 @@ public:
       self.hold_behind(*whom, where, kept_as<In>::payload(item), kept_as<In>::type(item),
                        std::move(key));
       from->release(1);
-      ++parked;
+      ++letters;
     }
     return items;
   }

@@ -180,7 +180,7 @@ std::optional<activity> worker::carry_out_order() {
 
 /// What has to be out of the way before new items are taken.
 std::optional<activity> worker::before_slice() {
-  if (!hand_over_parked()) {
+  if (!hand_over_letters()) {
     withdraw();
     return rest({}, waiting_as::blocked); // the dead-letter actor wakes us
   }
@@ -207,11 +207,11 @@ activity worker::run_slices() {
       budget = std::clamp<std::size_t>(chosen(budget), 1, budget);
     bool at_bound = false; // of its held keys: it takes no item, but hands on what it has made
     if (keys_ != nullptr && !keys_->empty()) {
-      const auto parked_before = parked_.size();
+      const auto letters_before = outgoing_.size();
       budget = stepper_->admit(budget, *this);
-      const auto parked_now = parked_.size() - parked_before;
-      if (parked_now > 0 && budget == 0) {
-        turn_left -= std::min(turn_left, parked_now);
+      const auto letters_now = outgoing_.size() - letters_before;
+      if (letters_now > 0 && budget == 0) {
+        turn_left -= std::min(turn_left, letters_now);
         continue; // and hands them over
       }
       at_bound = budget == 0;
@@ -219,7 +219,7 @@ activity worker::run_slices() {
     caution careful;
     if (!at_bound && suspects_remain()) {
       careful = look_ahead();
-      if (careful.parked)
+      if (careful.dead_lettered)
         continue;
       budget = std::min(budget, std::max<std::size_t>(careful.items, 1));
     }
@@ -260,7 +260,7 @@ activity worker::run_slices() {
       // Where items are run one by one, what failed may have failed after those: each success was told as it was.
       if (!stepper_->takes_permits() && (trouble_ || blame_.suspicious()))
         succeeded();
-      if (std::exchange(parked_unrun_, false))
+      if (std::exchange(dead_lettered_unrun_, false))
         services_.recorder->recovered();
     }
 
@@ -274,7 +274,7 @@ activity worker::run_slices() {
                     stepper_->backlog() > 0 ? waiting_as::blocked : waiting_as::idle);
       break;
     case slice_result::state::finished:
-      if (!hand_over_parked())
+      if (!hand_over_letters())
         return rest({}, waiting_as::blocked);
       return finish();
     case slice_result::state::failed:
@@ -282,9 +282,9 @@ activity worker::run_slices() {
         return *wait;
       break;
     case slice_result::state::waiting:
-      if (!parked_.empty())
+      if (!outgoing_.empty())
         break; // first hand them over: nothing else might wake us
-      if (auto wait = park_until(done))
+      if (auto wait = sleep_until(done))
         return *wait;
       break;
     }
@@ -318,20 +318,20 @@ worker::decision worker::decide(const failure& why, item_trouble& trouble, std::
   count_failure(why, trouble);
   decision made{.what = answer_to(why.kind, trouble.attempts, options_.retry)};
   if (!again && made.what == answer::retry)
-    made.what = answer::park;
+    made.what = answer::dead_letter;
   if (!again && made.what == answer::restart)
-    made.what = answer::park_and_restart;
+    made.what = answer::dead_letter_and_restart;
   // An item that uses up its attempts may not be at fault: nothing may succeed now. Runs that went on side by
   // side with the one that was blamed last don't say more than that one: they did not fail in a row.
   if (made.what != answer::retry && why.kind != failure_kind::poison && began >= blamed_at_) {
     made.charge = blame_.failed(item_id);
     blamed_at_ = now_;
-    // An item that is never parked would be forgiven for ever.
+    // An item that is never dead-lettered would be forgiven for ever.
     if (made.charge == 0 && again && options_.retry.attempts == unlimited)
       made.charge = 1;
   }
-  if (made.what == answer::park && made.charge > 0)
-    made.what = answer::park_and_restart;
+  if (made.what == answer::dead_letter && made.charge > 0)
+    made.what = answer::dead_letter_and_restart;
   // Nothing of the user's can fail here, so there is no store; but copying an item can, or making room for it.
   if (services_.dead_letters == nullptr && again && made.what != answer::retry) {
     made.what = answer::restart;
@@ -363,7 +363,7 @@ std::optional<activity> worker::after_failure(std::optional<std::uint32_t> charg
     count_failure(why, *trouble_);
     return go_down(blame_.failed(std::nullopt), std::move(why));
   }
-  // Without an item there is nothing to park: a source that can't read tries for ever.
+  // Without an item there is nothing to dead-letter: a source that can't read tries for ever.
   auto next = decide(why, *trouble_, id, now_);
   if (!item) {
     resume_at_ = now_ + std::max<std::chrono::nanoseconds>(next.delay, options_.retry.delay_min);
@@ -377,16 +377,16 @@ std::optional<activity> worker::after_failure(std::optional<std::uint32_t> charg
     return std::nullopt;
   case answer::restart:
     return go_down(next.charge, std::move(why));
-  case answer::park:
-  case answer::park_and_restart:
+  case answer::dead_letter:
+  case answer::dead_letter_and_restart:
     break;
   }
-  park(*item, stepper_->payload(), stepper_->payload_type(), why, *trouble_, parked_as::whole_item,
+  to_dead_letters(*item, stepper_->payload(), stepper_->payload_type(), why, *trouble_, letter_of::whole_item,
        stepper_->key_in_hand());
   stepper_->discard();
   trouble_.reset();
   record_failures({}, 0);
-  if (next.what == answer::park)
+  if (next.what == answer::dead_letter)
     return std::nullopt;
   return go_down(next.charge, std::move(why));
 }
@@ -398,10 +398,10 @@ activity worker::go_down(std::uint32_t charge, failure why) {
   return rest({}, waiting_as::blocked);
 }
 
-void worker::park(origin where, std::string payload, const std::type_info& payload_type,
-                  failure why, const item_trouble& trouble, parked_as what, std::string key) {
+void worker::to_dead_letters(origin where, std::string payload, const std::type_info& payload_type,
+                  failure why, const item_trouble& trouble, letter_of what, std::string key) {
   const auto read_at =
-      what == parked_as::stranger ? resume_point{} : services_.books.position_of(where);
+      what == letter_of::stranger ? resume_point{} : services_.books.position_of(where);
   // Several items of one position may fail in one stage: their payloads tell them apart, the same ones again
   // after a crash; equal payloads are counted.
   const auto part = static_cast<std::uint32_t>(std::hash<std::string>{}(payload));
@@ -421,7 +421,7 @@ void worker::park(origin where, std::string payload, const std::type_info& paylo
   if (!same) {
     letter.part =
         part
-        + services_.dead_letters->parked_before(stage_, {letter.source, letter.position}, part);
+        + services_.dead_letters->letters_before(stage_, {letter.source, letter.position}, part);
     if (letter.source.empty()) // nothing else tells it from one of another life
       letter.position = services_.dead_letters->life();
   }
@@ -429,17 +429,17 @@ void worker::park(origin where, std::string payload, const std::type_info& paylo
   const bool counts = keys_ != nullptr && !letter.key.empty() && !(same && keys_->one(letter.key));
   if (counts)
     keys_->add(letter.key, {letter.source, letter.position});
-  parked_.push_back({.letter = std::move(letter),
+  outgoing_.push_back({.letter = std::move(letter),
                      .where = where,
                      .from = this,
                      .keys = counts ? keys_ : nullptr});
-  worker_counters::add(counters_.parked, 1);
+  worker_counters::add(counters_.dead_lettered, 1);
   letters_on_their_way_.fetch_add(1);
 }
 
 void worker::take_back(std::size_t letters) noexcept {
-  parked_.erase(parked_.end() - static_cast<std::ptrdiff_t>(letters), parked_.end());
-  counters_.parked.fetch_sub(letters, std::memory_order_relaxed);
+  outgoing_.erase(outgoing_.end() - static_cast<std::ptrdiff_t>(letters), outgoing_.end());
+  counters_.dead_lettered.fetch_sub(letters, std::memory_order_relaxed);
   letters_on_their_way_.fetch_sub(static_cast<std::uint32_t>(letters));
 }
 
@@ -451,9 +451,9 @@ std::optional<std::string> worker::held_behind(const std::string& key, origin wh
 
 void worker::hold_behind(const std::string& whom, origin where, std::string payload,
                          const std::type_info& payload_type, std::string key) {
-  park(where, std::move(payload), payload_type,
+  to_dead_letters(where, std::move(payload), payload_type,
        transient("held behind " + whom + " of the same key"),
-       {.attempts = 0, .first_failed_at = services_.node.wall_clock()}, parked_as::whole_item,
+       {.attempts = 0, .first_failed_at = services_.node.wall_clock()}, letter_of::whole_item,
        std::move(key));
 }
 
@@ -475,16 +475,16 @@ std::optional<activity> worker::until_keys_change() {
   return std::nullopt;
 }
 
-bool worker::hand_over_parked() {
+bool worker::hand_over_letters() {
   std::size_t taken = 0;
-  while (taken < parked_.size() && services_.dead_letters->offer(parked_[taken], *this))
+  while (taken < outgoing_.size() && services_.dead_letters->offer(outgoing_[taken], *this))
     ++taken;
-  parked_.erase(parked_.begin(), parked_.begin() + static_cast<std::ptrdiff_t>(taken));
-  return parked_.empty();
+  outgoing_.erase(outgoing_.begin(), outgoing_.begin() + static_cast<std::ptrdiff_t>(taken));
+  return outgoing_.empty();
 }
 
 /// Stops until something changes, unless something has changed already.
-std::optional<activity> worker::park_until(const slice_result& next) {
+std::optional<activity> worker::sleep_until(const slice_result& next) {
   if (keys_ != nullptr && !input_ended_ && stepper_->only_replays_left()) {
     input_ended_ = true;
     services_.replays->input_ended(stage_);
@@ -516,7 +516,7 @@ activity worker::rest(std::optional<time_point> until, waiting_as how) {
   resting_as_ = how;
   if (wake_at_ && (!until || *wake_at_ < *until))
     until = wake_at_;
-  return activity::parked(until);
+  return activity::asleep(until);
 }
 
 activity worker::finish() {
@@ -631,19 +631,19 @@ item_trouble worker::trouble_of(const suspect& known) {
           .deaths = known.deaths};
 }
 
-void worker::park_unrun(origin where, std::string payload, const std::type_info& payload_type,
+void worker::dead_letter_unrun(origin where, std::string payload, const std::type_info& payload_type,
                         const suspect& known, failure why, std::string key) {
   {
     const std::lock_guard lock{last_failure_lock_};
     last_failure_ = why.message();
   }
-  park(where, std::move(payload), payload_type, std::move(why), trouble_of(known),
-       parked_as::whole_item, std::move(key));
-  parked_unrun_ = true;
+  to_dead_letters(where, std::move(payload), payload_type, std::move(why), trouble_of(known),
+       letter_of::whole_item, std::move(key));
+  dead_lettered_unrun_ = true;
 }
 
 /// Of a stage that runs items in its turns. A suspect runs alone, everything else one by one, so that none is
-/// overlooked; what has killed often enough is parked.
+/// overlooked; what has killed often enough is dead-lettered.
 worker::caution worker::look_ahead() {
   forget_settled();
   const auto next = stepper_->next_in_line();
@@ -654,10 +654,10 @@ worker::caution worker::look_ahead() {
   const auto known = suspicion(next->where);
   if (known)
     if (auto why = sentence(*known)) {
-      park_unrun(next->where, stepper_->payload(), stepper_->payload_type(), *known,
+      dead_letter_unrun(next->where, stepper_->payload(), stepper_->payload_type(), *known,
                  std::move(*why), stepper_->key_in_hand());
       stepper_->discard();
-      return {.parked = true};
+      return {.dead_lettered = true};
     }
   return {.asked = true, .alone = known && known->deaths > 0, .items = 1};
 }

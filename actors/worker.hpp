@@ -27,7 +27,7 @@ class dead_letter_actor;
 class flight_recorder;
 class held_keys;
 class replay_actor;
-struct parked_item;
+struct outgoing_letter;
 
 /// Whom a worker tells what became of it. Called from the worker's turns.
 class worker_observer {
@@ -61,7 +61,7 @@ struct pipeline_services {
 };
 
 /// What a dead letter is of the item whose origin it has.
-enum class parked_as {
+enum class letter_of {
   whole_item,
   part_of_item, ///< a row of a batch that was one item
   stranger      ///< its position is not the item's
@@ -80,7 +80,7 @@ struct item_trouble {
 struct worker_counters {
   std::atomic<std::uint64_t> processed{0}; ///< items that succeeded
   std::atomic<std::uint64_t> failed{0};    ///< runs that failed
-  std::atomic<std::uint64_t> parked{0};    ///< items that became dead letters
+  std::atomic<std::uint64_t> dead_lettered{0}; ///< items that became dead letters
   std::atomic<std::uint64_t> busy_ns{0};
   std::atomic<std::uint64_t> blocked_ns{0};
   std::atomic<std::uint64_t> idle_ns{0};
@@ -147,11 +147,11 @@ public:
 
   /// The item of `where` becomes a dead letter, or what is said here of it. It is handed over before the worker
   /// takes further items.
-  void park(origin where, std::string payload, const std::type_info& payload_type, failure why,
-            const item_trouble& trouble, parked_as what = parked_as::whole_item,
+  void to_dead_letters(origin where, std::string payload, const std::type_info& payload_type, failure why,
+            const item_trouble& trouble, letter_of what = letter_of::whole_item,
             std::string key = {});
 
-  /// The last ones that were parked in this turn, without a key, are no dead letters after all.
+  /// The last ones that were dead-lettered in this turn, without a key, are no dead letters after all.
   void take_back(std::size_t letters) noexcept;
 
   /// The stage's held keys; null without hold_key. Set before it is spawned.
@@ -182,10 +182,10 @@ public:
   }
 
   /// What to do about a run that failed, which began at `began`; counts it. Unless it may run `again`, the item is
-  /// parked in any case.
+  /// dead-lettered in any case.
   struct decision {
     answer what;
-    std::uint32_t charge = 0;          ///< of restart and park_and_restart
+    std::uint32_t charge = 0;          ///< of restart and dead_letter_and_restart
     std::chrono::nanoseconds delay{0}; ///< of retry
   };
   decision decide(const failure& why, item_trouble& trouble, std::uint64_t item_id,
@@ -204,14 +204,14 @@ public:
   bool suspected(origin where) const;
   /// What is known of it at this stage.
   std::optional<suspect> suspicion(origin where) const;
-  /// Must it be parked without being run? Then why.
+  /// Must it be dead-lettered without being run? Then why.
   std::optional<failure> sentence(const suspect& known) const;
   /// Before the run of an item while suspects remain; false: the worker is woken when it may ask again.
   bool enter(bool alone);
   void leave() noexcept;
   void withdraw() noexcept;
   /// Parked without being run: counts it.
-  void park_unrun(origin where, std::string payload, const std::type_info& payload_type,
+  void dead_letter_unrun(origin where, std::string payload, const std::type_info& payload_type,
                   const suspect& known, failure why, std::string key = {});
   /// How a suspect has failed so far.
   static item_trouble trouble_of(const suspect& known);
@@ -251,7 +251,7 @@ private:
   std::optional<activity> carry_out_order();
   std::optional<activity> before_slice();
   struct caution {
-    bool parked = false; ///< the next item was, instead of a run
+    bool dead_lettered = false; ///< the next item was, instead of a run
     bool asked = false;  ///< enter before the slice, leave after it
     bool alone = false;
     std::size_t items = SIZE_MAX; ///< of the slice
@@ -263,8 +263,8 @@ private:
   activity run_slices();
   std::optional<activity> after_failure(std::optional<std::uint32_t> charge);
   activity go_down(std::uint32_t charge, failure why);
-  bool hand_over_parked();
-  std::optional<activity> park_until(const slice_result& next);
+  bool hand_over_letters();
+  std::optional<activity> sleep_until(const slice_result& next);
   std::optional<activity> until_keys_change();
   activity rest(std::optional<time_point> until, waiting_as how);
   activity finish();
@@ -306,7 +306,7 @@ private:
   time_point blamed_at_{};
   std::optional<time_point> resume_at_; // of the back-off
   std::optional<time_point> wake_at_;   // asked for by the stage
-  std::vector<parked_item> parked_;     // not yet taken over, the oldest first
+  std::vector<outgoing_letter> outgoing_;     // not yet taken over, the oldest first
 
   // Of the flight recorder.
   std::span<flight_slot> slots_;     // all that it has
@@ -315,7 +315,7 @@ private:
   std::uint64_t stage_key_ = 0;
   std::uint32_t entered_ = 0; // see enter
   time_point looked_at_partitions_{};
-  bool parked_unrun_ = false; // and nothing has succeeded since
+  bool dead_lettered_unrun_ = false; // and nothing has succeeded since
 };
 
 } // namespace weir

@@ -269,8 +269,8 @@ result<replay_request> sqlite::request_replay(const dead_letter_filter& filter,
 
 result<std::uint64_t> sqlite::cancel_replay(const dead_letter_filter& filter, const done_by& by) {
   return shared_->working_on(
-      [&](letter_table& letters) { return letters.set_parked(filter); },
-      [&](std::uint64_t parked) { return replay_cancelled(filter, parked, by); });
+      [&](letter_table& letters) { return letters.set_kept(filter); },
+      [&](std::uint64_t kept) { return replay_cancelled(filter, kept, by); });
 }
 
 result<std::vector<dead_letter>> sqlite::claim_requested(const dead_letter_filter& filter,
@@ -324,14 +324,14 @@ result<void> sqlite::release(std::span<const std::uint64_t> ids) {
 result<void> sqlite::withdraw(std::span<const std::uint64_t> ids, const std::string& why,
                               const done_by& by) {
   return shared_->writing(changing, [&](connection& in) -> result<void> {
-    std::uint64_t parked = 0;
+    std::uint64_t kept = 0;
     for (const auto id : ids) {
-      auto done = in.letters.give_back(id, shared_->claimed.mine(), dead_letter_state::parked);
+      auto done = in.letters.give_back(id, shared_->claimed.mine(), dead_letter_state::kept);
       if (!done)
         return std::move(done.error());
-      parked += *done ? 1 : 0;
+      kept += *done ? 1 : 0;
     }
-    return in.letters.note(withdrawn(ids, parked, why, by));
+    return in.letters.note(withdrawn(ids, kept, why, by));
   });
 }
 

@@ -39,14 +39,14 @@ constexpr std::array columns{
     column{"replay_count", "INTEGER NOT NULL DEFAULT 0", true},
     column{"key", "TEXT NOT NULL DEFAULT ''", false, "''"},
     column{"trace_id", "TEXT NOT NULL DEFAULT ''", false, "''"},
-    column{"state", "TEXT NOT NULL DEFAULT 'parked'", false, "'parked'"},
+    column{"state", "TEXT NOT NULL DEFAULT 'kept'", false, "'kept'"},
     column{"claimed_by", "INTEGER", false, "NULL"},
     column{"edited_at", "TEXT", false, "NULL"},
 };
 
 constexpr auto around_sql = R"(
 CREATE INDEX IF NOT EXISTS dead_letters_in_order ON dead_letters(key, id);
-CREATE INDEX IF NOT EXISTS dead_letters_under_way ON dead_letters(state) WHERE state <> 'parked';
+CREATE INDEX IF NOT EXISTS dead_letters_under_way ON dead_letters(state) WHERE state <> 'kept';
 CREATE TABLE IF NOT EXISTS dead_letter_numbers(
   name TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
 INSERT OR IGNORE INTO dead_letter_numbers VALUES('id', 0), ('claimant', 0);
@@ -86,7 +86,7 @@ VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?1
 constexpr auto update_sql = R"(UPDATE dead_letters SET
   kind = ?1, cause = ?2, chain = ?3, payload = ?4, payload_type = ?5, attempts = ?6,
   first_failed_at = ?7, last_failed_at = ?8, replay_count = ?9, key = ?10, trace_id = ?11,
-  state = 'parked', claimed_by = NULL, edited_at = NULL
+  state = 'kept', claimed_by = NULL, edited_at = NULL
 WHERE id = ?12)";
 
 std::string json_array(const std::vector<std::string>& chain) {
@@ -195,8 +195,8 @@ public:
       add("key = ?", *filter.key);
     if (filter.state) {
       add("state = ?", std::string{to_string(*filter.state)});
-      if (*filter.state != dead_letter_state::parked)
-        sql_ += " AND state <> 'parked'"; // the words of the index
+      if (*filter.state != dead_letter_state::kept)
+        sql_ += " AND state <> 'kept'"; // the words of the index
     }
     if (filter.since)
       add("last_failed_at >= ?", rounded_up(*filter.since));
@@ -612,7 +612,7 @@ result<replay_request> letter_table::count_for_replay(const dead_letter_filter& 
   const auto too_often =
       terms.forced ? "0" : "replay_count >= " + std::to_string(terms.replays_max);
   auto query = prepared(*database_,
-                        "SELECT state <> 'parked', " + too_often
+                        "SELECT state <> 'kept', " + too_often
                             + ", count(*) FROM (SELECT state, replay_count FROM dead_letters"
                             + which.sql(filter.limit) + ") GROUP BY 1, 2",
                         which);
@@ -634,19 +634,19 @@ result<replay_request> letter_table::count_for_replay(const dead_letter_filter& 
 result<void> letter_table::set_requested(const dead_letter_filter& filter,
                                          const replay_terms& terms) {
   const condition which{filter};
-  auto sql = "UPDATE dead_letters SET state = 'requested' WHERE state = 'parked' AND "
+  auto sql = "UPDATE dead_letters SET state = 'requested' WHERE state = 'kept' AND "
              + chosen(which, filter.limit);
   if (!terms.forced)
     sql += " AND replay_count < " + std::to_string(terms.replays_max);
   return run(*database_, sql, which);
 }
 
-result<std::uint64_t> letter_table::set_parked(const dead_letter_filter& filter) {
+result<std::uint64_t> letter_table::set_kept(const dead_letter_filter& filter) {
   condition which{filter};
-  which.and_also("state <> 'parked' AND state = 'requested'"); // of these the first so many
+  which.and_also("state <> 'kept' AND state = 'requested'"); // of these the first so many
   if (auto done = run(
           *database_,
-          "UPDATE dead_letters SET state = 'parked' WHERE " + chosen(which, filter.limit), which);
+          "UPDATE dead_letters SET state = 'kept' WHERE " + chosen(which, filter.limit), which);
       !done)
     return std::move(done.error());
   return static_cast<std::uint64_t>(database_->changes());
@@ -670,7 +670,7 @@ result<std::uint64_t> letter_table::new_claimant() {
 }
 
 result<bool> letter_table::any_requested() {
-  auto query = database_->prepare("SELECT 1 FROM dead_letters WHERE state <> 'parked' AND "
+  auto query = database_->prepare("SELECT 1 FROM dead_letters WHERE state <> 'kept' AND "
                                   "state = 'requested' LIMIT 1");
   if (!query)
     return std::move(query.error());
@@ -681,7 +681,7 @@ result<bool> letter_table::any_requested() {
 
 result<std::vector<std::uint64_t>> letter_table::claimants() {
   auto query = database_->prepare("SELECT DISTINCT ifnull(claimed_by, 0) FROM dead_letters WHERE "
-                                  "state <> 'parked' AND state = 'replaying'");
+                                  "state <> 'kept' AND state = 'replaying'");
   if (!query)
     return std::move(query.error());
   std::vector<std::uint64_t> numbers;
@@ -697,7 +697,7 @@ result<std::vector<std::uint64_t>> letter_table::claimants() {
 namespace {
 
 constexpr auto claimed_sql =
-    " WHERE state <> 'parked' AND state = 'replaying' AND ifnull(claimed_by, 0) = ?1";
+    " WHERE state <> 'kept' AND state = 'replaying' AND ifnull(claimed_by, 0) = ?1";
 
 result<int> run_with(database& in, const std::string& sql, std::uint64_t first,
                      std::optional<std::uint64_t> second = {}) {

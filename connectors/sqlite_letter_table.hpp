@@ -41,7 +41,7 @@ public:
                                           const replay_terms& terms);
   result<void> set_requested(const dead_letter_filter& filter, const replay_terms& terms);
   /// Of what is requested; returns how many.
-  result<std::uint64_t> set_parked(const dead_letter_filter& filter);
+  result<std::uint64_t> set_kept(const dead_letter_filter& filter);
   result<std::uint64_t> remove(const dead_letter_filter& filter);
 
   // Claims, by the claimant's number.

@@ -24,7 +24,7 @@
 /// Invariants: 0 <= published - released <= capacity. What is written beyond the published cursor is invisible
 /// to the consumer; what is read beyond the released cursor stays in its slot. So a slice of work is either
 /// committed (publish + release) or, if it is given up, never happened.
-/// Parking: who finds nothing to do announces it, looks once more, and only then stops; who changes the ring
+/// Sleeping: who finds nothing to do announces it, looks once more, and only then stops; who changes the ring
 /// afterwards sees the announcement and wakes it. tests/model/ checks this protocol exhaustively.
 namespace weir {
 
@@ -77,8 +77,8 @@ public:
   /// The consumer is gone for good: nothing more needs to be written.
   bool cancelled() const noexcept { return cancelled_.load(std::memory_order_seq_cst); }
 
-  /// Announces that the producer is about to park for want of credit. It must then ask `producer_may_go_on`
-  /// of every ring it waits for, and park only if all say no.
+  /// Announces that the producer is about to sleep for want of credit. It must then ask `producer_may_go_on`
+  /// of every ring it waits for, and sleep only if all say no.
   void announce_producer_waiting() noexcept {
     producer_waiting_.store(true, std::memory_order_seq_cst);
   }
@@ -120,7 +120,7 @@ public:
       producer_->wake();
   }
 
-  /// As for the producer: announce on every ring that isn't drained, then ask each of them, then park.
+  /// As for the producer: announce on every ring that isn't drained, then ask each of them, then sleep.
   void announce_consumer_waiting() noexcept {
     consumer_waiting_.store(true, std::memory_order_seq_cst);
   }
@@ -181,7 +181,7 @@ private:
   alignas(apart) std::atomic<std::size_t> published_{0};
   std::size_t released_seen_ = 0;
 
-  // Read by both once a slice, written only around parking and at the end.
+  // Read by both once a slice, written only around sleeping and at the end.
   alignas(apart) std::atomic<bool> consumer_waiting_{false};
   std::atomic<bool> producer_waiting_{false};
   std::atomic<bool> closed_{false};

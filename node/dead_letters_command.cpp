@@ -93,7 +93,7 @@ void declare(configuration& config, const action& what, request& asked, bool wit
         .one_of({"transient", "poison", "fatal"});
     config.option("key", asked.key, "Only those of this key.");
     config.option("state", asked.state, "Only those in this state.")
-        .one_of({"parked", "requested", "replaying"});
+        .one_of({"kept", "requested", "replaying"});
     config
         .option("since", asked.since,
                 "Only those that last failed then or later: 2024-01-31T12:00:00Z, or 2h for two "
@@ -329,7 +329,7 @@ private:
   }
 
   int cancel() {
-    return say(queue_.cancel_replay(filter_, by_), "parked", "not to be replayed any more",
+    return say(queue_.cancel_replay(filter_, by_), "kept", "not to be replayed any more",
                "being replayed already");
   }
 

@@ -30,7 +30,7 @@ namespace {
 
 constexpr std::string_view variable = "WEIR_HEART"; // tells the child its parent's number
 
-/// Deaths by one item in a row that need not count; it is parked sooner, where it can be.
+/// Deaths by one item in a row that need not count; it is dead-lettered sooner, where it can be.
 constexpr std::uint32_t same_item_max = 16;
 
 /// Besides SIGTERM and SIGINT, which tell both to stop, these are for the child.

@@ -17,7 +17,7 @@ class log;
 struct heart_options {
   /// More than `intensity` restarts within `period`, and it gives up. Whose fault a death is, and what it is
   /// charged with, is decided as for workers (see blame.hpp), by the one item that was in hand; once that is
-  /// parked and its stage goes on, everything is forgiven.
+  /// dead-lettered and its stage goes on, everything is forgiven.
   std::uint32_t intensity = 5;
   std::chrono::milliseconds period{30'000};
   /// Before each restart; they do not count in `period`.

@@ -8,8 +8,8 @@ namespace weir {
 
 std::string_view to_string(dead_letter_state state) noexcept {
   switch (state) {
-  case dead_letter_state::parked:
-    return "parked";
+  case dead_letter_state::kept:
+    return "kept";
   case dead_letter_state::requested:
     return "requested";
   case dead_letter_state::replaying:
@@ -32,7 +32,7 @@ dead_letter put_first(dead_letter letter, std::uint64_t id) {
   letter.first_failed_at = std::chrono::floor<milliseconds>(letter.first_failed_at);
   letter.last_failed_at = std::chrono::floor<milliseconds>(letter.last_failed_at);
   letter.id = id;
-  letter.state = dead_letter_state::parked;
+  letter.state = dead_letter_state::kept;
   letter.edited_at.reset();
   return letter;
 }

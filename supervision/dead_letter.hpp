@@ -16,17 +16,17 @@ namespace weir {
 ///
 /// | state \ event | put again | replay asked for | claimed   | released  | withdrawn | replayed |
 /// |---------------|-----------|------------------|-----------|-----------|-----------|----------|
-/// | parked        | parked    | requested        | –         | –         | –         | –        |
-/// | requested     | parked    | requested        | replaying | –         | –         | –        |
-/// | replaying     | parked    | –                | –         | requested | parked    | removed  |
+/// | kept          | kept      | requested        | –         | –         | –         | –        |
+/// | requested     | kept      | requested        | replaying | –         | –         | –        |
+/// | replaying     | kept      | –                | –         | requested | kept      | removed  |
 enum class dead_letter_state {
-  parked,    ///< nobody works on it
+  kept,      ///< nobody works on it
   requested, ///< to be replayed by the pipeline it came from, whenever that runs
   replaying  ///< claimed by a pipeline that runs it now
 };
 
 inline constexpr std::array dead_letter_states{
-    dead_letter_state::parked, dead_letter_state::requested, dead_letter_state::replaying};
+    dead_letter_state::kept, dead_letter_state::requested, dead_letter_state::replaying};
 
 std::string_view to_string(dead_letter_state state) noexcept;
 
@@ -49,7 +49,7 @@ struct dead_letter {
   failure why;            ///< its kind, and the chain of causes
   std::string trace_id{}; ///< of the trace it belongs to; empty if there is none
   std::uint64_t id = 0;   ///< given by the store, in the order of arrival, never twice; 0 before
-  dead_letter_state state = dead_letter_state::parked; ///< kept by the store
+  dead_letter_state state = dead_letter_state::kept; ///< kept by the store
   /// When its payload was last replaced: then `why` is of one that it has no more. Kept by the store, until it fails again.
   std::optional<std::chrono::system_clock::time_point> edited_at{};
 };
@@ -68,7 +68,7 @@ public:
   virtual result<void> put(std::span<const dead_letter> letters) = 0;
 };
 
-/// What a store keeps of a letter that it has not: times in whole milliseconds, parked, under this id.
+/// What a store keeps of a letter that it has not: times in whole milliseconds, kept, under this id.
 dead_letter put_first(dead_letter letter, std::uint64_t id);
 
 /// What a store keeps of a letter, where it has `kept` already and the item failed again: the newer one, but

@@ -181,7 +181,7 @@ result<replay_request> memory::request_replay(const dead_letter_filter& filter,
   kept_->release_orphans();
   replay_request answer;
   for (auto* one : kept_->matching(filter)) {
-    if (one->letter.state != dead_letter_state::parked) {
+    if (one->letter.state != dead_letter_state::kept) {
       ++answer.under_way;
     } else if (one->letter.replay_count >= terms.replays_max && !terms.forced) {
       ++answer.too_often;
@@ -199,16 +199,16 @@ result<replay_request> memory::request_replay(const dead_letter_filter& filter,
 result<std::uint64_t> memory::cancel_replay(const dead_letter_filter& filter, const done_by& by) {
   const std::lock_guard lock{kept_->lock};
   kept_->release_orphans();
-  std::uint64_t parked = 0;
+  std::uint64_t kept = 0;
   auto wanted = filter; // the limit is on those that there is something to take back of
   wanted.state = dead_letter_state::requested;
   if (filter.state.value_or(*wanted.state) == *wanted.state)
     for (auto* one : kept_->matching(wanted)) {
-      one->letter.state = dead_letter_state::parked;
-      ++parked;
+      one->letter.state = dead_letter_state::kept;
+      ++kept;
     }
-  kept_->note(replay_cancelled(filter, parked, by));
-  return parked;
+  kept_->note(replay_cancelled(filter, kept, by));
+  return kept;
 }
 
 result<std::vector<dead_letter>> memory::claim_requested(const dead_letter_filter& filter,
@@ -241,14 +241,14 @@ result<void> memory::release(std::span<const std::uint64_t> ids) {
 result<void> memory::withdraw(std::span<const std::uint64_t> ids, const std::string& why,
                               const done_by& by) {
   const std::lock_guard lock{kept_->lock};
-  std::uint64_t parked = 0;
+  std::uint64_t kept = 0;
   for (const auto id : ids)
     if (auto* one = kept_->find(id); one != nullptr && one->claimed_by.lock() == claimant_
                                      && one->letter.state == dead_letter_state::replaying) {
-      one->letter.state = dead_letter_state::parked;
-      ++parked;
+      one->letter.state = dead_letter_state::kept;
+      ++kept;
     }
-  kept_->note(withdrawn(ids, parked, why, by));
+  kept_->note(withdrawn(ids, kept, why, by));
   return {};
 }
 

@@ -9,7 +9,7 @@
 namespace weir::dead_letters {
 
 /// Keeps dead letters in memory, at most `capacity` of them. A full store refuses: the stage that wants to
-/// park waits, nothing is dropped. For tests, and for pipelines whose input can be read again.
+/// dead-letter waits, nothing is dropped. For tests, and for pipelines whose input can be read again.
 /// Copies share what they keep, so that one copy can be given away and the other looked into; each claims for
 /// itself. Of the audit the last audit_max lines are kept.
 class memory final : public dead_letter_queue {

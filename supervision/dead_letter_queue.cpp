@@ -131,7 +131,7 @@ dead_letter_audit replay_asked(const dead_letter_filter& filter, const replay_te
 
 dead_letter_audit replay_cancelled(const dead_letter_filter& filter, std::uint64_t letters,
                                    const done_by& by) {
-  return {0, by.at, by.who, "cancel", filter.text(), letters_text(letters) + " parked"};
+  return {0, by.at, by.who, "cancel", filter.text(), letters_text(letters) + " kept"};
 }
 
 dead_letter_audit edited(const dead_letter& before, const std::string& payload, const done_by& by) {
@@ -142,9 +142,9 @@ dead_letter_audit edited(const dead_letter& before, const std::string& payload, 
   return {0, by.at, by.who, "edit", ids_text({&before.id, 1}), std::move(outcome), before.payload};
 }
 
-dead_letter_audit withdrawn(std::span<const std::uint64_t> ids, std::uint64_t parked,
+dead_letter_audit withdrawn(std::span<const std::uint64_t> ids, std::uint64_t kept,
                             const std::string& why, const done_by& by) {
-  return {0, by.at, by.who, "withdrawn", ids_text(ids), letters_text(parked) + " parked: " + why};
+  return {0, by.at, by.who, "withdrawn", ids_text(ids), letters_text(kept) + " kept: " + why};
 }
 
 dead_letter_audit gone_through(std::span<const std::uint64_t> ids, std::uint64_t removed,

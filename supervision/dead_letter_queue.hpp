@@ -119,11 +119,11 @@ public:
   /// count begins at 0. Refused (poison) if there is no such letter, or it is being replayed.
   virtual result<void> edit(std::uint64_t id, std::string payload, const done_by& by) = 0;
 
-  /// Asks for the replay of what is parked. Asking twice is asking once.
+  /// Asks for the replay of what is kept. Asking twice is asking once.
   virtual result<replay_request> request_replay(const dead_letter_filter& filter,
                                                 const replay_terms& terms, const done_by& by) = 0;
 
-  /// Takes that back where it has not begun: what is requested is parked. Returns how many.
+  /// Takes that back where it has not begun: what is requested is kept. Returns how many.
   virtual result<std::uint64_t> cancel_replay(const dead_letter_filter& filter,
                                               const done_by& by) = 0;
 
@@ -133,7 +133,7 @@ public:
                                                            std::size_t max) = 0;
   /// Gives back what was claimed and not replayed: it is requested as before. Others are left as they are.
   virtual result<void> release(std::span<const std::uint64_t> ids) = 0;
-  /// Gives back what was claimed and can't be replayed: it is parked, and not requested any more; `why` goes into
+  /// Gives back what was claimed and can't be replayed: it is kept, and not requested any more; `why` goes into
   /// the audit. Others are left as they are.
   virtual result<void> withdraw(std::span<const std::uint64_t> ids, const std::string& why,
                                 const done_by& by) = 0;
@@ -184,7 +184,7 @@ dead_letter_audit replay_asked(const dead_letter_filter& filter, const replay_te
 dead_letter_audit replay_cancelled(const dead_letter_filter& filter, std::uint64_t letters,
                                    const done_by& by);
 dead_letter_audit edited(const dead_letter& before, const std::string& payload, const done_by& by);
-dead_letter_audit withdrawn(std::span<const std::uint64_t> ids, std::uint64_t parked,
+dead_letter_audit withdrawn(std::span<const std::uint64_t> ids, std::uint64_t kept,
                             const std::string& why, const done_by& by);
 dead_letter_audit gone_through(std::span<const std::uint64_t> ids, std::uint64_t removed,
                                const done_by& by);

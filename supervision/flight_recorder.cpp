@@ -62,7 +62,7 @@ struct front {
   std::int32_t cause_status;
   std::uint32_t reserved;
   std::int64_t cause_at;
-  std::atomic<std::uint64_t> recovered; // 1: a stage goes on behind what was parked
+  std::atomic<std::uint64_t> recovered; // 1: a stage goes on behind what was dead-lettered
   std::array<kept_death, deaths_kept> deaths;
   std::array<suspect, suspects_kept> suspects;
 };

@@ -54,7 +54,7 @@ public:
                                      std::span<const stage_hands> stages,
                                      std::span<const std::string> partitions);
 
-  /// A stage goes on: an item succeeded behind one that was parked because of the deaths it caused.
+  /// A stage goes on: an item succeeded behind one that was dead-lettered because of the deaths it caused.
   void recovered() noexcept;
 
   /// The process ends as it should, and all that was settled is stored: only the suspects that did not come are
@@ -73,7 +73,7 @@ public:
   /// if the file is not that process's.
   static std::optional<autopsy> examine(const std::string& path, int pid, int status);
 
-  /// Deaths with an item in hand after which it is parked, where its stage would try without end.
+  /// Deaths with an item in hand after which it is dead-lettered, where its stage would try without end.
   static constexpr std::uint32_t deaths_max = 3;
 
 private:

@@ -28,13 +28,13 @@ answer answer_to(failure_kind kind, std::uint32_t attempts, const retry_policy& 
   const bool used_up = policy.attempts != unlimited && attempts >= policy.attempts;
   switch (kind) {
   case failure_kind::transient:
-    return used_up ? answer::park : answer::retry;
+    return used_up ? answer::dead_letter : answer::retry;
   case failure_kind::poison:
-    return answer::park;
+    return answer::dead_letter;
   case failure_kind::fatal:
     break;
   }
-  return used_up ? answer::park_and_restart : answer::restart;
+  return used_up ? answer::dead_letter_and_restart : answer::restart;
 }
 
 } // namespace weir

@@ -31,7 +31,7 @@ struct backoff {
 
 /// What a stage does about an item that failed.
 struct retry_policy {
-  /// Runs of one item before it is parked as a dead letter, the first included.
+  /// Runs of one item before it is dead-lettered as a dead letter, the first included.
   std::uint32_t attempts = 3;
   /// How many of the retries after a transient failure come at once: most such failures are over by then. Those
   /// after them follow the back-off. A time that the other side asked for (Retry-After) is kept in any case.
@@ -48,16 +48,16 @@ struct retry_policy {
 
 enum class answer {
   retry,           ///< the same worker runs the item again after a delay
-  park,            ///< the item becomes a dead letter; the worker goes on with the next
+  dead_letter,     ///< the item becomes a dead letter; the worker goes on with the next
   restart,         ///< the worker ends; a fresh one runs the item again
-  park_and_restart ///< both: the item has used up its attempts, and the worker's state is in doubt
+  dead_letter_and_restart ///< both: the item has used up its attempts, and the worker's state is in doubt
 };
 
 /// | kind \ attempts | left    | used up          |
 /// |-----------------|---------|------------------|
-/// | transient       | retry   | park             |
-/// | poison          | park    | park             |
-/// | fatal           | restart | park_and_restart |
+/// | transient       | retry   | dead-letter      |
+/// | poison          | dead-letter | dead-letter      |
+/// | fatal           | restart | dead_letter_and_restart |
 ///
 /// `attempts` counts the runs so far, the failed one included.
 answer answer_to(failure_kind kind, std::uint32_t attempts, const retry_policy& policy);

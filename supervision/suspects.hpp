@@ -43,7 +43,7 @@ public:
   void comes_again(std::uint64_t partition, std::uint64_t position);
   void gone(std::uint64_t partition, std::uint64_t position);
 
-  /// Everything of the partition up to `position` is settled: acquitted, or parked.
+  /// Everything of the partition up to `position` is settled: acquitted, or dead-lettered.
   void settled(std::uint64_t partition, std::uint64_t position);
 
   /// What the next life has to know of, if nothing was in hand at the end of this one. What was settled has to be

@@ -49,7 +49,7 @@ public:
     shared_->requested += count;
     shared_->workers.wake();
   }
-  /// The next runs of items fail so, as many as said: an item is run again, parked, or whatever its failure leads
+  /// The next runs of items fail so, as many as said: an item is run again, dead-lettered, or whatever its failure leads
   /// to. What was told earlier comes first.
   void fail(failure why, std::size_t times = 1) const {
     for (; times > 0; --times)

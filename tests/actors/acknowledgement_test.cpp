@@ -197,7 +197,7 @@ TEST_F(Acknowledgement, KeepsTheGravestEndingWhicheverCopyIsTakenApart) {
     const auto batch = books_.group(items);
     books_.share(batch, 1);
     if (!apart_first)
-      books_.settle(batch, outcome::dead_lettered); // one way parks it as a whole
+      books_.settle(batch, outcome::dead_lettered); // one way dead-letters it as a whole
     const auto members = books_.take_apart(batch); // the other stores its rows
     for (const auto& member : members)
       books_.settle(member, outcome::acknowledged);

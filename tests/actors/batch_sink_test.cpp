@@ -40,7 +40,7 @@ protected:
     p.dead_letters_to(letters_);
     return p;
   }
-  std::vector<std::string> parked() const {
+  std::vector<std::string> dead_lettered() const {
     std::vector<std::string> all;
     for (const auto& one : letters_.letters())
       all.push_back(std::to_string(one.position) + "=" + one.payload + " " + one.why.message());
@@ -69,13 +69,13 @@ TEST_F(BatchSink, ParksTheRowsItRejectsAndFiltersTheOnesItHas) {
   EXPECT_EQ(
       done.ledger,
       (weir::ledger_totals{.admitted = 12, .acknowledged = 8, .filtered = 2, .dead_lettered = 2}));
-  EXPECT_EQ(parked(), (std::vector<std::string>{"6=5 too long", "10=9 no such key"}));
+  EXPECT_EQ(dead_lettered(), (std::vector<std::string>{"6=5 too long", "10=9 no such key"}));
   const auto letter = letters_.letters().front();
   EXPECT_EQ(letter.payload_type, "int");
   EXPECT_EQ(letter.stage, "sink");
   EXPECT_EQ(letter.source, "numbers");
   EXPECT_EQ(letter.attempts, 1U);
-  EXPECT_EQ(done.stages.back().parked, 2U);
+  EXPECT_EQ(done.stages.back().dead_lettered, 2U);
   EXPECT_EQ(done.stages.back().restarts, 0U);
 }
 
@@ -111,7 +111,7 @@ TEST_F(BatchSink, ParksARefusedBatchAsOneLetterOfAllItsItems) {
       return weir::poison("no such table");
     return batch_outcome{};
   }));
-  EXPECT_EQ(parked(), std::vector<std::string>{"6=5\n6\n7\n8\n9\n no such table"});
+  EXPECT_EQ(dead_lettered(), std::vector<std::string>{"6=5\n6\n7\n8\n9\n no such table"});
   EXPECT_EQ(done.ledger,
             (weir::ledger_totals{.admitted = 12, .acknowledged = 7, .dead_lettered = 5}));
 }
@@ -179,7 +179,7 @@ TEST_F(BatchSink, ThatRejectsARowTwiceParksItOnce) {
 }
 
 TEST_F(BatchSink, TakesBatchesThatLostRowsOnTheirWay) {
-  // Rows are named by their place in the batch as the sink got it: what it rejects must be what is parked, and
+  // Rows are named by their place in the batch as the sink got it: what it rejects must be what is dead-lettered, and
   // the position the one it was read at, or none.
   weir::pipeline p{"batches", restarting()};
   p.from("numbers", numbers(10))

@@ -34,7 +34,7 @@ protected:
   }
   int runs_of(std::size_t item) const { return (*runs_)[item]; }
   weir::stage_snapshot stage() const { return last_.stages[1]; }
-  std::vector<std::string> parked() const {
+  std::vector<std::string> dead_lettered() const {
     std::vector<std::string> payloads;
     for (const auto& one : letters_.letters())
       payloads.push_back(one.payload);
@@ -55,7 +55,7 @@ TEST_F(FailedItem, OfPoisonIsParkedAtOnceAndTheOthersGoOn) {
               return n;
             }),
             up_to(count, [&](int n) { return !bad.contains(n); }));
-  EXPECT_EQ(parked(),
+  EXPECT_EQ(dead_lettered(),
             (std::vector<std::string>{"0", "20", "30", "31", "40", "41", "42", "43", "44", "99"}));
   EXPECT_EQ(last_.ledger.dead_lettered, bad.size());
   EXPECT_EQ(stage().restarts, 0U) << "the stage is not to blame";
@@ -78,7 +78,7 @@ TEST_F(FailedItem, ThatWorksTheSecondTimeIsNeitherLostNorOvertaken) {
               return n;
             }),
             up_to(count));
-  EXPECT_TRUE(parked().empty());
+  EXPECT_TRUE(dead_lettered().empty());
   EXPECT_EQ(stage().failed, 20U);
   EXPECT_EQ(stage().restarts, 0U);
   EXPECT_EQ(runs_of(3), 3);
@@ -96,7 +96,7 @@ TEST_F(FailedItem, IsTriedAsOftenAsItsStageSays) {
                 at_once(4)),
             up_to(count, [&](int n) { return !bad.contains(n); }));
   EXPECT_EQ(runs_of(5), 4);
-  ASSERT_EQ(parked(), (std::vector<std::string>{"5", "50"}));
+  ASSERT_EQ(dead_lettered(), (std::vector<std::string>{"5", "50"}));
   EXPECT_EQ(letters_.letters().front().attempts, 4U);
   EXPECT_EQ(letters_.letters().front().why.kind, weir::failure_kind::transient);
   EXPECT_EQ(stage().restarts, 0U);
@@ -124,7 +124,7 @@ TEST_F(FailedItem, WithOneAttemptIsNeverTriedAgain) {
         return n;
       },
       at_once(1));
-  EXPECT_EQ(parked(), (std::vector<std::string>{"5", "7"}));
+  EXPECT_EQ(dead_lettered(), (std::vector<std::string>{"5", "7"}));
   EXPECT_EQ(runs_of(5), 1);
   EXPECT_EQ(runs_of(7), 1);
   EXPECT_EQ(letters_.letters().back().attempts, 1U);
@@ -170,7 +170,7 @@ TEST_F(FailedItem, OfAFatalKindGetsAFreshWorker) {
             up_to(count));
   EXPECT_EQ(stage().restarts, 1U);
   EXPECT_EQ(stage().last_failure, "I do not trust myself");
-  EXPECT_TRUE(parked().empty());
+  EXPECT_TRUE(dead_lettered().empty());
 }
 
 TEST_F(FailedItem, LeavesALetterWithAllThatIsKnown) {
@@ -228,7 +228,7 @@ TEST_F(FailedItem, OneOfManyFromOnePositionHasALetterOfItsOwn) {
   p.dead_letters_to(letters_);
   const auto done = run(std::move(p));
   EXPECT_EQ(out.items(), (std::vector<std::string>{"good", "0", "good", "1", "good", "2"}));
-  EXPECT_EQ(parked(), (std::vector<std::string>{"bad", "worse", "bad", "bad", "worse", "bad", "bad",
+  EXPECT_EQ(dead_lettered(), (std::vector<std::string>{"bad", "worse", "bad", "bad", "worse", "bad", "bad",
                                                 "worse", "bad"}));
   std::set<std::pair<std::uint64_t, std::uint32_t>> places;
   for (const auto& one : letters_.letters())
@@ -257,7 +257,7 @@ TEST_F(FailedItem, InASinkIsParkedOrTriedAgainLikeAnyOther) {
   p.dead_letters_to(letters_);
   const auto done = run(std::move(p));
   EXPECT_EQ(out.items(), up_to(count, [](int n) { return n != 10 && n != 30; }));
-  EXPECT_EQ(parked(), (std::vector<std::string>{"10", "30"}));
+  EXPECT_EQ(dead_lettered(), (std::vector<std::string>{"10", "30"}));
   EXPECT_EQ(done.ledger,
             (weir::ledger_totals{.admitted = count, .acknowledged = 98, .dead_lettered = 2}));
 }
@@ -291,7 +291,7 @@ struct point {
 };
 std::string weir_payload(const point& item) { return "x=" + std::to_string(item.x); }
 
-/// The payload under which an item is parked.
+/// The payload under which an item is dead-lettered.
 template <class T>
 std::string payload(T item) {
   weir::dead_letters::memory letters;

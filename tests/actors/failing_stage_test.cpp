@@ -29,7 +29,7 @@ protected:
     p.dead_letters_to(letters_);
     return running{std::move(p)};
   }
-  /// The pipeline was given up, with next to nothing parked and nothing acknowledged that isn't stored.
+  /// The pipeline was given up, with next to nothing dead-lettered and nothing acknowledged that isn't stored.
   void expect_given_up(running& r, std::size_t letters_max) {
     EXPECT_EQ(r.ended(), state::failed);
     EXPECT_EQ(r.ledger().acknowledged, out_.size());

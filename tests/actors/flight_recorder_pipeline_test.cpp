@@ -333,7 +333,7 @@ TEST(FlightRecorderPipeline, RemembersASuspectThatDidNotComeBeforeTheEnd) {
   ASSERT_EQ(seen.letters.size(), 1U);
   EXPECT_EQ(seen.letters[0].attempts, 3U);
   EXPECT_TRUE(lives.file.open()->last_life().deaths.empty())
-      << "it was parked, and that is the end of it";
+      << "it was dead-lettered, and that is the end of it";
 }
 
 /// Its items are in hand for an hour, so many at a time.

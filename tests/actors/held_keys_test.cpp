@@ -10,7 +10,7 @@ using weir::resume_point;
 class HeldKeys : public testing::Test {
 protected:
   /// A letter of an item that was read there is in the store.
-  void park(std::uint64_t position) {
+  void add(std::uint64_t position) {
     keys_.add("ann", {"orders", position});
     keys_.stored("ann");
   }
@@ -26,7 +26,7 @@ protected:
 };
 
 TEST_F(HeldKeys, LetPassWhatWasReadBeforeTheFirstLetter) {
-  park(20);
+  add(20);
   EXPECT_FALSE(waits(19));
   EXPECT_TRUE(waits(20));
   EXPECT_TRUE(waits(21));
@@ -38,8 +38,8 @@ TEST_F(HeldKeys, LetPassWhatWasReadBeforeTheFirstLetter) {
 
 TEST_F(HeldKeys, LetNothingPassThatWasReadAfterALetterWhichIsNotTheFirst) {
   // Two branches of a source meet in front of the stage: 26 came by the slower one.
-  park(36);
-  park(26);
+  add(36);
+  add(26);
   EXPECT_TRUE(waits(31)) << "it would overtake 26";
   EXPECT_FALSE(waits(25));
   EXPECT_EQ(keys_.held_behind("ann", {"orders", 31}), "orders:36");
@@ -67,7 +67,7 @@ TEST_F(HeldKeys, ForgetWhereLettersWereReadThatHaveGone) {
 }
 
 TEST_F(HeldKeys, AreCountedInVainWhileALetterIsOnItsWay) {
-  park(1);
+  add(1);
   const auto seen = keys_.one("ann");
   keys_.add("ann", {"orders", 2});
   keys_.counted(*seen, 0, {});
@@ -81,10 +81,10 @@ TEST_F(HeldKeys, AreCountedInVainWhileALetterIsOnItsWay) {
 }
 
 TEST_F(HeldKeys, AreFullAtTheirBound) {
-  park(1);
-  park(2);
+  add(1);
+  add(2);
   EXPECT_FALSE(keys_.full());
-  park(3);
+  add(3);
   EXPECT_TRUE(keys_.full());
   counted(2, {"orders", 2});
   EXPECT_FALSE(keys_.full());

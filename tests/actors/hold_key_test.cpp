@@ -645,7 +645,7 @@ TEST_F(HoldKey, OfAStageWithStateThatIsFullDoesNotHoldUpWhatItHadBegun) {
   weir::running_pipeline running{std::move(p), last_first};
   ASSERT_TRUE(running.start());
   last_first.advance(2s);
-  // The permits are gone when the second order of one lane fails; then the other parks all that may be parked.
+  // The permits are gone when the second order of one lane fails; then the other dead-letters all that may be dead-lettered.
   source.push({{"ann", 1}, {"bob", 0}});
   last_first.run_until_idle();
   source.push({{"dan", 0}});

@@ -118,7 +118,7 @@ struct rejecting_sink {
     if (all.items.front() != 0)
       return weir::batch_outcome{};
     if (stored.size() == 1)
-      fails_next = sizeof(weir::parked_item);
+      fails_next = sizeof(weir::outgoing_letter);
     return weir::batch_outcome{.filtered = {0}, .rejected = {{2, weir::poison("two")}}};
   }
 };
@@ -134,7 +134,7 @@ TEST_F(OutOfMemory, ABatchWhoseLetterCouldNotBeMadeIsStoredAgain) {
   still r{std::move(p)};
   r.finishes();
   EXPECT_EQ(stored.items(), (std::vector<std::size_t>{5, 5, 5})) << "the first one twice";
-  EXPECT_EQ(r.stage("sink").parked, 1U);
+  EXPECT_EQ(r.stage("sink").dead_lettered, 1U);
   ASSERT_EQ(letters.letters().size(), 1U);
   EXPECT_EQ(letters.letters().front().payload, "2");
   EXPECT_EQ(r.ledger(), (weir::ledger_totals{
@@ -238,7 +238,7 @@ struct sleepless final : weir::actor {
   weir::activity turn() override {
     seen.emplace_back("turn");
     fails_next = 16; // what an alarm calls
-    return weir::activity::parked(weir::clock::now() + 1s);
+    return weir::activity::asleep(weir::clock::now() + 1s);
   }
   void crashed(weir::failure why) noexcept override { seen.push_back(why.message()); }
   void ended() noexcept override { seen.emplace_back("ended"); }

@@ -32,7 +32,7 @@ constexpr std::uint64_t total = 60 * partition::window;
 constexpr std::uint64_t settlers_count = 3;
 constexpr std::uint64_t slice_max = 512;
 
-class parking_place final : public weir::waker {
+class sleeping_place final : public weir::waker {
 public:
   void wake() noexcept override {
     const std::lock_guard lock{lock_};
@@ -40,7 +40,7 @@ public:
     changed_.notify_one();
   }
   /// Returns false if nobody came: a wake-up was lost.
-  bool park() {
+  bool sleep() {
     std::unique_lock lock{lock_};
     const bool came = changed_.wait_for(lock, 20s, [&] { return woken_; });
     woken_ = false;
@@ -93,7 +93,7 @@ protected:
       // In slices, so that the settlers meet in the same blocks.
       const auto room = std::min({partition_.room(), total - partition_.last_admitted(), slice_max});
       if (room == 0) {
-        if (partition_.call_when_settled(source_) && !source_.park()) {
+        if (partition_.call_when_settled(source_) && !source_.sleep()) {
           stuck_ = true;
           break;
         }
@@ -141,7 +141,7 @@ protected:
   }
 
   partition partition_{"file", 0};
-  parking_place source_;
+  sleeping_place source_;
   std::array<channel, settlers_count> channels_;
   std::array<partition::settled_counts, settlers_count> counts_{}; // each of its settler
   std::unique_ptr<std::atomic<std::uint8_t>[]> shares_settled_ =
@@ -183,7 +183,7 @@ TEST_F(PartitionStress, NeverSaysThatSomethingIsSettledThatIsNot) {
 TEST(LaneWakeUpStress, ASourceIsWokenWhenTheSettlingComesWhileItParks) {
   partition one{"file", 0};
   one.admit(1, partition::in_flight_max);
-  parking_place source;
+  sleeping_place source;
   constexpr std::uint64_t rounds = total / 300;
   std::atomic<std::uint64_t> may_settle{0};
   std::atomic<std::uint64_t> ready{0};
@@ -211,7 +211,7 @@ TEST(LaneWakeUpStress, ASourceIsWokenWhenTheSettlingComesWhileItParks) {
     may_settle = position; // and at the same moment:
     dawdle(position % 67);
     while (!stuck && one.call_when_settled(source))
-      stuck = !source.park();
+      stuck = !source.sleep();
     if (!stuck)
       one.admit(one.last_admitted() + 1, 1);
   }

@@ -86,7 +86,7 @@ TEST_F(ReplayFromAFile, WhatAnotherAsksForIsFoundByLookingFromTimeToTime) {
   EXPECT_THAT(done.items(), ElementsAre());
   node.advance(200ms);
   EXPECT_THAT(done.items(), ElementsAre(2));
-  EXPECT_THAT(in_file(), ElementsAre("second numbers:1=1 attempts 1 replays 0 parked"));
+  EXPECT_THAT(in_file(), ElementsAre("second numbers:1=1 attempts 1 replays 0 kept"));
   source.complete();
   EXPECT_EQ(r.wait(), weir::running_pipeline::state::finished);
 }

@@ -50,7 +50,7 @@ TEST_F(Replay, WhatFailsAgainIsBackWhereItWasAndCounted) {
   const auto came = outcome(r->replay());
   EXPECT_EQ(came.succeeded, 1U);
   EXPECT_EQ(came.failed_again, 1U);
-  EXPECT_THAT(kept(), ElementsAre("second numbers:4=3 attempts 2 replays 1 parked"));
+  EXPECT_THAT(kept(), ElementsAre("second numbers:4=3 attempts 2 replays 1 kept"));
   EXPECT_EQ(letters.letters().front().id, 2U) << "it is the same letter";
   source.complete();
   r.finishes();
@@ -86,7 +86,7 @@ TEST_F(Replay, WhatFailsInALaterStageIsALetterOfThatStage) {
   dead(r, 1);
   first.mend();
   EXPECT_EQ(outcome(r->replay()).failed_again, 1U);
-  EXPECT_THAT(kept(), ElementsAre("second numbers:2=1 attempts 1 replays 1 parked"));
+  EXPECT_THAT(kept(), ElementsAre("second numbers:2=1 attempts 1 replays 1 kept"));
   second.mend();
   EXPECT_EQ(outcome(r->replay()).succeeded, 1U);
   EXPECT_THAT(done.items(), ElementsAre(0, 1));
@@ -126,7 +126,7 @@ TEST_F(Replay, TheLoopGuardLeavesOutWhatFailedTooOften) {
   EXPECT_EQ(guarded.too_often, 1U);
   EXPECT_EQ(second.runs(1), 3);
   EXPECT_EQ(outcome(r->replay({}, {.replays_max = 2, .forced = true})).failed_again, 1U);
-  EXPECT_THAT(kept(), ElementsAre("second numbers:1=1 attempts 4 replays 3 parked"));
+  EXPECT_THAT(kept(), ElementsAre("second numbers:1=1 attempts 4 replays 3 kept"));
 }
 
 TEST_F(Replay, ADryRunTellsTheCausesAndRunsNothing) {
@@ -154,7 +154,7 @@ TEST_F(Replay, TheFilterSaysWhich) {
   EXPECT_EQ(outcome(r->replay({.ids = {3}})).succeeded, 1U);
   EXPECT_EQ(outcome(r->replay({.stage = "first"})).requested, 0U);
   EXPECT_THAT(done.items(), ElementsAre(2, 3));
-  EXPECT_THAT(kept(), ElementsAre("second numbers:1=1 attempts 1 replays 0 parked"));
+  EXPECT_THAT(kept(), ElementsAre("second numbers:1=1 attempts 1 replays 0 kept"));
   const auto other = r->replay({.pipeline = "payments"});
   ASSERT_FALSE(other);
   EXPECT_EQ(other.error().message(), "this is pipeline 'orders', not 'payments'");
@@ -182,7 +182,7 @@ TEST_F(Replay, WhatCantBeReadStaysAndSaysWhy) {
   EXPECT_EQ(came.unreadable, 1U);
   ASSERT_EQ(came.reasons.size(), 1U);
   EXPECT_THAT(came.reasons.front(), testing::StartsWith("letter 1: "));
-  EXPECT_THAT(kept(), ElementsAre("second numbers:1=seventeen attempts 1 replays 0 parked"))
+  EXPECT_THAT(kept(), ElementsAre("second numbers:1=seventeen attempts 1 replays 0 kept"))
       << "and is not asked for any more";
   EXPECT_THAT(done.items(), ElementsAre(2));
 }
@@ -276,7 +276,7 @@ TEST_F(Replay, WhatOthersAskedForBeforeTheStartIsReplayedThen) {
   r.finishes();
   EXPECT_THAT(done.items(), ElementsAre(2));
   EXPECT_EQ(r.ledger(), (weir::ledger_totals{.replayed = 1, .acknowledged = 1}));
-  EXPECT_THAT(kept(), ElementsAre("second numbers:1=1 attempts 1 replays 0 parked"));
+  EXPECT_THAT(kept(), ElementsAre("second numbers:1=1 attempts 1 replays 0 kept"));
 }
 
 TEST_F(Replay, WhatOthersAskForIsReplayedWhenItLooks) {
@@ -472,7 +472,7 @@ TEST_F(Replay, AThrowingItemThatIsReplayedEndsTheWorkerAndIsBack) {
   source.push({0, 1, 2});
   dead(r, 1);
   EXPECT_EQ(outcome(r->replay()).failed_again, 1U);
-  EXPECT_THAT(kept(), ElementsAre("stage numbers:2=1 attempts 4 replays 1 parked"));
+  EXPECT_THAT(kept(), ElementsAre("stage numbers:2=1 attempts 4 replays 1 kept"));
   *throws = false;
   EXPECT_EQ(outcome(r->replay()).succeeded, 1U);
   EXPECT_THAT(done.items(), ElementsAre(0, 2, 1));
@@ -542,7 +542,7 @@ TEST_F(Replay, OneItemThatLeadsToSeveralIsOverWhenAllOfThemAre) {
   first.mend();
   EXPECT_EQ(outcome(r->replay()).failed_again, 1U);
   EXPECT_THAT(done.items(), ElementsAre(10, 12));
-  EXPECT_THAT(kept(), ElementsAre("second numbers:1=11 attempts 1 replays 1 parked"));
+  EXPECT_THAT(kept(), ElementsAre("second numbers:1=11 attempts 1 replays 1 kept"));
   second.mend();
   EXPECT_EQ(outcome(r->replay()).succeeded, 1U);
   EXPECT_THAT(done.items(), ElementsAre(10, 12, 11));
@@ -580,7 +580,7 @@ TEST_F(Replay, ARowThatABatchSinkRejectedComesBackAsABatchOfOne) {
   EXPECT_EQ(came.succeeded, 1U);
   EXPECT_EQ(came.failed_again, 1U);
   EXPECT_EQ(taken.items(), (std::vector<std::vector<int>>{{1, 2, 3}, {2}, {3}}));
-  EXPECT_THAT(kept(), ElementsAre("sink numbers:3=3 attempts 2 replays 1 parked"));
+  EXPECT_THAT(kept(), ElementsAre("sink numbers:3=3 attempts 2 replays 1 kept"));
   EXPECT_EQ(letters.letters().front().payload_type, "int");
 }
 
@@ -618,9 +618,9 @@ TEST_F(Replay, RowsOfABatchThatComesBackAreKnownByItsPlace) {
   ASSERT_TRUE(asked);
   node.run_until_idle();
   EXPECT_EQ((*asked)->outcome().failed_again, 1U);
-  EXPECT_THAT(kept(), ElementsAre("sink numbers:1=2 attempts 1 replays 1 parked",
-                                  "sink numbers:1=3 attempts 1 replays 1 parked",
-                                  "sink numbers:1=3 attempts 1 replays 1 parked"));
+  EXPECT_THAT(kept(), ElementsAre("sink numbers:1=2 attempts 1 replays 1 kept",
+                                  "sink numbers:1=3 attempts 1 replays 1 kept",
+                                  "sink numbers:1=3 attempts 1 replays 1 kept"));
   EXPECT_TRUE(r.snapshot().ledger.balanced()) << to_string(r.snapshot());
 }
 

@@ -250,7 +250,7 @@ TEST_F(RunningPipeline, CountsWhatItsStagesDid) {
     const auto& one = now.stages[k];
     EXPECT_EQ(one.stage, names[k]);
     EXPECT_EQ(one.processed, 5000U) << one.stage;
-    EXPECT_EQ(one.failed + one.parked + one.restarts + one.backlog, 0U) << one.stage;
+    EXPECT_EQ(one.failed + one.dead_lettered + one.restarts + one.backlog, 0U) << one.stage;
     EXPECT_NEAR(one.busy + one.blocked + one.idle, 1.0, 1e-9) << one.stage;
     EXPECT_EQ(one.mailbox_capacity, k == 0 ? 0U : 16U);
     EXPECT_LE(one.backlog_max, one.mailbox_capacity) << one.stage;

@@ -34,7 +34,7 @@ protected:
     return p;
   }
   std::size_t items_begun() const { return runs_.size(); }
-  std::vector<std::string> parked() const {
+  std::vector<std::string> dead_lettered() const {
     std::vector<std::string> payloads;
     for (const auto& one : letters_.letters())
       payloads.push_back(one.payload);
@@ -173,7 +173,7 @@ TEST_F(SideBySide, ATransientFailureIsTriedAgainAtOnceThenAfterGrowingDelays) {
   const std::vector<weir::clock::duration> waits{tries[1] - tries[0], tries[2] - tries[1],
                                                  tries[3] - tries[2], tries[4] - tries[3]};
   EXPECT_EQ(waits, (std::vector<weir::clock::duration>{0s, 1s, 2s, 3s}));
-  EXPECT_EQ(parked(), std::vector<std::string>{"5"});
+  EXPECT_EQ(dead_lettered(), std::vector<std::string>{"5"});
   EXPECT_EQ(letters_.letters().front().attempts, 5U);
 }
 
@@ -242,7 +242,7 @@ TEST_F(SideBySide, PoisonAndExceptionsEndAsInAnyStage) {
       {.retry = at_once(), .in_flight_max = 3})};
   r.finishes();
   EXPECT_EQ(out_.items(), up_to(count, [](int n) { return n != 3 && n != 7; }));
-  EXPECT_EQ(parked(), (std::vector<std::string>{"3", "7"}));
+  EXPECT_EQ(dead_lettered(), (std::vector<std::string>{"3", "7"}));
   EXPECT_EQ(runs_[7], 3);
   EXPECT_EQ(r.stage("stage").restarts, 3U);
   EXPECT_EQ(r.stage("stage").processed, count - 2);

@@ -48,7 +48,7 @@ protected:
     p.dead_letters_to(letters_);
     return p;
   }
-  std::vector<std::string> parked() const {
+  std::vector<std::string> dead_lettered() const {
     std::vector<std::string> payloads;
     for (const auto& one : letters_.letters())
       payloads.push_back(one.payload);
@@ -79,7 +79,7 @@ TEST_F(StuckStage, ParksTheItemAndGoesOnWithAFreshWorker) {
   EXPECT_EQ(r.stage("stage").given_up, 0U);
   r.pass(1s);
   EXPECT_EQ(out_.items(), up_to(count, [](int n) { return n != 3; }));
-  ASSERT_EQ(parked(), std::vector<std::string>{"3"});
+  ASSERT_EQ(dead_lettered(), std::vector<std::string>{"3"});
   EXPECT_EQ(letters_.letters().front().why.message(), "no progress for 1000 ms");
   EXPECT_EQ(letters_.letters().front().attempts, 1U) << "it is not run again";
   EXPECT_EQ(letters_.letters().front().position, 4U);
@@ -121,7 +121,7 @@ TEST_F(StuckStage, KeepsTheOrderAndTheItemsInHandBesideIt) {
   r.pass(1s);
   EXPECT_EQ(out_.items(), up_to(count, [](int n) { return n != 3; }));
   r.finishes();
-  EXPECT_EQ(parked(), std::vector<std::string>{"3"});
+  EXPECT_EQ(dead_lettered(), std::vector<std::string>{"3"});
 }
 
 TEST_F(StuckStage, ThatIsStuckOnOneItemInTenIsForgiven) {
@@ -135,7 +135,7 @@ TEST_F(StuckStage, ThatIsStuckOnEverythingIsGivenUp) {
   still r{with(same, {.item_time_max = 1s}, 2), std::move(all)};
   EXPECT_EQ(r.ended(), state::failed);
   EXPECT_THAT(r->why().message(), testing::HasSubstr("no progress for 1000 ms"));
-  EXPECT_LE(parked().size(), 3U) << "the source is not emptied";
+  EXPECT_LE(dead_lettered().size(), 3U) << "the source is not emptied";
 }
 
 TEST_F(StuckStage, DoesNotCountTheTimeThatAnItemWaitsForItsRetry) {
@@ -181,7 +181,7 @@ TEST_F(StuckStage, AbortsAfterTheLimitAtTheLatest) {
   EXPECT_FALSE(r->workers_have_finished()) << "the item in hand has its time";
   r.pass(1s);
   EXPECT_TRUE(r->workers_have_finished());
-  EXPECT_TRUE(parked().empty()) << "it comes back";
+  EXPECT_TRUE(dead_lettered().empty()) << "it comes back";
   EXPECT_EQ(r->snapshot().abandoned.size(), 1U);
   EXPECT_EQ(r.ended(), state::failed);
   EXPECT_GT(r.ledger().in_flight, 0U);
@@ -209,7 +209,7 @@ TEST_F(StuckStage, LeavesItsThreadBehind) {
       {.item_time_max = real_time_max})};
   r.finishes();
   EXPECT_EQ(out_.items(), up_to(count, [](int n) { return n != 3; }));
-  EXPECT_EQ(parked(), std::vector<std::string>{"3"});
+  EXPECT_EQ(dead_lettered(), std::vector<std::string>{"3"});
   EXPECT_EQ(r->snapshot().abandoned.size(), 1U);
   stuck.open();
   EXPECT_TRUE(nothing_abandoned(r));
@@ -271,7 +271,7 @@ TEST_F(StuckStage, CountsProgressAndProtectedWaitsAsLife) {
   p.dead_letters_to(letters_);
   running r{std::move(p)};
   ASSERT_TRUE(eventually([&] { return !letters_.letters().empty(); }));
-  EXPECT_EQ(parked(), std::vector<std::string>{"2"}) << "the others began before it";
+  EXPECT_EQ(dead_lettered(), std::vector<std::string>{"2"}) << "the others began before it";
   waiting.open();
   go_on = true;
   r.finishes();
@@ -334,7 +334,7 @@ TEST_F(StuckStage, WithStateGoesOnFromTheStateItKept) {
       sums.push_back(sum += n);
   sums.push_back(-sum);
   EXPECT_EQ(out_.items(), sums);
-  EXPECT_EQ(parked(), (std::vector<std::string>{"3", "7"}));
+  EXPECT_EQ(dead_lettered(), (std::vector<std::string>{"3", "7"}));
   EXPECT_EQ(*lives, 3) << "the first, one for the stuck item, one to take back what poison left";
 }
 
@@ -355,7 +355,7 @@ TEST_F(StuckStage, WithStateKeepsWhatARunHasDoneThatOutlivedItsWorker) {
       sums.push_back(sum += n);
   sums.push_back(-sum);
   EXPECT_EQ(out_.items(), sums);
-  EXPECT_EQ(parked(), std::vector<std::string>{"7"});
+  EXPECT_EQ(dead_lettered(), std::vector<std::string>{"7"});
 }
 
 struct forgetful_sum : item_sum {
@@ -385,7 +385,7 @@ TEST_F(StuckStage, WithAStateThatCantBeKeptIsStartedAnewAndRunsTheItemAgain) {
       sums.push_back(sum += n);
   sums.push_back(-sum);
   EXPECT_EQ(out_.items(), sums);
-  EXPECT_EQ(parked(), std::vector<std::string>{"7"}) << "it was no item's fault";
+  EXPECT_EQ(dead_lettered(), std::vector<std::string>{"7"}) << "it was no item's fault";
   EXPECT_EQ(r.stage("stage").restarts, 1U);
 }
 
@@ -413,7 +413,7 @@ TEST_F(StuckStage, ThatTakesItsItemAwayKeepsItsPayload) {
   p.dead_letters_to(letters_);
   running r{std::move(p)};
   r.finishes();
-  EXPECT_EQ(parked(), std::vector<std::string>{"3"});
+  EXPECT_EQ(dead_lettered(), std::vector<std::string>{"3"});
   EXPECT_EQ(out_.items(), up_to(count, [](int n) { return n != 3; }));
   stuck.open();
   EXPECT_TRUE(nothing_abandoned(r));
@@ -431,7 +431,7 @@ TEST_F(StuckStage, MayBeASink) {
   p.dead_letters_to(letters_);
   still r{std::move(p), slow({{3, 10s}})};
   r.finishes();
-  EXPECT_EQ(parked(), std::vector<std::string>{"3"});
+  EXPECT_EQ(dead_lettered(), std::vector<std::string>{"3"});
   EXPECT_EQ(r.ledger(), (weir::ledger_totals{
                             .admitted = count, .acknowledged = count - 1, .dead_lettered = 1}));
 }
@@ -459,7 +459,7 @@ TEST_F(StuckStage, MayBeASinkOfBatches) {
   p.dead_letters_to(letters_);
   still r{std::move(p), slow({{2, 10s}})};
   r.finishes();
-  EXPECT_EQ(parked(), (std::vector<std::string>{"7", "10\n11\n12\n13\n14\n"}))
+  EXPECT_EQ(dead_lettered(), (std::vector<std::string>{"7", "10\n11\n12\n13\n14\n"}))
       << "a row alone, a stuck batch as a whole";
   EXPECT_EQ(positions.items().front(), 5U);
   EXPECT_EQ(positions.items()[1], 10U);
@@ -479,9 +479,9 @@ TEST_F(StuckStage, ThatIsAwaitableAndDeafToItsCancellationIsLeftToItself) {
   still r{with(deaf, {.retry = at_once(), .in_flight_max = 2, .timeout = 2s, .item_time_max = 1s})};
   EXPECT_EQ(out_.items(), up_to(3));
   r.pass(2900ms);
-  EXPECT_TRUE(parked().empty()) << "until the time-out it may wait";
+  EXPECT_TRUE(dead_lettered().empty()) << "until the time-out it may wait";
   r.pass(200ms);
-  ASSERT_EQ(parked(), std::vector<std::string>{"3"});
+  ASSERT_EQ(dead_lettered(), std::vector<std::string>{"3"});
   EXPECT_EQ(letters_.letters().front().why.message(), "no progress for 1000 ms");
   EXPECT_EQ(r->snapshot().abandoned.size(), 1U);
   r.finishes();

@@ -71,7 +71,7 @@ const std::vector<thing> things{
 
 class ThrownThing : public testing::TestWithParam<thing> {
 protected:
-  /// The bad item is parked with the cause, every other one gets through, in order, once.
+  /// The bad item is dead-lettered with the cause, every other one gets through, in order, once.
   void expect_survived(const weir::pipeline_snapshot& done, const std::vector<int>& out,
                        const std::string& stage) {
     EXPECT_EQ(out, up_to(count, [](int n) { return n != bad; }));
@@ -92,7 +92,7 @@ protected:
       EXPECT_LE(one.size(), weir::failure_message_max + 100);
     for (const auto& one : done.stages) {
       EXPECT_EQ(one.restarts, one.stage == stage ? 2U : 0U) << one.stage;
-      EXPECT_EQ(one.parked, one.stage == stage ? 1U : 0U) << one.stage;
+      EXPECT_EQ(one.dead_lettered, one.stage == stage ? 1U : 0U) << one.stage;
     }
   }
   /// Adds a stage that throws it, with its own way of taking items.

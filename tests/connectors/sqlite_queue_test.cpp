@@ -67,7 +67,7 @@ TEST(SqliteQueue, ExtendsATableOfTheFirstVersion) {
   ASSERT_EQ(shown(kept), ":17");
   EXPECT_EQ(kept->front().id, 41U);
   EXPECT_EQ(kept->front().replay_count, 2U);
-  EXPECT_EQ(kept->front().state, dead_letter_state::parked);
+  EXPECT_EQ(kept->front().state, dead_letter_state::kept);
   EXPECT_EQ(shown(store->put(std::vector{letter(18, "k"), letter(17, "k")})), "done");
   EXPECT_THAT(rows(queues.path, "SELECT id || ' ' || key || ' ' || position FROM dead_letters"),
               ElementsAre("41 k 17", "42 k 18"));
@@ -123,7 +123,7 @@ TEST(SqliteQueue, SaysWhichLetterCantBeRead) {
               HasSubstr("expected a JSON array as chain, found '{'"));
   EXPECT_EQ(store->histogram({})->front().cause, "no cause was given");
   EXPECT_THAT(found("chain = '[1]', state = 'lost'"), HasSubstr("expected a state, found 'lost'"));
-  EXPECT_EQ(found("state = 'parked'"), ":1");
+  EXPECT_EQ(found("state = 'kept'"), ":1");
 }
 
 TEST(SqliteQueue, RefusesAsTransientWhatAnotherProcessIsInTheWayOf) {
@@ -266,7 +266,7 @@ TEST(SqliteQueue, ShowsATableOfTheFirstVersionAndLeavesItAsItIs) {
   EXPECT_EQ(sql(queues.path, first_version), "done");
   const auto tool = dead_letters::sqlite{queues.path}.for_tool(tool_use::look);
   ASSERT_TRUE(tool);
-  EXPECT_EQ(shown((*tool)->select({.key = "", .state = dead_letter_state::parked}, 9)), ":17");
+  EXPECT_EQ(shown((*tool)->select({.key = "", .state = dead_letter_state::kept}, 9)), ":17");
   EXPECT_EQ((*tool)->histogram({})->size(), 1U);
   EXPECT_EQ(shown((*tool)->request_replay({}, {.dry_run = true}, somebody)), "1 letter requested");
   EXPECT_THAT(*(*tool)->audit(0, 9), IsEmpty());

@@ -78,7 +78,7 @@ def mend_and_replay(command, programs, folder, source, ids):
     letters = {one["id"]: one for one in command.letters()}
     check(sorted(letters) == sorted(ids[1:]), f"other letters are left: {letters}")
     failed = letters[ids[1]]
-    check((failed["replay_count"], failed["attempts"], failed["state"]) == (1, 2, "parked"), f"{failed}")
+    check((failed["replay_count"], failed["attempts"], failed["state"]) == (1, 2, "kept"), f"{failed}")
 
 
 def look_into_others(program, folder, store):

@@ -15,7 +15,7 @@
 #include <gtest/gtest.h>
 
 // Producers and consumers on threads of their own, with the whole protocol: write, publish, announce, look
-// once more, park. Items own memory, so that one that is lost or doubled is also seen by the sanitizers.
+// once more, sleep. Items own memory, so that one that is lost or doubled is also seen by the sanitizers.
 
 namespace {
 
@@ -32,7 +32,7 @@ constexpr std::uint64_t share_of_counts = 1;
 #endif
 
 /// Where a thread sleeps until it is woken. A wake that comes before the sleep is kept; more of them are one.
-class parking_place final : public weir::waker {
+class sleeping_place final : public weir::waker {
 public:
   void wake() noexcept override {
     const std::lock_guard lock{lock_};
@@ -41,7 +41,7 @@ public:
   }
 
   /// Returns false if nobody came: a wake-up was lost.
-  bool park() {
+  bool sleep() {
     std::unique_lock lock{lock_};
     if (!changed_.wait_for(lock, 20s, [&] { return woken_; }))
       return false;
@@ -69,7 +69,7 @@ public:
       const auto wanted = static_cast<std::size_t>(slice(random_));
       const auto count = std::min(wanted, to_.credit(wanted));
       if (count == 0) {
-        if (!park())
+        if (!sleep())
           return;
         continue;
       }
@@ -89,20 +89,20 @@ public:
   bool stuck = false;
 
 private:
-  bool park() {
+  bool sleep() {
     to_.announce_producer_waiting();
     if (to_.producer_may_go_on()) {
       to_.withdraw_producer_waiting();
       return true;
     }
-    stuck = !place_.park();
+    stuck = !place_.sleep();
     return !stuck;
   }
 
   ring& to_;
   const std::uint64_t count_;
   std::mt19937 random_;
-  parking_place place_;
+  sleeping_place place_;
 };
 
 /// Reads several rings in turns until all are drained, or until it has read `most` items: then it cancels.
@@ -129,7 +129,7 @@ public:
           one->cancel();
         return;
       }
-      if (!found && !park())
+      if (!found && !sleep())
         return;
     }
   }
@@ -154,7 +154,7 @@ private:
     return count > 0;
   }
 
-  bool park() {
+  bool sleep() {
     for (auto* one : from_)
       if (!one->drained())
         one->announce_consumer_waiting();
@@ -167,14 +167,14 @@ private:
         one->withdraw_consumer_waiting();
       return true;
     }
-    stuck = !place_.park();
+    stuck = !place_.sleep();
     return !stuck;
   }
 
   const std::vector<ring*> from_;
   std::uint64_t most_;
   std::mt19937 random_;
-  parking_place place_;
+  sleeping_place place_;
 };
 
 constexpr auto everything = std::numeric_limits<std::uint64_t>::max();

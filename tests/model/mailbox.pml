@@ -1,4 +1,4 @@
-/* How the two sides of a ring park and wake each other, for an exhaustive check by spin: see
+/* How the two sides of a ring sleep and wake each other, for an exhaustive check by spin: see
    README.md.
 
    A step is one atomic operation of the C++ (mailbox/ring.hpp, and the actor behind
@@ -36,7 +36,7 @@
 #endif
 
 /* What may go wrong in one run, at most: workers that die; parties that go away for good before the
-   end (a producer closes early, a consumer cancels), also while they are parked. */
+   end (a producer closes early, a consumer cancels), also while they are asleep. */
 #ifndef CRASHES
 #define CRASHES 0
 #endif

@@ -23,17 +23,17 @@ byte on_the_way[3];       /* how many changed what it may wait for and haven't t
 byte restarting = nobody; /* to whom the supervisor owes a first message */
 bool finished[3], left_early[3];
 
-#define parked(p) \
+#define asleep(p) \
   (asleep[p] && !dead[p] && posted[p] == 0 && on_the_way[p] == 0 && restarting != p)
 
 #define order_lost(p) (dead[p] && ordered[p] && posted[p] == 0 && on_the_way[p] == 0)
 #define end_unseen(e) (closed[e] && items(e) == 0 && !drained[e])
-#define producer_lost(e) (parked(e) && (cancelled[e] || credit(e) >= enough))
+#define producer_lost(e) (asleep(e) && (cancelled[e] || credit(e) >= enough))
 #define stage_lost \
-  (parked(1) && (cancelled[1] || (items(0) > 0 && credit(1) >= enough) || end_unseen(0)))
-#define consumer_lost(e) (parked(the_consumer) && (items(e) > 0 || end_unseen(e)))
+  (asleep(1) && (cancelled[1] || (items(0) > 0 && credit(1) >= enough) || end_unseen(0)))
+#define consumer_lost(e) (asleep(the_consumer) && (items(e) > 0 || end_unseen(e)))
 
-#define is_out(p) (finished[p] || parked(p))
+#define is_out(p) (finished[p] || asleep(p))
 #define stuck \
   (is_out(0) && is_out(1) && is_out(2) && !(finished[0] && finished[1] && finished[2]))
 

@@ -25,7 +25,7 @@ running:
     :: published[e] < to_send(e) -> k = credit(e)
     fi;
     if
-    :: k < WANTED -> k = 0; goto parking
+    :: k < WANTED -> k = 0; goto sleeping
     :: else
     fi;
     if
@@ -63,7 +63,7 @@ running:
   :: atomic { true -> yield(e); goto resting }
   fi;
 
-parking:
+sleeping:
   producer_waiting[e] = true; /* announce_producer_waiting() */
   /* producer_may_go_on(). Folded: as above; and who wakes it before the withdrawal might as well
      have done so before the look. */

@@ -17,7 +17,7 @@ byte held[2] = 2;        /* by its two sides; the last to let go destroys it */
 
 #define wake_threshold (CAPACITY / 2 + (CAPACITY == 1)) /* max(1, capacity / 2) */
 
-/* The credit with which a producer that was about to park goes on. */
+/* The credit with which a producer that was about to sleep goes on. */
 #ifdef SECOND_LOOK_IGNORES_WANTED
 #define enough wake_threshold
 #else
@@ -113,7 +113,7 @@ inline close(e) {
 #endif
 }
 
-/* Wakes in any case: the producer may be parked for another reason than credit. */
+/* Wakes in any case: the producer may be asleep for another reason than credit. */
 inline cancel(e) {
   atomic { cancelled[e] = true; on_the_way[e]++ };
 #ifdef CANCEL_WAKES_ONLY_FOR_CREDIT

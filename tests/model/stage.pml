@@ -1,5 +1,5 @@
 /* The middle of a chain: reads ring 0 and writes ring 1, one item for one, with one `scheduled` for
-   both. It parks for want of input or of credit; a cancel has to reach it in both cases. */
+   both. It sleeps for want of input or of credit; a cancel has to reach it in both cases. */
 
 #ifdef CHAIN
 

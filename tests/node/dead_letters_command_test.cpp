@@ -91,11 +91,11 @@ TEST_F(DeadLettersCommand, ListsThemInATable) {
   keep({letter(1), often});
   EXPECT_EQ(run({"list"}),
             "ID  LAST FAILED          STATE   TRIES  STAGE  POSITION  KEY  CAUSE\n"
-            " 1  2024-01-31 12:00:00  parked      2  parse         1       it is broken ← root\n"
-            " 2  2024-01-31 12:00:00  parked    2+1  store         2  k    it is broken ← root\n");
+            " 1  2024-01-31 12:00:00  kept        2  parse         1       it is broken ← root\n"
+            " 2  2024-01-31 12:00:00  kept      2+1  store         2  k    it is broken ← root\n");
   EXPECT_EQ(run({"list", "--stage", "parse"}),
             "ID  LAST FAILED          STATE   TRIES  STAGE  POSITION  CAUSE\n"
-            " 1  2024-01-31 12:00:00  parked      2  parse         1  it is broken ← root\n");
+            " 1  2024-01-31 12:00:00  kept        2  parse         1  it is broken ← root\n");
 }
 
 TEST_F(DeadLettersCommand, SaysWhereACauseIsOfAnEarlierPayload) {
@@ -104,9 +104,9 @@ TEST_F(DeadLettersCommand, SaysWhereACauseIsOfAnEarlierPayload) {
   EXPECT_EQ(
       run({"list"}),
       "ID  LAST FAILED          STATE   TRIES  STAGE  POSITION  CAUSE\n"
-      " 1  2024-01-31 12:00:00  parked      2  parse         1  before the edit: it is broken ← "
+      " 1  2024-01-31 12:00:00  kept        2  parse         1  before the edit: it is broken ← "
       "root\n"
-      " 2  2024-01-31 12:00:00  parked      2  parse         2  it is broken ← root\n");
+      " 2  2024-01-31 12:00:00  kept        2  parse         2  it is broken ← root\n");
   const auto page = run({"show", "1"});
   EXPECT_NE(page.find("\nedited        2024-01-31T12:01:40.000Z: the cause is that of the payload "
                       "before (--payload-before)\n"),
@@ -171,7 +171,7 @@ TEST_F(DeadLettersCommand, WritesJsonForPrograms) {
   EXPECT_EQ(
       run({"list", "-o", "json", "--limit", "1"}),
       R"({"id":1,"pipeline":"events","stage":"parse","source":"in.jsonl","position":1,"part":0,)"
-      R"("key":"","state":"parked","kind":"poison","cause":"it is broken ← root",)"
+      R"("key":"","state":"kept","kind":"poison","cause":"it is broken ← root",)"
       R"("chain":["it is broken","root"],"attempts":2,"replay_count":0,)"
       R"("first_failed_at":"2024-01-31T12:00:00.007Z","last_failed_at":"2024-01-31T12:00:00.007Z",)"
       R"("edited_at":null,"trace_id":"","payload_type":"text","payload":"{\"id\":1}"})"
@@ -190,7 +190,7 @@ TEST_F(DeadLettersCommand, ShowsOneWithItsPayload) {
   tricks.payload = "\x1B[2J";
   keep({keyed, tricks});
   EXPECT_EQ(run({"show", "1"}), "id            1\n"
-                                "state         parked\n"
+                                "state         kept\n"
                                 "pipeline      events\n"
                                 "stage         parse\n"
                                 "source        in.jsonl, position 1\n"
@@ -287,8 +287,8 @@ TEST_F(DeadLettersCommand, TakesBackWhatWasAskedFor) {
   EXPECT_TRUE(run({"replay", "--all"}).starts_with("2 letters requested"));
   EXPECT_TRUE(run({"cancel"}).starts_with("exit 2: "));
   EXPECT_EQ(run({"cancel", "--id", "1"}), "1 letter not to be replayed any more\n");
-  EXPECT_EQ(last_of_audit(), "alice: cancel id 1: 1 letter parked");
-  EXPECT_EQ(run({"cancel", "--all", "-o", "json"}), "{\"parked\":1,\"being_replayed\":0}\n");
+  EXPECT_EQ(last_of_audit(), "alice: cancel id 1: 1 letter kept");
+  EXPECT_EQ(run({"cancel", "--all", "-o", "json"}), "{\"kept\":1,\"being_replayed\":0}\n");
   ASSERT_TRUE(store.request_replay({}, {}, {"bob"}));
   ASSERT_TRUE(store.claim_requested({}, 1));
   EXPECT_EQ(run({"cancel", "--all"}),
@@ -324,7 +324,7 @@ TEST_F(DeadLettersCommand, PurgesOnlyWhatIsNamed) {
   keep({letter(4), letter(5)});
   ASSERT_TRUE(store.request_replay({}, {}, {"bob"}));
   ASSERT_TRUE(store.claim_requested({}, 1));
-  EXPECT_EQ(run({"purge", "--state", "parked"}), "0 letters removed\n");
+  EXPECT_EQ(run({"purge", "--state", "kept"}), "0 letters removed\n");
   EXPECT_EQ(run({"purge", "--all"}), "1 letter removed, 1 being replayed and left\n");
 }
 

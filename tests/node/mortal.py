@@ -112,7 +112,7 @@ UNHURRIED = ["--pause", "100", "--in-flight", "4", "--mailbox", "8"]
 
 
 def died_of(run, program_flags, *, stage, cause, at, deaths_max):
-    """Checks the end of a run that had to park the numbers `at`."""
+    """Checks the end of a run that had to dead-letter the numbers `at`."""
     code = run.end()
     check(code == 0, f"ended with {code}")
     check(run.rows() == NUMBERS - len(at), f"{run.rows()} rows")
@@ -161,11 +161,11 @@ def by_hand(program, folder):
         check([one["cause"] for one in run.report()["deaths"]] == 3 * [cause], "the report")
     with Run(program, folder, *flags) as run:  # the end of a run ends what is remembered
         check(run.end() == 0 and run.report()["deaths"] == [], "the next run remembers")
-    return "parked in the life after the third death"
+    return "dead-lettered in the life after the third death"
 
 
 def innocent(program, folder):
-    """Killed from outside, with many in hand: nothing is parked."""
+    """Killed from outside, with many in hand: nothing is dead-lettered."""
     # After each death what was in hand runs alone: few enough for the drain, slow enough to be watched.
     flags = ["--heart", "--in-flight", "8", "--mailbox", "8", "--pause", "100", "--workers", "3"]
     with Run(program, folder, *flags) as run:

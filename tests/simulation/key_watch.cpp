@@ -28,13 +28,13 @@ void key_watch::run_begins(place at, const thing& one) {
   const auto key = hold_key_of(one);
   if (key.empty() || in_.fenced() || !begun_[at].insert(one).second) // a retry goes on where it was
     return;
-  if (!parked_at_.contains({at, key}))
+  if (!letters_at_.contains({at, key}))
     return;
   const auto found = in_.letters.select({.stage = stage_name(of_, at), .key = key}, 1000);
   if (!found || found->empty())
     return;
   const auto& first = found->front();
-  // What was put once more while it was being replayed is parked again meanwhile.
+  // What was put once more while it was being replayed is dead-lettered again meanwhile.
   if (first.payload == weir_payload(one)
       && (first.state == weir::dead_letter_state::replaying
           || put_twice_.contains({first.stage, first.payload})))
@@ -63,7 +63,7 @@ void key_watch::passed(place at, const thing& one) {
   last = std::max(last, one.id);
 }
 
-void key_watch::parked(place at, const thing& item, const weir::dead_letter& letter) {
+void key_watch::dead_lettered(place at, const thing& item, const weir::dead_letter& letter) {
   saw(item.id);
   begun_[at].erase(item);
   const auto most = of_.held_max_at(at);
@@ -81,18 +81,18 @@ void key_watch::parked(place at, const thing& item, const weir::dead_letter& let
 
   constexpr std::string_view behind = "held behind ";
   const std::string_view cause = letter.why.chain.back();
-  const auto letters_there = parked_at_.find({at, key});
+  const auto letters_there = letters_at_.find({at, key});
   if (cause.starts_with(behind)) {
     in_.faults.came_about(event::item_held_behind_its_key);
     const auto whom = cause.substr(behind.size(), cause.find(" of the same") - behind.size());
-    if (key.empty() || letters_there == parked_at_.end()
+    if (key.empty() || letters_there == letters_at_.end()
         || !letters_there->second.contains(std::string{whom}))
       in_.violated("held key: " + text_of(at, item, of_) + " was " + std::string{cause}
                    + ", and there never was such a letter");
   }
   if (key.empty())
     return;
-  parked_at_[{at, key}].insert(
+  letters_at_[{at, key}].insert(
       letter.source.empty() ? "a letter" : letter.source + ":" + std::to_string(letter.position));
   // Each worker may have an item in hand that fails as well.
   if (const auto count = letters_of(at); count >= most + of_.options_at(at).workers)

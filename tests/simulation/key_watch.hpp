@@ -31,7 +31,7 @@ public:
   void run_begins(place at, const thing& one);
   void passed(place at, const thing& one);
   /// The letter is in the store.
-  void parked(place at, const thing& item, const weir::dead_letter& letter);
+  void dead_lettered(place at, const thing& item, const weir::dead_letter& letter);
   /// It will be put once more, whatever becomes of it meanwhile.
   void comes_again(const weir::dead_letter& letter) {
     put_twice_.insert({letter.stage, letter.payload});
@@ -62,7 +62,7 @@ private:
   world& in_;
 
   std::map<key_there, std::set<std::string>>
-      parked_at_; // the positions of all letters there ever were
+      letters_at_; // the positions of all letters there ever were
   std::map<std::uint32_t, std::size_t>
       first_letter_of_; // by item: the first segment that made it a letter
   std::map<std::uint32_t, std::size_t> left_behind_; // the same, where its key was not held

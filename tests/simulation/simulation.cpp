@@ -216,7 +216,7 @@ weir::flow<thing> life::with_keys(weir::flow<thing> flow, place at) {
   const auto most = of_.held_max_at(at);
   if (most == 0)
     return flow;
-  // What is parked in one turn waits in the worker until it is handed over.
+  // What is dead-lettered in one turn waits in the worker until it is handed over.
   const auto& options = of_.options_at(at);
   in_flight_max_ += share_ * options.workers * options.mailbox_capacity * width_;
   return std::move(flow).hold_key([](const thing& one) { return hold_key_of(one); },

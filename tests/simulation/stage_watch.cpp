@@ -60,7 +60,7 @@ void stage_watch::run_begins(place at, std::uint32_t worker, const thing& one) {
     return;
   if (found->second.is_over && !came_again(one))
     in_.violated("attempts: " + text_of(at, one, of_) + " is run once more after "
-                 + std::to_string(found->second.failed) + " runs, and was to be parked");
+                 + std::to_string(found->second.failed) + " runs, and was to be dead-lettered");
   else if (clock::now() < found->second.not_before && !came_again(one))
     in_.violated("back-off: " + text_of(at, one, of_) + " is run again "
                  + std::to_string((found->second.not_before - clock::now()) / 1us)
@@ -84,9 +84,9 @@ void stage_watch::run_ends(place at, const thing& one, const weir::failure* why)
                                                    why->retry_after.value_or(0ms));
 }
 
-void stage_watch::parked(place at, std::span<const thing> items, const weir::dead_letter& letter) {
+void stage_watch::dead_lettered(place at, std::span<const thing> items, const weir::dead_letter& letter) {
   for (const auto& one : items)
-    parked_.insert(one.id);
+    dead_lettered_.insert(one.id);
   const auto& first = items.front();
   runs_.erase({at, first});
   const auto most = of_.options_at(at).retry.attempts;

@@ -67,7 +67,7 @@ public:
 
   // --- what the life tells -------------------------------------------------------------------------------
 
-  void parked(place at, std::span<const thing> items, const weir::dead_letter& letter);
+  void dead_lettered(place at, std::span<const thing> items, const weir::dead_letter& letter);
   /// It must not run anything before it was started anew.
   void must_start(place at, std::uint32_t worker) { must_start_.insert({at, worker}); }
   void pipeline_failed() {
@@ -89,7 +89,7 @@ public:
 private:
   struct run {
     std::uint32_t failed = 0; ///< times in a row
-    bool is_over = false;     ///< it is to be parked
+    bool is_over = false;     ///< it is to be dead-lettered
     weir::clock::time_point not_before{};
   };
   struct kept_state {
@@ -112,7 +112,7 @@ private:
   };
 
   /// Was it in a dead letter? Then it may be there twice: both where it was read, and replayed.
-  bool came_again(const thing& one) const { return parked_.contains(one.id); }
+  bool came_again(const thing& one) const { return dead_lettered_.contains(one.id); }
   bool undisturbed_since(weir::clock::time_point when) const;
 
   const scenario& of_;
@@ -131,7 +131,7 @@ private:
   std::map<place, std::vector<weir::clock::time_point>>
       doubts_;                     // failures since which nothing can have succeeded there
   std::map<thing, place> leaving_; // and where to
-  std::set<std::uint32_t> parked_; // items that ever were in a letter
+  std::set<std::uint32_t> dead_lettered_; // items that ever were in a letter
   pause last_pause_;
   std::map<place, pause> idle_; // by consumer of batches
 };

@@ -504,7 +504,7 @@ public:
     if (auto done = kept_.put(letters); !done)
       return done;
     for (const auto& one : letters)
-      in_.parked(one);
+      in_.dead_lettered(one);
     in_.others_go_on_if(fault::letters_are_slow);
     if (in_.faults.fires(fault::node_crashes_after_a_letter)) {
       in_.crash_asked = true;

@@ -108,7 +108,7 @@ void world::cover(const thing& one) {
   }
 }
 
-/// The last position of a source up to which everything has been stored or parked.
+/// The last position of a source up to which everything has been stored or dead-lettered.
 std::uint64_t world::covered_up_to(std::size_t source) const {
   const auto first = uncovered_.lower_bound(id_of(source, 0));
   if (first == uncovered_.end() || first->first >= id_of(source + 1, 0))
@@ -118,7 +118,7 @@ std::uint64_t world::covered_up_to(std::size_t source) const {
 
 void world::arrived(const thing& one) {
   fingerprint = mixed(fingerprint, one.path + one.id);
-  if (repeatable_.contains(one) || were_parked_.contains(one))
+  if (repeatable_.contains(one) || were_dead_lettered_.contains(one))
     return; // it comes again, or late, between others
   if (one.id >= id_of(no_source, on_timer))
     return; // of several stages: in no order
@@ -190,7 +190,7 @@ std::vector<thing> world::held_by(const weir::dead_letter& letter) {
   const bool of_a_letter =
       drawn.ends_at(*where) && drawn.sink_at(*where).batched
       && std::ranges::any_of(outcomes(drawn, items.front(), *where),
-                             [&](auto& row) { return were_parked_.contains(row); });
+                             [&](auto& row) { return were_dead_lettered_.contains(row); });
   if (of_a_source && !of_a_letter && (batched ? letter.position == 0 : letter.position != position))
     violated("a dead letter of position " + std::to_string(letter.position) + " holds "
              + text_of(items.front()));
@@ -201,7 +201,7 @@ std::vector<thing> world::held_by(const weir::dead_letter& letter) {
   return all;
 }
 
-void world::parked(const weir::dead_letter& letter) {
+void world::dead_lettered(const weir::dead_letter& letter) {
   if (fenced_)
     return;
   if (tracing())
@@ -212,16 +212,16 @@ void world::parked(const weir::dead_letter& letter) {
   }
   const auto items = items_of(letter);
   if (const auto at = place_of(drawn, letter.stage); at && !items.empty())
-    watch.parked(*at, items, letter);
+    watch.dead_lettered(*at, items, letter);
   if (const auto at = place_of(drawn, letter.stage); at && items.size() == 1)
-    keys.parked(*at, items.front(), letter);
+    keys.dead_lettered(*at, items.front(), letter);
   for (const auto& one : items)
     lettered_.insert(one.id);
   for (const auto& one : held_by(letter)) {
     const auto mine = rows_.find(one);
     if (mine != rows_.end() && mine->second > last_unclean_ && !repeatable_.contains(one))
-      violated("parked though it was stored: " + text_of(one));
-    were_parked_.insert(one);
+      violated("dead-lettered though it was stored: " + text_of(one));
+    were_dead_lettered_.insert(one);
     cover(one);
   }
 }
@@ -253,8 +253,8 @@ void world::check_loop_guard(const std::vector<weir::dead_letter>& before,
                              const weir::replay_terms& terms) {
   // Nothing else happens in between: they are the same letters in the same order.
   for (std::size_t k = 0; k < before.size() && k < after.size(); ++k)
-    if (before[k].state == weir::dead_letter_state::parked
-        && after[k].state != weir::dead_letter_state::parked && !terms.forced
+    if (before[k].state == weir::dead_letter_state::kept
+        && after[k].state != weir::dead_letter_state::kept && !terms.forced
         && before[k].replay_count >= terms.replays_max)
       violated("replay: letter " + std::to_string(before[k].id) + " is to be replayed again, after "
                + std::to_string(before[k].replay_count) + " times of "
@@ -277,19 +277,19 @@ void world::check_outcomes(const weir::ledger_totals& totals) {
   if (totals.replayed > 0 || totals.admitted != admitted_.size())
     return;
   std::uint64_t filtered = 0;
-  std::uint64_t parked = 0;
+  std::uint64_t letters = 0;
   for (const auto id : admitted_) {
     if (lettered_.contains(id))
-      ++parked;
+      ++letters;
     else if (outcomes(drawn, {.id = id}, {}).empty())
       ++filtered;
   }
   // Items of a batch share the gravest ending of its rows.
   const bool right = drawn.has_batches()
-                         ? totals.dead_lettered >= parked
-                         : totals.dead_lettered == parked && totals.filtered == filtered;
+                         ? totals.dead_lettered >= letters
+                         : totals.dead_lettered == letters && totals.filtered == filtered;
   if (!right || totals.dropped > 0)
-    violated("outcomes: " + std::to_string(parked) + " items are dead letters and "
+    violated("outcomes: " + std::to_string(letters) + " items are dead letters and "
              + std::to_string(filtered) + " were filtered, but the ledger says "
              + to_string(totals));
 }
@@ -327,7 +327,7 @@ std::string world::what_is_missing() const {
   if (uncovered_.empty())
     return {};
   return text_of(*uncovered_.begin()->second.begin()) + " (" + std::to_string(missing_)
-         + " in all) was neither stored nor parked";
+         + " in all) was neither stored nor dead-lettered";
 }
 
 } // namespace simulation

@@ -77,7 +77,7 @@ public:
   void stored(std::span<const thing> rows, std::span<const weir::resume_point> positions);
   /// Whether they were stored, their sender doesn't know: they may come again.
   void may_repeat(std::span<const thing> rows);
-  void parked(const weir::dead_letter& letter);
+  void dead_lettered(const weir::dead_letter& letter);
   /// All that the letter stands for; says so if it can't be read.
   std::vector<thing> held_by(const weir::dead_letter& letter);
   /// Letters were replayed and are gone: what they held must be elsewhere.
@@ -128,7 +128,7 @@ private:
   std::set<thing> repeatable_;
   std::set<std::uint32_t> said_; // ids of last words
   std::uint32_t words_ = 0;      // on timers
-  std::set<thing> were_parked_;  // perhaps replayed since: they come out of order
+  std::set<thing> were_dead_lettered_;  // perhaps replayed since: they come out of order
   std::map<std::uint32_t, std::set<thing>> uncovered_; // by item: what must still come out of it
   std::size_t missing_ = 0;
   std::map<std::pair<std::size_t, std::uint32_t>, std::uint32_t> last_of_key_; // by key and branch

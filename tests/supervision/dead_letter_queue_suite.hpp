@@ -133,7 +133,7 @@ TYPED_TEST_P(DeadLetterQueue, KeepsAllThatIsKnown) {
   EXPECT_EQ(kept.why, one.why);
   EXPECT_EQ(utc_text(kept.first_failed_at) + " " + utc_text(kept.last_failed_at),
             "2024-01-31T12:00:00.000Z 2024-01-31T12:00:01.000Z");
-  EXPECT_EQ(kept.state, dead_letter_state::parked);
+  EXPECT_EQ(kept.state, dead_letter_state::kept);
   EXPECT_GT(kept.id, 0U);
 }
 
@@ -202,7 +202,7 @@ TYPED_TEST_P(DeadLetterQueue, LeavesALetterAsItIsWhoseItemWasReadAgainAndNotRun)
     EXPECT_EQ(kept.last_failed_at, at(1s));
     EXPECT_EQ(kept.state, state);
   };
-  unchanged(dead_letter_state::parked);
+  unchanged(dead_letter_state::kept);
   this->request();
   unchanged(dead_letter_state::requested);
   const auto ids = ids_of(this->store->claim_requested({}, 9));
@@ -225,7 +225,7 @@ TYPED_TEST_P(DeadLetterQueue, CountsAReplayThatFailed) {
   const auto kept = this->only();
   EXPECT_EQ(std::to_string(kept.attempts) + " attempts, " + std::to_string(kept.replay_count)
                 + " replays, " + std::string{to_string(kept.state)},
-            "5 attempts, 1 replays, parked");
+            "5 attempts, 1 replays, kept");
   EXPECT_EQ(kept.id, id);
   EXPECT_EQ(this->audit(1), "2 2024-01-31T12:00:01.000Z pipeline events: failed again id "
                                 + std::to_string(id) + ": replayed 1 time, 5 attempts\n");
@@ -295,7 +295,7 @@ TYPED_TEST_P(DeadLetterQueue, ShowsWhatTheFilterLetsThrough) {
   EXPECT_EQ(this->select({.ids = {ids[0]}, .stage = "store"}), "");
   this->request({.key = "k"});
   EXPECT_EQ(this->select({.state = dead_letter_state::requested}), "k:4");
-  EXPECT_EQ(this->select({.state = dead_letter_state::parked}), ":1 :2 :3");
+  EXPECT_EQ(this->select({.state = dead_letter_state::kept}), ":1 :2 :3");
 }
 
 TYPED_TEST_P(DeadLetterQueue, CountsTheCausesByStage) {
@@ -369,9 +369,9 @@ TYPED_TEST_P(DeadLetterQueue, TakesBackTheFirstOfThoseThatWereAskedFor) {
   const auto ids = ids_of(this->store->select({}, 9));
   this->request({.ids = {ids[1], ids[2]}});
   EXPECT_EQ(shown(this->store->cancel_replay({.limit = 1}, somebody)), "1");
-  EXPECT_EQ(this->states(), "1:parked 2:parked 3:requested");
-  EXPECT_EQ(shown(this->store->cancel_replay({.state = dead_letter_state::parked}, somebody)), "0");
-  EXPECT_EQ(this->states(), "1:parked 2:parked 3:requested");
+  EXPECT_EQ(this->states(), "1:kept 2:kept 3:requested");
+  EXPECT_EQ(shown(this->store->cancel_replay({.state = dead_letter_state::kept}, somebody)), "0");
+  EXPECT_EQ(this->states(), "1:kept 2:kept 3:requested");
 }
 
 TYPED_TEST_P(DeadLetterQueue, ReplaysWhatWasMendedWhateverItsCountWas) {
@@ -394,9 +394,9 @@ TYPED_TEST_P(DeadLetterQueue, TakesBackWhatWasAskedForAndNotBegun) {
   EXPECT_EQ(this->request({.stage = "store"}), "1 letter requested");
   EXPECT_EQ(shown(this->store->claim_requested({}, 1)), ":1");
   EXPECT_EQ(shown(this->store->cancel_replay({.stage = "parse"}, somebody)), "1");
-  EXPECT_EQ(this->states(), "1:replaying 2:parked 3:parked 4:requested");
+  EXPECT_EQ(this->states(), "1:replaying 2:kept 3:kept 4:requested");
   EXPECT_EQ(this->audit(2),
-            "3 2024-01-31T13:00:00.000Z somebody: cancel stage parse: 1 letter parked\n");
+            "3 2024-01-31T13:00:00.000Z somebody: cancel stage parse: 1 letter kept\n");
   EXPECT_EQ(shown(this->store->cancel_replay({}, somebody)), "1");
 }
 
@@ -431,9 +431,9 @@ TYPED_TEST_P(DeadLetterQueue, LeavesOutWhatWasReplayedTooOftenUnlessForced) {
   this->keep({letter(1), often});
   EXPECT_EQ(this->request({}, {.dry_run = true}),
             "1 letter requested, 1 left out: replayed too often");
-  EXPECT_EQ(this->states() + this->audit(), "1:parked 2:parked") << "nothing has happened";
+  EXPECT_EQ(this->states() + this->audit(), "1:kept 2:kept") << "nothing has happened";
   EXPECT_EQ(this->request(), "1 letter requested, 1 left out: replayed too often");
-  EXPECT_EQ(this->states(), "1:requested 2:parked");
+  EXPECT_EQ(this->states(), "1:requested 2:kept");
   EXPECT_EQ(this->request({}, {.replays_max = 4, .dry_run = true}),
             "1 letter requested, 1 under way already");
   EXPECT_EQ(this->request({}, {.forced = true}), "1 letter requested, 1 under way already");
@@ -509,9 +509,9 @@ TYPED_TEST_P(DeadLetterQueue, TakesBackWhatWasNotReplayed) {
   auto other = this->queues.open();
   EXPECT_EQ(shown(this->store->claim_requested({}, 9)), ":1 :2");
   EXPECT_EQ(shown(other->release(ids)), "done");
-  EXPECT_EQ(this->states(), "1:replaying 2:replaying 3:parked") << "these are not the other's";
+  EXPECT_EQ(this->states(), "1:replaying 2:replaying 3:kept") << "these are not the other's";
   EXPECT_EQ(shown(this->store->release(std::span{ids}.subspan(1))), "done");
-  EXPECT_EQ(this->states(), "1:replaying 2:requested 3:parked");
+  EXPECT_EQ(this->states(), "1:replaying 2:requested 3:kept");
 }
 
 TYPED_TEST_P(DeadLetterQueue, ParksWhatCantBeReplayed) {
@@ -522,9 +522,9 @@ TYPED_TEST_P(DeadLetterQueue, ParksWhatCantBeReplayed) {
   EXPECT_EQ(shown(other->withdraw(ids, "not mine", somebody)), "done");
   EXPECT_EQ(this->states(), "1:replaying 2:replaying");
   EXPECT_EQ(shown(this->store->withdraw({&ids[1], 1}, "no such stage", somebody)), "done");
-  EXPECT_EQ(this->states(), "1:replaying 2:parked");
+  EXPECT_EQ(this->states(), "1:replaying 2:kept");
   EXPECT_EQ(this->audit(2), "3 2024-01-31T13:00:00.000Z somebody: withdrawn "
-                                + ids_text({&ids[1], 1}) + ": 1 letter parked: no such stage\n");
+                                + ids_text({&ids[1], 1}) + ": 1 letter kept: no such stage\n");
 }
 
 TYPED_TEST_P(DeadLetterQueue, RemovesWhatWentThrough) {
@@ -535,9 +535,9 @@ TYPED_TEST_P(DeadLetterQueue, RemovesWhatWentThrough) {
   ids.push_back(this->store->select({}, 9)->back().id);
   auto other = this->queues.open();
   EXPECT_EQ(shown(other->replayed(ids, somebody)), "done");
-  EXPECT_EQ(this->states(), "1:replaying 2:parked 3:replaying 4:parked") << "it is not the other's";
+  EXPECT_EQ(this->states(), "1:replaying 2:kept 3:replaying 4:kept") << "it is not the other's";
   EXPECT_EQ(shown(this->store->replayed(ids, somebody)), "done");
-  EXPECT_EQ(this->states(), "2:parked 4:parked");
+  EXPECT_EQ(this->states(), "2:kept 4:kept");
   EXPECT_NE(this->audit().find("somebody: replayed " + ids_text(ids) + ": 2 letters removed\n"),
             std::string::npos);
 }
@@ -549,10 +549,10 @@ TYPED_TEST_P(DeadLetterQueue, PurgesWhatTheFilterLetsThrough) {
   this->request({.limit = 1});
   EXPECT_EQ(shown(this->store->claim_requested({}, 1)), ":1");
   EXPECT_EQ(shown(this->store->purge({.stage = "parse", .limit = 1}, somebody)), "1");
-  EXPECT_EQ(this->states(), "1:replaying 3:parked 9:parked") << "not what is being replayed";
+  EXPECT_EQ(this->states(), "1:replaying 3:kept 9:kept") << "not what is being replayed";
   EXPECT_EQ(shown(this->store->purge({.stage = "parse"}, somebody)), "1");
   EXPECT_EQ(shown(this->store->purge({.stage = "none"}, somebody)), "0");
-  EXPECT_EQ(this->states(), "1:replaying 9:parked");
+  EXPECT_EQ(this->states(), "1:replaying 9:kept");
   EXPECT_EQ(this->audit(1, 1), "2 2024-01-31T13:00:00.000Z somebody: purge stage parse, the first "
                                "1: 1 letter removed\n");
 }

@@ -36,12 +36,12 @@ TEST(DeadLetterFilter, SaysWhatItLetsThrough) {
                                .cause = "c",
                                .kind = failure_kind::fatal,
                                .key = "",
-                               .state = dead_letter_state::parked,
+                               .state = dead_letter_state::kept,
                                .since = at(0ms),
                                .until = at(1s),
                                .limit = 5};
   EXPECT_EQ(all.text(), "ids 1, 2, pipeline p, stage s, source in, cause 'c', kind fatal, key '', "
-                        "state parked, since 2024-01-31T12:00:00.000Z, until "
+                        "state kept, since 2024-01-31T12:00:00.000Z, until "
                         "2024-01-31T12:00:01.000Z, the first 5");
   EXPECT_TRUE(ids_text(std::vector<std::uint64_t>(103, 7)).ends_with("7, 7 and 3 more"));
 }

@@ -31,15 +31,15 @@ INSTANTIATE_TEST_SUITE_P(
     Table, Retry,
     testing::Values(answer_case{failure_kind::transient, 1, answer::retry},
                     answer_case{failure_kind::transient, 2, answer::retry},
-                    answer_case{failure_kind::transient, 3, answer::park},
-                    answer_case{failure_kind::transient, 4, answer::park},
-                    answer_case{failure_kind::poison, 1, answer::park},
-                    answer_case{failure_kind::poison, 2, answer::park},
-                    answer_case{failure_kind::poison, 3, answer::park},
+                    answer_case{failure_kind::transient, 3, answer::dead_letter},
+                    answer_case{failure_kind::transient, 4, answer::dead_letter},
+                    answer_case{failure_kind::poison, 1, answer::dead_letter},
+                    answer_case{failure_kind::poison, 2, answer::dead_letter},
+                    answer_case{failure_kind::poison, 3, answer::dead_letter},
                     answer_case{failure_kind::fatal, 1, answer::restart},
                     answer_case{failure_kind::fatal, 2, answer::restart},
-                    answer_case{failure_kind::fatal, 3, answer::park_and_restart},
-                    answer_case{failure_kind::fatal, 4, answer::park_and_restart}));
+                    answer_case{failure_kind::fatal, 3, answer::dead_letter_and_restart},
+                    answer_case{failure_kind::fatal, 4, answer::dead_letter_and_restart}));
 
 TEST_P(Retry, AnswersByKindAndAttempts) {
   EXPECT_EQ(answer_to(GetParam().kind, GetParam().attempts, {.attempts = 3}), GetParam().expected);
@@ -47,9 +47,9 @@ TEST_P(Retry, AnswersByKindAndAttempts) {
 
 TEST(Retry, OfAnItemWithOneAttemptNeverRunsItAgain) {
   const weir::retry_policy once{.attempts = 1};
-  EXPECT_EQ(answer_to(failure_kind::transient, 1, once), answer::park);
-  EXPECT_EQ(answer_to(failure_kind::poison, 1, once), answer::park);
-  EXPECT_EQ(answer_to(failure_kind::fatal, 1, once), answer::park_and_restart);
+  EXPECT_EQ(answer_to(failure_kind::transient, 1, once), answer::dead_letter);
+  EXPECT_EQ(answer_to(failure_kind::poison, 1, once), answer::dead_letter);
+  EXPECT_EQ(answer_to(failure_kind::fatal, 1, once), answer::dead_letter_and_restart);
 }
 
 TEST(Retry, WithoutALimitNeverGivesAnItemUpUnlessItIsPoison) {
@@ -57,7 +57,7 @@ TEST(Retry, WithoutALimitNeverGivesAnItemUpUnlessItIsPoison) {
   for (const auto attempts : {1U, 1'000'000U, weir::unlimited - 1, weir::unlimited}) {
     EXPECT_EQ(answer_to(failure_kind::transient, attempts, for_ever), answer::retry);
     EXPECT_EQ(answer_to(failure_kind::fatal, attempts, for_ever), answer::restart);
-    EXPECT_EQ(answer_to(failure_kind::poison, attempts, for_ever), answer::park);
+    EXPECT_EQ(answer_to(failure_kind::poison, attempts, for_ever), answer::dead_letter);
   }
 }
 

@@ -28,13 +28,13 @@ result<void> refuse(const int&) { return weir::poison("refused"); }
 
 result<void> never(std::span<const dead_letter>) { return weir::transient("no disk at all"); }
 
-/// What happens between a stage that has something to park and the store that shall keep it.
-class Parking : public testing::Test {
+/// What happens between a stage that has something to dead-letter and the store that shall keep it.
+class DeadLettering : public testing::Test {
 protected:
-  /// `count` items that all must be parked, in mailboxes of ten.
+  /// `count` items that all must be dead-lettered, in mailboxes of ten.
   template <class Store>
   weir::pipeline refusing(std::size_t count, Store store) {
-    weir::pipeline p{"parking", restarting()};
+    weir::pipeline p{"dead_lettering", restarting()};
     p.from("numbers", numbers(count)).to("sink", refuse, {.mailbox_capacity = 10});
     p.dead_letters_to(std::move(store));
     return p;
@@ -50,7 +50,7 @@ protected:
   collected<std::string> stored_;
 };
 
-TEST_F(Parking, AFullStoreBlocksTheStageAndNothingIsDropped) {
+TEST_F(DeadLettering, AFullStoreBlocksTheStageAndNothingIsDropped) {
   weir::dead_letters::memory letters{300};
   running r{refusing(1000, letters)};
   // Room for 300 in the store, for 256 on the way, and for what the worker has in hand.
@@ -78,16 +78,16 @@ TEST_F(Parking, AFullStoreBlocksTheStageAndNothingIsDropped) {
   EXPECT_LE(cleared + letters.letters().size(), 1000U);
 }
 
-TEST_F(Parking, NoMoreLettersWaitThanTheNodeAllows) {
+TEST_F(DeadLettering, NoMoreLettersWaitThanTheNodeAllows) {
   running r{refusing(100, store(never)), {.threads = 2, .letters_waiting_max = 3}};
   // The sink has one more to hand over.
-  EXPECT_TRUE(eventually([&] { return full(r) && r.stage("sink").parked == 4; }));
+  EXPECT_TRUE(eventually([&] { return full(r) && r.stage("sink").dead_lettered == 4; }));
   EXPECT_EQ(r->snapshot().dead_letters_waiting, 3U);
   r->abort();
   r.ended();
 }
 
-TEST_F(Parking, AStoreThatIsFullIsFilledToItsBrim) {
+TEST_F(DeadLettering, AStoreThatIsFullIsFilledToItsBrim) {
   weir::dead_letters::memory letters{3};
   running r{refusing(10, letters)};
   EXPECT_TRUE(eventually([&] { return full(r) && letters.letters().size() == 3; }));
@@ -95,7 +95,7 @@ TEST_F(Parking, AStoreThatIsFullIsFilledToItsBrim) {
   r.ended();
 }
 
-TEST_F(Parking, AStoreSmallerThanWhatWaitsIsFilledAgainWheneverItIsCleared) {
+TEST_F(DeadLettering, AStoreSmallerThanWhatWaitsIsFilledAgainWheneverItIsCleared) {
   weir::dead_letters::memory letters{2};
   running r{refusing(7, letters)};
   std::vector<std::string> seen;
@@ -118,7 +118,7 @@ TEST_F(Parking, AStoreSmallerThanWhatWaitsIsFilledAgainWheneverItIsCleared) {
   EXPECT_EQ(seen, (std::vector<std::string>{"0", "1", "2", "3", "4", "5", "6"}));
 }
 
-TEST_F(Parking, AStoreThatFailsForAWhileIsAskedAgain) {
+TEST_F(DeadLettering, AStoreThatFailsForAWhileIsAskedAgain) {
   std::atomic<bool> works = false;
   int calls = 0;
   running r{refusing(5, store([&](auto letters) -> result<void> {
@@ -140,7 +140,7 @@ TEST_F(Parking, AStoreThatFailsForAWhileIsAskedAgain) {
   EXPECT_EQ(r->snapshot().dead_letters_trouble, "") << "forgotten once it works";
 }
 
-TEST_F(Parking, EveryThrownThingIsSurvivedByTheDeadLetterActor) {
+TEST_F(DeadLettering, EveryThrownThingIsSurvivedByTheDeadLetterActor) {
   int calls = 0;
   running r{refusing(1, store([&](auto letters) -> result<void> {
                        if (++calls == 1)
@@ -154,7 +154,7 @@ TEST_F(Parking, EveryThrownThingIsSurvivedByTheDeadLetterActor) {
   EXPECT_EQ(stored_.size(), 1U);
 }
 
-TEST_F(Parking, TheEndWaitsForTheStore) {
+TEST_F(DeadLettering, TheEndWaitsForTheStore) {
   gate held;
   running r{refusing(3, store([&](auto) -> result<void> {
                        held.pass();
@@ -167,7 +167,7 @@ TEST_F(Parking, TheEndWaitsForTheStore) {
   r.finishes();
 }
 
-TEST_F(Parking, AStoreThatNeverWorksDoesNotHoldUpAnAbort) {
+TEST_F(DeadLettering, AStoreThatNeverWorksDoesNotHoldUpAnAbort) {
   running r{refusing(1000, store(never))};
   EXPECT_TRUE(eventually([&] { return full(r); }));
   r->abort();
@@ -175,7 +175,7 @@ TEST_F(Parking, AStoreThatNeverWorksDoesNotHoldUpAnAbort) {
   EXPECT_EQ(r.ledger().settled(), 0U);
 }
 
-TEST_F(Parking, AStoreThatNeverWorksDoesNotHoldUpAnAbortAfterTheEndOfTheStream) {
+TEST_F(DeadLettering, AStoreThatNeverWorksDoesNotHoldUpAnAbortAfterTheEndOfTheStream) {
   // All workers are done; only the letters are still on their way.
   running r{refusing(3, store(never))};
   EXPECT_TRUE(eventually([&] {
@@ -187,14 +187,14 @@ TEST_F(Parking, AStoreThatNeverWorksDoesNotHoldUpAnAbortAfterTheEndOfTheStream) 
   EXPECT_EQ(r.ledger().in_flight, 3U);
 }
 
-TEST_F(Parking, AStoreThatNeverWorksDoesNotHoldUpTheDestructor) {
+TEST_F(DeadLettering, AStoreThatNeverWorksDoesNotHoldUpTheDestructor) {
   for (std::size_t count : {3U, 1000U}) {
     running r{refusing(count, store(never))};
     EXPECT_TRUE(eventually([&] { return full(r); }));
   }
 }
 
-TEST_F(Parking, AStoreThatCantBeOpenedKeepsThePipelineFromStarting) {
+TEST_F(DeadLettering, AStoreThatCantBeOpenedKeepsThePipelineFromStarting) {
   for (const bool throws : {false, true}) {
     auto closed = std::make_shared<scripted_store>();
     closed->opens = [throws]() -> result<void> {
@@ -210,7 +210,7 @@ TEST_F(Parking, AStoreThatCantBeOpenedKeepsThePipelineFromStarting) {
   }
 }
 
-TEST_F(Parking, WhoeverIsToldOfTheEndMayTakeASnapshot) {
+TEST_F(DeadLettering, WhoeverIsToldOfTheEndMayTakeASnapshot) {
   weir::runtime node{{.threads = 2}};
   std::optional<weir::running_pipeline> r;
   std::atomic<std::size_t> waiting = 99;
@@ -222,7 +222,7 @@ TEST_F(Parking, WhoeverIsToldOfTheEndMayTakeASnapshot) {
   EXPECT_EQ(waiting, 0U);
 }
 
-TEST_F(Parking, StoresNothingTwiceAndInOrder) {
+TEST_F(DeadLettering, StoresNothingTwiceAndInOrder) {
   // Letters are offered again only if the store refused all of them.
   std::vector<std::string> attempts;
   int calls = 0;

@@ -24,9 +24,9 @@ private:
   int woken_ = 0;
 };
 
-class RingParking : public testing::TestWithParam<std::size_t> {
+class RingSleep : public testing::TestWithParam<std::size_t> {
 protected:
-  RingParking() {
+  RingSleep() {
     items_.set_producer(&producer_);
     items_.set_consumer(&consumer_);
   }
@@ -41,9 +41,9 @@ protected:
   recording_waker producer_;
   recording_waker consumer_;
 };
-INSTANTIATE_TEST_SUITE_P(Capacity, RingParking, testing::Values(1, 2, 3, 4, 7, 64, 100));
+INSTANTIATE_TEST_SUITE_P(Capacity, RingSleep, testing::Values(1, 2, 3, 4, 7, 64, 100));
 
-TEST_P(RingParking, WakesNobodyWhoDoesNotWait) {
+TEST_P(RingSleep, WakesNobodyWhoDoesNotWait) {
   fill();
   items_.release(GetParam());
   fill();
@@ -52,7 +52,7 @@ TEST_P(RingParking, WakesNobodyWhoDoesNotWait) {
   EXPECT_EQ(producer_.woken(), 0);
 }
 
-TEST_P(RingParking, WakesAWaitingConsumerOnceForTheNextItem) {
+TEST_P(RingSleep, WakesAWaitingConsumerOnceForTheNextItem) {
   items_.announce_consumer_waiting();
   EXPECT_FALSE(items_.consumer_may_go_on());
   items_.try_push(1);
@@ -68,7 +68,7 @@ TEST_P(RingParking, WakesAWaitingConsumerOnceForTheNextItem) {
   EXPECT_EQ(producer_.woken(), 0);
 }
 
-TEST_P(RingParking, WakesAWaitingConsumerForTheEnd) {
+TEST_P(RingSleep, WakesAWaitingConsumerForTheEnd) {
   items_.announce_consumer_waiting();
   items_.close();
   EXPECT_EQ(consumer_.woken(), 1);
@@ -77,7 +77,7 @@ TEST_P(RingParking, WakesAWaitingConsumerForTheEnd) {
   EXPECT_EQ(consumer_.woken(), 0);
 }
 
-TEST_P(RingParking, DoesNotWakeAConsumerThatThoughtBetterOfIt) {
+TEST_P(RingSleep, DoesNotWakeAConsumerThatThoughtBetterOfIt) {
   items_.announce_consumer_waiting();
   items_.withdraw_consumer_waiting();
   items_.try_push(1);
@@ -85,14 +85,14 @@ TEST_P(RingParking, DoesNotWakeAConsumerThatThoughtBetterOfIt) {
   EXPECT_EQ(consumer_.woken(), 0);
 }
 
-TEST_P(RingParking, LetsAConsumerGoOnWithWhatCameBeforeItAnnouncedItself) {
+TEST_P(RingSleep, LetsAConsumerGoOnWithWhatCameBeforeItAnnouncedItself) {
   items_.try_push(1);
   items_.announce_consumer_waiting();
   EXPECT_TRUE(items_.consumer_may_go_on()) << "or it would sleep beside an item";
   EXPECT_EQ(consumer_.woken(), 0);
 }
 
-TEST_P(RingParking, DoesNotCountWhatTheConsumerIsWorkingOn) {
+TEST_P(RingSleep, DoesNotCountWhatTheConsumerIsWorkingOn) {
   fill();
   EXPECT_FALSE(items_.consumer_may_go_on(GetParam()));
   EXPECT_TRUE(items_.consumer_may_go_on(GetParam() - 1));
@@ -100,7 +100,7 @@ TEST_P(RingParking, DoesNotCountWhatTheConsumerIsWorkingOn) {
   EXPECT_TRUE(items_.consumer_may_go_on(GetParam()));
 }
 
-TEST_P(RingParking, WakesAWaitingProducerOnceHalfTheCapacityIsFree) {
+TEST_P(RingSleep, WakesAWaitingProducerOnceHalfTheCapacityIsFree) {
   fill();
   items_.announce_producer_waiting();
   EXPECT_FALSE(items_.producer_may_go_on());
@@ -112,7 +112,7 @@ TEST_P(RingParking, WakesAWaitingProducerOnceHalfTheCapacityIsFree) {
   EXPECT_EQ(consumer_.woken(), 0);
 }
 
-TEST_P(RingParking, WakesAWaitingProducerOnceForAWholeSlice) {
+TEST_P(RingSleep, WakesAWaitingProducerOnceForAWholeSlice) {
   fill();
   items_.announce_producer_waiting();
   items_.release(GetParam());
@@ -122,7 +122,7 @@ TEST_P(RingParking, WakesAWaitingProducerOnceForAWholeSlice) {
   EXPECT_EQ(producer_.woken(), 0) << "it has not announced itself again";
 }
 
-TEST_P(RingParking, LetsAProducerGoOnWithCreditThatCameBeforeItAnnouncedItself) {
+TEST_P(RingSleep, LetsAProducerGoOnWithCreditThatCameBeforeItAnnouncedItself) {
   fill();
   items_.release(half());
   items_.announce_producer_waiting();
@@ -130,7 +130,7 @@ TEST_P(RingParking, LetsAProducerGoOnWithCreditThatCameBeforeItAnnouncedItself) 
   EXPECT_EQ(producer_.woken(), 0);
 }
 
-TEST_P(RingParking, DoesNotWakeAProducerThatThoughtBetterOfIt) {
+TEST_P(RingSleep, DoesNotWakeAProducerThatThoughtBetterOfIt) {
   fill();
   items_.announce_producer_waiting();
   items_.withdraw_producer_waiting();
@@ -138,7 +138,7 @@ TEST_P(RingParking, DoesNotWakeAProducerThatThoughtBetterOfIt) {
   EXPECT_EQ(producer_.woken(), 0);
 }
 
-TEST_P(RingParking, WakesTheProducerWhenTheConsumerGoesAwayWhateverItWaitsFor) {
+TEST_P(RingSleep, WakesTheProducerWhenTheConsumerGoesAwayWhateverItWaitsFor) {
   for (const bool for_credit : {true, false}) { // or for its own input, or for time
     ring<int> items{GetParam()};
     items.set_producer(&producer_);
@@ -165,7 +165,7 @@ private:
   std::function<bool()> may_go_on_;
 };
 
-TEST_P(RingParking, WakesOnlyWhenTheChangeCanBeSeen) {
+TEST_P(RingSleep, WakesOnlyWhenTheChangeCanBeSeen) {
   asking_waker producer{[&] { return items_.producer_may_go_on(); }};
   asking_waker consumer{[&] { return items_.consumer_may_go_on(); }};
   items_.set_producer(&producer);
@@ -188,7 +188,7 @@ TEST_P(RingParking, WakesOnlyWhenTheChangeCanBeSeen) {
   EXPECT_EQ(producer.answer, true) << "cancelled";
 }
 
-TEST_P(RingParking, NeedsNobodyToWake) {
+TEST_P(RingSleep, NeedsNobodyToWake) {
   ring<int> alone{GetParam()};
   alone.announce_consumer_waiting();
   alone.announce_producer_waiting();
