@@ -29,11 +29,11 @@ public:
   std::uint32_t worker_index() const;
   /// The node's clock, read once a slice; on a thread of its own, once a run.
   time_point now() const;
-  /// Not from a run that was given up (see progress).
+  /// Not from a run that was abandoned (see progress).
   runtime& node() const;
 
   /// Says that the item in hand goes on, where the stage has an item_time_max: that time begins anew. False: the
-  /// run was given up or should end soon, nobody waits for its answer.
+  /// run was abandoned or should end soon, nobody waits for its answer.
   bool progress() const;
 
   /// What is waited for as long as this lives does not count as time for the item.
@@ -51,11 +51,11 @@ public:
   [[nodiscard]] protected_wait waiting() const { return protected_wait{run_}; }
 
   /// For a source that answered source_state::wait, or a sink without demand: gives it a turn. Any thread, until
-  /// the pipeline ended. Not from a run that was given up.
+  /// the pipeline ended. Not from a run that was abandoned.
   waker& source_waker() const;
   /// Gives the worker a turn not later than this.
   void wake_at(time_point when) const;
-  /// Signalled when the pipeline drains or aborts, and when the run in which it was asked for is given up: what
+  /// Signalled when the pipeline drains or aborts, and when the run in which it was asked for is abandoned: what
   /// blocks should stop blocking.
   std::stop_token stopping() const;
 

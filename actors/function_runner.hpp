@@ -139,7 +139,7 @@ public:
 
   void let_go(run& one) override {
     if (auto mine = busy_.extract(&one); mine && mine.mapped().thread)
-      mine.mapped().thread->give_up();
+      mine.mapped().thread->abandon();
   }
 
   bool outside() const override { return limited(); }

@@ -18,7 +18,7 @@ public:
   /// Runs `job`, which must not throw, soon. The one before it must have done all that it does.
   virtual void run(std::function<void()> job) = 0;
   /// The job that runs may never end: from now on nobody waits for it.
-  virtual void give_up() noexcept = 0;
+  virtual void abandon() noexcept = 0;
 };
 
 } // namespace weir

@@ -22,7 +22,7 @@ public:
   }
 
   void run(std::function<void()> job) override { shared_->post(std::move(job), false); }
-  void give_up() noexcept override {
+  void abandon() noexcept override {
     if (thread_.joinable())
       thread_.detach();
   }

@@ -81,7 +81,7 @@ void item_run::hurry(time_point now) noexcept {
   stop();
 }
 
-bool item_run::give_up() noexcept {
+bool item_run::abandon() noexcept {
   {
     const std::lock_guard lock{lock_};
     if (ended_.load(std::memory_order_relaxed))

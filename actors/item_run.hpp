@@ -17,23 +17,23 @@ namespace weir {
 class runtime;
 class worker;
 
-/// Where a run takes place; what is left of worker and pipeline for a run that was given up.
+/// Where a run takes place; what is left of worker and pipeline for a run that was abandoned.
 struct run_place {
   std::string pipeline;
   std::string stage;
   std::string worker;
   std::uint32_t worker_index = 0; ///< in the stage
   std::stop_token stopping;
-  // While the run was not given up.
+  // While the run was not abandoned.
   runtime* node = nullptr;
   waker* worker_waker = nullptr;
 };
 
 /// One run of an item, known to its worker and to whoever carries it out, which may be another thread.
 ///
-/// Owner: both, by shared_ptr. A run that was given up is left to whoever carries it out: it may outlive worker,
+/// Owner: both, by shared_ptr. A run that was abandoned is left to whoever carries it out: it may outlive worker,
 /// pipeline and node.
-/// Invariants: the worker is touched under the lock only, and never once the run has ended or was given up.
+/// Invariants: the worker is touched under the lock only, and never once the run has ended or was abandoned.
 class item_run {
 public:
   explicit item_run(worker& who);
@@ -53,9 +53,9 @@ public:
   void waits() noexcept;
   void goes_on() noexcept;
   void wake_at(time_point when) noexcept;
-  /// Signalled when the pipeline drains or aborts, and when this run is cancelled or given up.
+  /// Signalled when the pipeline drains or aborts, and when this run is cancelled or abandoned.
   std::stop_token stopping();
-  /// It has ended. Wakes the worker, unless it was given up.
+  /// It has ended. Wakes the worker, unless it was abandoned.
   void ends() noexcept;
   /// The same in a turn of the worker.
   void ends_in_turn() noexcept { ended_.store(true, std::memory_order_release); }
@@ -68,7 +68,7 @@ public:
   /// It was cancelled: from now on waiting counts, and progress does not help.
   void hurry(time_point now) noexcept;
   /// Lets it go on by itself. False if it has ended by now.
-  bool give_up() noexcept;
+  bool abandon() noexcept;
   /// What the function asked for by context::wake_at.
   std::optional<time_point> wanted_turn() const noexcept;
 
@@ -84,7 +84,7 @@ private:
   std::atomic<bool> ended_{false};
 
   mutable std::mutex lock_; // guards what follows
-  worker* who_;             // null once it was given up
+  worker* who_;             // null once it was abandoned
   time_point sign_of_life_;
   std::uint32_t waiting_ = 0;
   bool hurried_ = false;

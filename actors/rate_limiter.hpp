@@ -13,7 +13,7 @@ namespace weir {
 /// Permits for coroutines: a token bucket that is waited for in the order of arrival.
 ///
 /// Owner: the thread of one I/O context. Copies share everything.
-/// Invariants: what token_bucket says, over all copies; nobody overtakes; who gives up waiting takes no permit
+/// Invariants: what token_bucket says, over all copies; nobody overtakes; who stops waiting takes no permit
 /// and holds nobody up.
 class rate_limiter {
 public:

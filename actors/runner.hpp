@@ -49,7 +49,7 @@ public:
   virtual std::optional<failure> ended(run&, context&) { return std::nullopt; }
   /// Asks a run to end.
   virtual void cancel(const std::shared_ptr<run>&) {}
-  /// The run was given up.
+  /// The run was abandoned.
   virtual void let_go(run&) {}
 
   /// Do runs go on outside of turns, so that each has a time of its own?

@@ -82,7 +82,7 @@ result<void> running_pipeline::start() {
             watcher_.ended();
             return;
           }
-          give_up(std::move(*crash)); // nobody would take what its workers have to dead-letter
+          fail(std::move(*crash)); // nobody would take what its workers have to dead-letter
         });
     services_.dead_letters = dead_letters_.get();
   }
@@ -237,7 +237,7 @@ void running_pipeline::make_supervisor() {
       name(), node_, plan_->graph.supervision, children,
       supervisor_actor::events{
           .worker_failed = watcher_.worker_failed,
-          .gave_up = [this](const failure& why) { settle_end(state::failed, why); },
+          .escalated = [this](const failure& why) { settle_end(state::failed, why); },
           .all_finished = [this] { settle_end(state::finished, {}); }});
 }
 
@@ -311,7 +311,7 @@ void running_pipeline::wire_replay(std::vector<std::vector<ports>>& all) {
       services_.recorder,
       [this](std::optional<failure> crash) {
         if (crash)
-          give_up(std::move(*crash)); // nobody would let go what waits for a replay
+          fail(std::move(*crash)); // nobody would let go what waits for a replay
         else
           watcher_.ended();
       },
@@ -437,12 +437,12 @@ void running_pipeline::abort() {
 void running_pipeline::kill(std::size_t worker) { workers_[worker]->kill(); }
 
 /// In the last turn of a dead-letter actor or a replay actor that crashed.
-void running_pipeline::give_up(failure why) {
+void running_pipeline::fail(failure why) {
   supervisor_->abort();
   settle_end(state::failed, std::move(why));
 }
 
-/// In turns of the supervisor, while it has any, and in give_up.
+/// In turns of the supervisor, while it has any, and in fail.
 void running_pipeline::settle_end(state how, std::optional<failure> why) {
   if (how == state::failed) {
     {
@@ -489,7 +489,7 @@ running_pipeline::wait_for_end(std::optional<time_point> deadline) {
   for (const auto& one : workers_)
     node_.join(*one);
   node_.join(*supervisor_);
-  // What is left of the workers' runs is behind us then; but for one that was given up, which may never be.
+  // What is left of the workers' runs is behind us then; but for one that was abandoned, which may never be.
   if (std::ranges::all_of(workers_, [](const auto& one) { return one->abandoned_since().empty(); }))
     node_.settle_io();
   if (services_.recorder != nullptr)
@@ -559,7 +559,7 @@ pipeline_snapshot running_pipeline::snapshot() const {
         one.backlog += ring->size();
       one.backlog_max = std::max<std::uint64_t>(one.backlog_max, counted.backlog_max);
       latency.add(counted.latency);
-      one.given_up += each.given_up();
+      one.abandoned += each.abandoned_ever();
       for (const auto since : each.abandoned_since())
         all.abandoned.push_back({stage.name, each.name(), since});
       if (auto last = each.last_failure(); !last.empty())

@@ -40,10 +40,10 @@ struct stage_snapshot {
   std::uint64_t keys_held = 0;  ///< of a stage with hold_key: keys that wait
   std::uint64_t keys_letters = 0; ///< and their dead letters
   std::string waits_for;      ///< what the stage needs to go on, where that is somebody's decision
-  std::uint64_t given_up = 0; ///< runs without progress that were left to themselves
+  std::uint64_t abandoned = 0; ///< runs without progress that were left to themselves
 };
 
-/// A run that was given up and has not ended. What it holds can't be taken from it; what it says is thrown away.
+/// A run that was abandoned and has not ended. What it holds can't be taken from it; what it says is thrown away.
 struct abandoned_snapshot {
   std::string stage;
   std::string worker;
@@ -66,7 +66,7 @@ struct pipeline_snapshot {
 /// Whom a running pipeline tells. Called from any thread; must not block. What it throws is ignored.
 struct pipeline_observer {
   std::function<void(const failure&)> worker_failed = [](const failure&) {};
-  /// It gave up, its workers have finished, or nothing more is done with its dead letters. After the last call
+  /// It failed, its workers have finished, or nothing more is done with its dead letters. After the last call
   /// running_pipeline::wait_until has nothing to wait for; it must not be called in here.
   std::function<void()> ended = [] {};
   /// One that has letters has begun, or finished.
@@ -76,14 +76,14 @@ struct pipeline_observer {
 /// A pipeline that runs: its rings, its workers, its supervisor and its dead-letter actor.
 ///
 /// Owner: one thread starts, drains, aborts and destroys it; snapshots may be taken from any.
-/// Failure: what can't be started says why and nothing runs. A supervisor that gives up aborts the pipeline;
+/// Failure: what can't be started says why and nothing runs. A supervisor that escalates aborts the pipeline;
 /// what was in flight stays unsettled.
 class running_pipeline {
 public:
   enum class state {
     running,
     finished, ///< every item ended, to the end of the stream or of the drain
-    failed    ///< given up: see why()
+    failed    ///< see why()
   };
 
   /// What it has in hand is recorded in `recorder`, which must outlive it.
@@ -91,7 +91,7 @@ public:
                    flight_recorder* recorder = nullptr);
   running_pipeline(const running_pipeline&) = delete;
   running_pipeline& operator=(const running_pipeline&) = delete;
-  /// Aborts what still runs, and waits for it; but not for runs that were given up.
+  /// Aborts what still runs, and waits for it; but not for runs that were abandoned.
   ~running_pipeline();
 
   /// Once. What can't be started says why, and nothing runs then. If there was no thread, or no memory, for one of its
@@ -156,7 +156,7 @@ private:
   void record();
   void wire_replay(std::vector<std::vector<ports>>& all);
   result<void> read_held_keys();
-  void give_up(failure why);
+  void fail(failure why);
   void settle_end(state how, std::optional<failure> why);
   void abort_workers();
 

@@ -91,7 +91,7 @@ public:
 /// place in the mailbox is given back in order, so all that is in hand is within the mailbox's capacity.
 /// After a restart the stage takes one item at first, and one more for each that succeeds.
 /// Failure: an exception ends the worker, as everywhere; runs that go on keep the function they began with. A run
-/// without progress within `item_time_max` is given up: its item is dead-lettered, the worker ends, the run is left alone.
+/// without progress within `item_time_max` is abandoned: its item is dead-lettered, the worker ends, the run is left alone.
 template <class In, class Exit>
 class runs_stepper : public stepper {
   using Out = typename Exit::output;
@@ -147,7 +147,7 @@ public:
     return std::ranges::none_of(
         runs_, [](const auto& one) { return one.now == state::running && !one.run->has_ended(); });
   }
-  std::optional<time_point> give_up_late(worker& self) override {
+  std::optional<time_point> abandon_late(worker& self) override {
     std::optional<time_point> next;
     const auto limit = self.options().item_time_max;
     for (auto& one : runs_) {
@@ -155,12 +155,12 @@ public:
         continue;
       const auto end = one.run->silent_since().value_or(self.now()) + limit;
       if (end > self.now()
-          || !give_up(one, self)) // its item stays unsettled: the source delivers it again
+          || !abandon(one, self)) // its item stays unsettled: the source delivers it again
         next = std::min(next.value_or(end), end);
     }
     return next;
   }
-  void abandon(worker& self) noexcept override {
+  void abandon_all(worker& self) noexcept override {
     for (auto& one : runs_) {
       if (one.now != state::running || !one.run) // it may be this one's beginning that failed
         continue;
@@ -169,8 +169,8 @@ public:
       } catch (...) { // no memory to ask for it: then it goes on to its end
       }
       try {
-        give_up(one, self);
-      } catch (...) { // given up, and no memory to remember it
+        abandon(one, self);
+      } catch (...) { // abandoned, and no memory to remember it
       }
     }
   }
@@ -388,7 +388,7 @@ private:
       if (const auto since = one.run->silent_since()) {
         if (*since + limit > self.now())
           not_before(*since + limit);
-        else if (give_up(one, self))
+        else if (abandon(one, self))
           dead_letter_stuck(one, self);
       }
     }
@@ -410,13 +410,13 @@ private:
   }
 
   /// Leaves a run to itself; false if it has ended by now.
-  bool give_up(in_hand& one, worker& self) {
-    if (!one.run->give_up())
+  bool abandon(in_hand& one, worker& self) {
+    if (!one.run->abandon())
       return false;
     not_running(one, self);
     self.give_place(std::exchange(one.recorded, {}));
     how_->let_go(*one.run);
-    self.give_up(one.run);
+    self.abandon(one.run);
     one.now = state::ended;
     return true;
   }
@@ -490,7 +490,7 @@ private:
     }
     if (wrong)
       stage_failed_ = std::move(wrong);
-    ++now.done.given_up;
+    ++now.done.wasted;
     auto why = std::move(*run.failed);
     run.failed.reset();
     run.outputs.clear();

@@ -61,17 +61,17 @@ class virtual_helper final : public helper {
 public:
   virtual_helper(std::shared_ptr<job_runner> who, std::function<clock::duration()> delay)
       : who_{std::move(who)}, delay_{std::move(delay)} {}
-  ~virtual_helper() override { who_->end(given_up_); }
+  ~virtual_helper() override { who_->end(abandoned_); }
 
   void run(std::function<void()> job) override {
     who_->post(std::move(job), clock::now() + delay_());
   }
-  void give_up() noexcept override { given_up_ = true; }
+  void abandon() noexcept override { abandoned_ = true; }
 
 private:
   const std::shared_ptr<job_runner> who_;
   const std::function<clock::duration()> delay_;
-  bool given_up_ = false;
+  bool abandoned_ = false;
 };
 
 } // namespace

@@ -15,7 +15,7 @@ enum class order { kept, relaxed };
 /// How a stage runs. Every option has a default.
 struct stage_options {
   /// Running instances of the stage's function, each with a mailbox of its own. With more than one, the order
-  /// between items is given up (see flow::key_by for order by key).
+  /// between items is not kept (see flow::key_by for order by key).
   std::uint32_t workers = 1;
   /// Items that may wait for one worker: the credit it grants, shared among the stages before it.
   std::uint32_t mailbox_capacity = 1024;

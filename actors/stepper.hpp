@@ -32,7 +32,7 @@ struct slice_result {
   };
   state what = state::again;
   std::size_t items = 0;    ///< succeeded in this slice, whatever became of the rest
-  std::size_t given_up = 0; ///< runs that count for nothing, and have used permits
+  std::size_t wasted = 0; ///< runs that count for nothing, and have used permits
   bool timed = false;       ///< the stepper has counted their latencies itself
 
   // Of waiting.
@@ -139,9 +139,9 @@ public:
   /// Does nothing go on outside of turns?
   virtual bool quiet() const { return true; }
   /// After `cancel`: leaves to itself what has had its time to end. Returns when to look next.
-  virtual std::optional<time_point> give_up_late(worker&) { return std::nullopt; }
+  virtual std::optional<time_point> abandon_late(worker&) { return std::nullopt; }
   /// The worker ended by a defect: what goes on outside of turns may not touch it any more.
-  virtual void abandon(worker&) noexcept {}
+  virtual void abandon_all(worker&) noexcept {}
 
 protected:
   slice_result failed_with(failure why, std::size_t items);

@@ -439,9 +439,9 @@ void supervisor::carry_out(const supervisor_step& step, std::unique_lock<std::mu
     abandon(step.child);
     break;
   case supervisor_step::kind::escalate: {
-    auto why = *decides_.given_up();
+    auto why = *decides_.escalated();
     why = std::move(why).within("supervisor '" + name() + "'");
-    tell(child_event::kind::gave_up, step.child, why);
+    tell(child_event::kind::escalated, step.child, why);
     stop_children({exit_reason::failed, std::move(why)});
     return;
   }

@@ -78,10 +78,10 @@ struct child_count {
 
 /// What a supervisor tells about its children, as it happens.
 struct child_event {
-  enum class kind { started, ignored, ended, failed, killed, abandoned, gave_up, shut_down };
+  enum class kind { started, ignored, ended, failed, killed, abandoned, escalated, shut_down };
   kind what;
   std::string child; ///< its id
-  failure why;       ///< of failed, killed, abandoned and gave_up
+  failure why;       ///< of failed, killed, abandoned and escalated
   child_ref ref;     ///< which one it is, of several children of a dynamic supervisor
 };
 
@@ -100,7 +100,7 @@ struct supervisor_options {
 /// Owner: one thread constructs and destroys it; everything else may be called from any, from turns too, and
 /// does not wait: what takes time answers in a future. It can be started again once it has ended.
 /// Invariants: it never waits for a child, neither for its start nor for its stop.
-/// Failure: when it gives up, it stops its children and ends with a chain: supervisor ← child ← cause. What was
+/// Failure: when it escalates, it stops its children and ends with a chain: supervisor ← child ← cause. What was
 /// added with start_child is there again when it is restarted, unless it is temporary.
 class supervisor final : public actor {
 public:

@@ -68,7 +68,7 @@ activity supervisor_actor::turn() {
   std::vector<happening> happened;
   std::vector<supervisor_step> steps;
   std::vector<failure> failed;
-  std::optional<failure> gave_up;
+  std::optional<failure> escalated;
   std::optional<time_point> next;
   bool all_finished = false;
   {
@@ -95,7 +95,7 @@ activity supervisor_actor::turn() {
       case happening::kind::finished:
         decides_.ended(one.child);
         if (one.why)
-          gave_up = std::move(one.why);
+          escalated = std::move(one.why);
         break;
       }
     }
@@ -104,14 +104,14 @@ activity supervisor_actor::turn() {
       steps.clear();
     else
       next = decides_.next_due();
-    if (!gave_up && !steps.empty() && steps.back().what == supervisor_step::kind::escalate)
-      gave_up = decides_.given_up();
+    if (!escalated && !steps.empty() && steps.back().what == supervisor_step::kind::escalate)
+      escalated = decides_.escalated();
   }
   carry_out(steps);
   for (const auto& why : failed)
     report_.worker_failed(why);
-  if (gave_up)
-    report_.gave_up(*gave_up);
+  if (escalated)
+    report_.escalated(*escalated);
   if (all_finished) {
     report_.all_finished();
     return activity::finished();
@@ -135,7 +135,7 @@ void supervisor_actor::carry_out(const std::vector<supervisor_step>& steps) {
 }
 
 void supervisor_actor::crashed(failure why) noexcept {
-  report_.gave_up(why);
+  report_.escalated(why);
   bool all_finished = false;
   {
     const std::lock_guard lock{lock_};

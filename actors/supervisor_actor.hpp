@@ -18,7 +18,7 @@ public:
   /// Called in turns of the supervisor; after a turn that threw, from any thread.
   struct events {
     std::function<void(const failure&)> worker_failed; ///< and is restarted, as far as that goes
-    std::function<void(const failure&)> gave_up;
+    std::function<void(const failure&)> escalated;
     std::function<void()> all_finished;
   };
 

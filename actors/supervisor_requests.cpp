@@ -349,8 +349,8 @@ std::string_view to_string(child_event::kind kind) noexcept {
     return "killed";
   case abandoned:
     return "abandoned";
-  case gave_up:
-    return "gave_up";
+  case escalated:
+    return "escalated";
   case shut_down:
     break;
   }

@@ -203,7 +203,7 @@ public:
   }
 
   std::size_t admit(std::size_t budget, worker& self) override {
-    return given_up_ ? budget : consuming_stepper<In>::admit(budget, self); // they were, before
+    return rolled_back_ ? budget : consuming_stepper<In>::admit(budget, self); // they were, before
   }
   void blocked_on(std::vector<ring_base*>& rings) const override { out_.blocked_on(rings); }
 
@@ -286,8 +286,8 @@ private:
   slice_result step_through(ring<In>& from, std::size_t budget, worker& self) {
     const auto first = from.read_index();
     auto count = std::min(budget, from.available());
-    if (given_up_)
-      count = std::min(count, given_up_->done);
+    if (rolled_back_)
+      count = std::min(count, rolled_back_->done);
     std::size_t done = 0;
     std::optional<failure> failed;
     auto in_hand = self.in_hand();
@@ -315,25 +315,25 @@ private:
       }
       if constexpr (recoverable_stage<stage>) {
         if (failed && done > 0)
-          return give_up(std::move(*failed), done, self);
+          return roll_back(std::move(*failed), done, self);
         if (failed) { // with nothing done: it may have changed the state already
-          given_up_.reset();
+          rolled_back_.reset();
           if (auto why = rebuilt(self))
             return this->stage_failed(std::move(*why), 0);
-        } else if (given_up_ && done == given_up_->done) {
-          failed = std::move(given_up_->why);
-          given_up_.reset();
-        } else if (given_up_) { // for want of credit
-          given_up_->done -= done;
+        } else if (rolled_back_ && done == rolled_back_->done) {
+          failed = std::move(rolled_back_->why);
+          rolled_back_.reset();
+        } else if (rolled_back_) { // for want of credit
+          rolled_back_->done -= done;
         }
         if (done > 0) {
           try {
             kept_ = stage_->checkpoint();
           } catch (...) { // no item's fault: the slice has not happened, and is run again
             let_go();
-            given_up_.reset();
+            rolled_back_.reset();
             auto not_kept = this->stage_failed(describe_current_exception(), 0);
-            not_kept.given_up = done;
+            not_kept.wasted = done;
             return not_kept;
           }
         }
@@ -349,7 +349,7 @@ private:
       return this->item_failed(std::move(*failed), done);
     // What is run again, and the item that failed, are next in this ring; and where a timer took the credit, its turn
     // is still to come.
-    if (!given_up_ && done > 0)
+    if (!rolled_back_ && done > 0)
       in_.turn_over();
     return {.items = done};
   }
@@ -357,15 +357,15 @@ private:
   /// The state is kept once a slice. Where an item of a slice fails, nothing of the slice has happened: the state
   /// goes back, and the next slice runs the `done` items before it once more, keeps the state after them, and
   /// only then reports the failure.
-  slice_result give_up(failure why, std::size_t done, worker& self) {
+  slice_result roll_back(failure why, std::size_t done, worker& self) {
     let_go();
-    given_up_ = given_up{std::move(why), done};
+    rolled_back_ = rolled_back{std::move(why), done};
     if (auto not_rebuilt = rebuilt(self)) {
       auto down = this->stage_failed(std::move(*not_rebuilt), 0);
-      down.given_up = done;
+      down.wasted = done;
       return down;
     }
-    return {.given_up = done + 1};
+    return {.wasted = done + 1};
   }
 
   std::optional<failure> rebuilt(worker& self) {
@@ -478,11 +478,11 @@ private:
   };
   std::vector<held_item> held_; // the slice's
   std::size_t held_outputs_ = 0;
-  struct given_up {
+  struct rolled_back {
     failure why;
     std::size_t done; // items before the one that failed
   };
-  std::optional<given_up> given_up_;
+  std::optional<rolled_back> rolled_back_;
 };
 
 } // namespace weir

@@ -80,16 +80,16 @@ std::string worker::last_failure() const {
   return last_failure_;
 }
 
-void worker::give_up(const std::shared_ptr<const item_run>& run) {
+void worker::abandon(const std::shared_ptr<const item_run>& run) {
   const std::lock_guard lock{last_failure_lock_};
   std::erase_if(abandoned_, [](const auto& one) { return one.over(); });
   abandoned_.push_back({services_.node.wall_clock(), run});
-  ++given_up_;
+  ++abandoned_ever_;
 }
 
-std::uint64_t worker::given_up() const {
+std::uint64_t worker::abandoned_ever() const {
   const std::lock_guard lock{last_failure_lock_};
-  return given_up_;
+  return abandoned_ever_;
 }
 
 std::vector<std::chrono::system_clock::time_point> worker::abandoned_since() const {
@@ -166,7 +166,7 @@ std::optional<activity> worker::carry_out_order() {
     break;
   }
   if (aborting_) {
-    const auto look_again = stepper_->give_up_late(*this);
+    const auto look_again = stepper_->abandon_late(*this);
     return stepper_->quiet() ? finish() : rest(look_again, waiting_as::busy);
   }
   if (now_is() != state::running) {
@@ -244,9 +244,9 @@ activity worker::run_slices() {
     if (limited)
       permits_.give_back(
           budget
-          - std::min(budget, done.items + done.given_up
+          - std::min(budget, done.items + done.wasted
                                  + (done.what == slice_result::state::failed ? 1U : 0U)));
-    turn_left -= std::min(turn_left, std::max<std::size_t>(done.items + done.given_up, 1));
+    turn_left -= std::min(turn_left, std::max<std::size_t>(done.items + done.wasted, 1));
 
     if (done.items > 0) {
       const auto took = now_ - began;
@@ -529,7 +529,7 @@ activity worker::finish() {
 }
 
 void worker::crashed(failure why) noexcept {
-  stepper_->abandon(*this);
+  stepper_->abandon_all(*this);
   nothing_in_hand();
   state_.store(state::finished);
   observer_.worker_finished(index_, std::move(why).within("worker '" + name() + "'"));

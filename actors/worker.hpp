@@ -217,7 +217,7 @@ public:
   static item_trouble trouble_of(const suspect& known);
 
   /// A run of one of its items goes on without it. What of it is known is kept here.
-  void give_up(const std::shared_ptr<const item_run>& run);
+  void abandon(const std::shared_ptr<const item_run>& run);
   const std::shared_ptr<const run_place>& place() const noexcept { return place_; }
 
   /// How the item in hand has failed so far.
@@ -230,8 +230,8 @@ public:
   // --- anybody -------------------------------------------------------------------------------------
   state now_is() const noexcept { return state_.load(std::memory_order_acquire); }
   std::string last_failure() const;
-  /// Runs that it ever gave up, and since when those go on that have not ended yet.
-  std::uint64_t given_up() const;
+  /// Runs that it ever escalated, and since when those go on that have not ended yet.
+  std::uint64_t abandoned_ever() const;
   std::vector<std::chrono::system_clock::time_point> abandoned_since() const;
 
   activity turn() override;
@@ -290,7 +290,7 @@ private:
   mutable std::mutex last_failure_lock_; // guards what follows
   std::string last_failure_;
   std::vector<abandoned_run> abandoned_;
-  std::uint64_t given_up_ = 0;
+  std::uint64_t abandoned_ever_ = 0;
 
   // The worker's turns.
   context context_{*this};

@@ -78,7 +78,7 @@ private:
 };
 
 // Ends the program with status 1.
-[[noreturn]] inline void give_up(const char* name, const std::string& why) {
+[[noreturn]] inline void fail(const char* name, const std::string& why) {
   std::fprintf(stderr, "%s: %s\n", name, why.c_str());
   std::exit(1);
 }
@@ -95,7 +95,7 @@ inline int finish(const char* name, std::uint64_t items, double seconds, std::ui
                   std::uint64_t hops) {
   const auto expected = expected_sum(items, hops);
   if (sum != expected)
-    give_up(name,
+    fail(name,
             "the sink's sum is " + std::to_string(sum) + ", expected " + std::to_string(expected));
   print_result(name, items, seconds);
   return 0;

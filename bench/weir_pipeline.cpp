@@ -46,9 +46,9 @@ weir::pipeline_snapshot run(weir::runtime& node, const weir::bench::options& opt
 
   weir::running_pipeline running{std::move(pipeline), node, {}, recorder};
   if (const auto started = running.start(); !started)
-    weir::bench::give_up("weir", started.error().message());
+    weir::bench::fail("weir", started.error().message());
   if (running.wait() != weir::running_pipeline::state::finished)
-    weir::bench::give_up("weir", running.why().message());
+    weir::bench::fail("weir", running.why().message());
   return running.snapshot();
 }
 
@@ -60,7 +60,7 @@ int main(int argc, char** argv) {
   if (argc > 2 && std::string_view{argv[argc - 2]} == "--recorder") {
     auto opened = weir::flight_recorder::open(argv[argc - 1], "bench");
     if (!opened)
-      weir::bench::give_up("weir", opened.error().message());
+      weir::bench::fail("weir", opened.error().message());
     recorder = std::move(*opened);
     argc -= 2;
   }
@@ -89,6 +89,6 @@ int main(int argc, char** argv) {
 
   const auto& ledger = snapshot.ledger;
   if (!ledger.balanced() || ledger.acknowledged != options.items)
-    weir::bench::give_up("weir", "the ledger says " + to_string(ledger));
+    weir::bench::fail("weir", "the ledger says " + to_string(ledger));
   return weir::bench::finish("weir", options.items, seconds, sum, 2);
 }

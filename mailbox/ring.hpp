@@ -23,7 +23,7 @@
 /// thread must happen through something that synchronises (an actor's next turn, a join).
 /// Invariants: 0 <= published - released <= capacity. What is written beyond the published cursor is invisible
 /// to the consumer; what is read beyond the released cursor stays in its slot. So a slice of work is either
-/// committed (publish + release) or, if it is given up, never happened.
+/// committed (publish + release) or, if it is rolled back, never happened.
 /// Sleeping: who finds nothing to do announces it, looks once more, and only then stops; who changes the ring
 /// afterwards sees the announcement and wakes it. tests/model/ checks this protocol exhaustively.
 namespace weir {

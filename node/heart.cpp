@@ -100,10 +100,10 @@ public:
 
   int run() {
     if (!call_.known())
-      return give_up("can't read /proc/self/cmdline");
+      return escalate("can't read /proc/self/cmdline");
     for (;;) {
       if (!start())
-        return give_up(std::string{"can't start the process: "} + std::strerror(errno));
+        return escalate(std::string{"can't start the process: "} + std::strerror(errno));
       const int status = wait_for_child();
       if (const auto code = code_after(status))
         return *code;
@@ -160,7 +160,7 @@ private:
       return WIFEXITED(status) ? WEXITSTATUS(status) : exit_codes::left_over;
     }
     if (!window_.add(0, charge, std::chrono::steady_clock::now()))
-      return give_up("the process died more than " + std::to_string(options_.intensity)
+      return escalate("the process died more than " + std::to_string(options_.intensity)
                          + " times within " + std::to_string(options_.period.count())
                          + " ms; the last time it was " + cause,
                      WIFEXITED(status) ? WEXITSTATUS(status) : exit_codes::failed);
@@ -203,8 +203,8 @@ private:
     }
   }
 
-  int give_up(const std::string& why, int code = exit_codes::failed) {
-    log_.write(log::level::error, "given up", {{"why", why}, {"exit_code", std::to_string(code)}});
+  int escalate(const std::string& why, int code = exit_codes::failed) {
+    log_.write(log::level::error, "escalated", {{"why", why}, {"exit_code", std::to_string(code)}});
     return code;
   }
 

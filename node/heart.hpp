@@ -15,7 +15,7 @@ namespace weir {
 class log;
 
 struct heart_options {
-  /// More than `intensity` restarts within `period`, and it gives up. Whose fault a death is, and what it is
+  /// More than `intensity` restarts within `period`, and it escalates. Whose fault a death is, and what it is
   /// charged with, is decided as for workers (see blame.hpp), by the one item that was in hand; once that is
   /// dead-lettered and its stage goes on, everything is forgiven.
   std::uint32_t intensity = 5;
@@ -31,7 +31,7 @@ struct heart_options {
 /// | ended by                                           | started again |
 /// |----------------------------------------------------|---------------|
 /// | exit code 0: done                                  | no            |
-/// | 1: failed to start, or its supervisor gave up      | yes           |
+/// | 1: failed to start, or its supervisor escalated      | yes           |
 /// | 2: usage or configuration: it would end so again   | no            |
 /// | 3: at a deadline something was left: it was told to stop | no      |
 /// | 4: the ledger does not balance: a restart would hide it  | no      |

@@ -198,7 +198,7 @@ struct node::state {
   bool told_by_parent = false;
   bool told_by_others = false;
   bool stuck = false;             // a worker did not obey the abort in time
-  std::optional<failure> gave_up; // the first pipeline that did, before anything was aborted
+  std::optional<failure> failed; // the first pipeline that did, before anything was aborted
   std::optional<failure> not_started;
   time_point looked_for_trouble{};
   std::map<std::string, std::uint64_t> runs_failed; // by stage, when last looked at
@@ -336,7 +336,7 @@ bool node::state::all_ended() {
       running, [this](const auto& one) { return one->wait_until(runtime.now()).has_value(); });
 }
 
-/// Does one still run that neither gave up nor was aborted?
+/// Does one still run that neither failed nor was aborted?
 bool node::state::any_healthy() {
   return std::ranges::any_of(running, [this](const auto& one) {
     return one->why().chain.empty() && !one->wait_until(runtime.now());
@@ -357,21 +357,21 @@ void node::state::abort_all() {
     one->abort();
 }
 
-/// A pipeline that gives up aborts itself. The others are drained, and only then may anything be taken for stuck.
+/// A pipeline that fails aborts itself. The others are drained, and only then may anything be taken for stuck.
 void node::state::look_for_giving_up() {
   if (aborting)
     return;
-  if (!gave_up) {
+  if (!failed) {
     const auto first =
         std::ranges::find_if(running, [](const auto& one) { return !one->why().chain.empty(); });
     if (first == running.end())
       return;
-    gave_up = (*first)->why();
+    failed = (*first)->why();
     if (!draining && any_healthy()) {
-      log.write(log::level::error, "a pipeline gave up: draining the others",
+      log.write(log::level::error, "a pipeline failed: draining the others",
                 {{"pipeline", (*first)->name()},
                  {"drain_timeout_ms", std::to_string(settings.drain_timeout.count())},
-                 {"why", gave_up->message()}});
+                 {"why", failed->message()}});
       drain_all();
     }
   }
@@ -434,7 +434,7 @@ void node::state::on_signal() {
     } else if (!aborting && again) {
       log.write(log::level::warning, "aborting", {{"signal", name}});
       abort_all();
-    } else if (!aborting && first) { // a pipeline that gave up has begun the drain
+    } else if (!aborting && first) { // a pipeline that failed has begun the drain
       log.write(log::level::info, "draining already; once more aborts", {{"signal", name}});
     }
   }
@@ -522,12 +522,12 @@ run_outcome node::state::outcome() {
                         ? std::string{}
                         : " (" + std::to_string(totals.in_flight)
                               + " in flight were not acknowledged: the source delivers them again)";
-  if (!gave_up && !aborting)
+  if (!failed && !aborting)
     for (const auto& one : running)
-      if (auto why = one->why(); !gave_up && !why.chain.empty())
-        gave_up = std::move(why);
-  if (gave_up)
-    return {exit_codes::failed, "failed: " + gave_up->message() + left};
+      if (auto why = one->why(); !failed && !why.chain.empty())
+        failed = std::move(why);
+  if (failed)
+    return {exit_codes::failed, "failed: " + failed->message() + left};
   if (aborting) {
     if (totals.in_flight == 0 && !stuck)
       return {exit_codes::ok, "aborted with nothing in flight"};
@@ -551,7 +551,7 @@ void node::state::finish() {
   report.outcome = outcome();
   for (const auto& one : report.pipelines)
     for (const auto& run : one.abandoned)
-      log.write(log::level::warning, "a run that was given up still goes on",
+      log.write(log::level::warning, "an abandoned run still goes on",
                 {{"pipeline", one.pipeline},
                  {"worker", run.worker},
                  {"seconds", std::to_string(static_cast<std::uint64_t>(run.seconds))}});

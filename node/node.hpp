@@ -54,7 +54,7 @@ struct exit_codes {
 /// SIGINT or SIGTERM drains: the sources stop, what is in flight is finished, within `drain_timeout`; what is
 /// left then is aborted and stays unacknowledged. A second signal aborts at once. Both signals stay blocked
 /// until the process exits, so that a late one can't change the exit code.
-/// When one of several pipelines gives up, the others are drained in the same way.
+/// When one of several pipelines fails, the others are drained in the same way.
 /// Owner: `main`. One at a time in a process, made before other threads: it takes over the signals.
 class node {
 public:

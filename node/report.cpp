@@ -179,9 +179,9 @@ std::string causes_text(const std::vector<dead_letter_cause>& causes, charset sh
 
 std::string abandoned_text(const std::vector<abandoned_run>& abandoned, charset shown) {
   constexpr std::size_t lines_max = 10;
-  std::string made = "  stuck, given up, and running until the process ends\n";
+  std::string made = "  stuck, abandoned, and running until the process ends\n";
   for (std::size_t i = 0; i < std::min(abandoned.size(), lines_max); ++i)
-    made += "    " + fitted(abandoned[i].worker, report_columns / 2, shown) + ", given up "
+    made += "    " + fitted(abandoned[i].worker, report_columns / 2, shown) + ", abandoned "
             + human_seconds(abandoned[i].seconds, shown) + " ago\n";
   if (abandoned.size() > lines_max)
     made += "    and " + human_count(abandoned.size() - lines_max) + " more\n";

@@ -40,11 +40,11 @@ struct dead_letter_cause {
   std::uint64_t count = 0;
 };
 
-/// A stuck run that was given up and still went on at the end.
+/// A stuck run that was abandoned and still went on at the end.
 struct abandoned_run {
   std::string stage = {};
   std::string worker = {};
-  double seconds = 0; ///< since it was given up
+  double seconds = 0; ///< since it was abandoned
 };
 
 struct pipeline_report {

@@ -31,7 +31,7 @@ public:
     std::vector<process_death>
         deaths;        ///< since the last end that left no suspects, the oldest first
     bool died = false; ///< the last one ended in the last of `deaths`
-    std::vector<std::string> remarks; ///< what had to be given up, for the log
+    std::vector<std::string> remarks; ///< what had to be left out, for the log
   };
 
   /// `program` says whose file it is.

@@ -15,7 +15,7 @@ struct ledger_totals {
   std::uint64_t replayed = 0;      ///< put in again from the dead letters
   std::uint64_t acknowledged = 0;  ///< reached the end of the pipeline, and the source knows
   std::uint64_t filtered = 0;      ///< ended by a stage that had nothing to pass on
-  std::uint64_t dropped = 0;       ///< given up by a declared policy
+  std::uint64_t dropped = 0;       ///< let go by a declared policy
   std::uint64_t dead_lettered = 0; ///< stored with its cause
   std::uint64_t in_flight = 0;     ///< none of these yet
 

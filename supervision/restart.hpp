@@ -54,7 +54,7 @@ constexpr bool is_restarted(restart type, exit_reason reason) {
 /// How a supervisor treats its children.
 struct supervision_options {
   weir::strategy strategy = one_for_one;
-  /// More than `intensity` restarts within `period`, and the supervisor gives up: it escalates.
+  /// More than `intensity` restarts within `period`, and the supervisor escalates.
   std::uint32_t intensity = 5;
   std::chrono::milliseconds period{30'000};
   /// Before each restart of a child, by the number of its restarts since it last did some work. What a child was

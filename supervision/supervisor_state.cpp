@@ -225,7 +225,7 @@ supervisor_steps supervisor_state::ignored(child_key child, time_point now) {
 supervisor_steps supervisor_state::exited(child_key child, exit_reason reason, std::uint32_t charge,
                                           failure why, time_point now, double random) {
   const auto found = children_.find(child);
-  if (found == children_.end() || (given_up_ && !ending_))
+  if (found == children_.end() || (escalated_ && !ending_))
     return {};
   auto& one = found->second;
   const auto was = one.now;
@@ -241,7 +241,7 @@ supervisor_steps supervisor_state::exited(child_key child, exit_reason reason, s
       break; // a restart that failed is one that has to be tried again, whatever the reason
     move(one, child_now::down);
     if (one.why == started_for::all)
-      return give_up(child, std::move(why), "could not be started");
+      return escalate(child, std::move(why), "could not be started");
     if (one.why == started_for::adding || one.spec.restart == restart::temporary)
       children_.erase(found);
     return advance(now);
@@ -268,7 +268,7 @@ supervisor_steps supervisor_state::exited(child_key child, exit_reason reason, s
 
   if (!window_.add(child, charge, now)) {
     move(one, child_now::down);
-    return give_up(child, std::move(why),
+    return escalate(child, std::move(why),
                    "more than " + std::to_string(options_.intensity) + " restarts within "
                        + std::to_string(options_.period.count()) + " ms");
   }
@@ -279,9 +279,9 @@ supervisor_steps supervisor_state::exited(child_key child, exit_reason reason, s
   return advance(now);
 }
 
-supervisor_steps supervisor_state::give_up(child_key child, failure why, std::string because) {
+supervisor_steps supervisor_state::escalate(child_key child, failure why, std::string because) {
   why.kind = failure_kind::fatal;
-  given_up_ = std::move(why).within("gave up on '" + children_.at(child).spec.id
+  escalated_ = std::move(why).within("escalated the failure of '" + children_.at(child).spec.id
                                     + "': " + std::move(because));
   return {{supervisor_step::kind::escalate, child}};
 }
@@ -332,7 +332,7 @@ void supervisor_state::back_off(place child, time_point until, time_point now) {
 
 supervisor_steps supervisor_state::stopped(child_key child, time_point now) {
   const auto found = children_.find(child);
-  if (found == children_.end() || (given_up_ && !ending_)
+  if (found == children_.end() || (escalated_ && !ending_)
       || found->second.now != child_now::stopping)
     return {};
   gone(found, now);
@@ -543,7 +543,7 @@ std::optional<child_key> supervisor_state::next_in_order() const {
 
 supervisor_steps supervisor_state::advance(time_point now) {
   supervisor_steps steps;
-  if (given_up_ && !ending_)
+  if (escalated_ && !ending_)
     return steps;
   stop_due(now, steps);
   if (!ending_)
@@ -569,7 +569,7 @@ start_function supervisor_state::take_start(child_key child) {
 
 std::optional<time_point> supervisor_state::next_due() const {
   std::optional<time_point> next;
-  if (given_up_ && !ending_)
+  if (escalated_ && !ending_)
     return next;
   const auto also = [&next](time_point at) {
     if (at != time_point::max() && (!next || at < *next))

@@ -28,7 +28,7 @@ struct supervisor_step {
     stop,
     kill,
     abandon,   ///< it was killed and is still not gone: from now on the supervisor does without it
-    escalate,  ///< too many restarts, or a first start failed: see given_up
+    escalate,  ///< too many restarts, or a first start failed: see escalated
     shut_down, ///< a significant child has ended: see auto_shutdown
     all_gone   ///< after stop_all or kill_all: no child is left
   };
@@ -111,7 +111,7 @@ public:
   /// How long a stop of all may take, as long as what is killed is gone; nothing if nobody can say.
   std::optional<std::chrono::milliseconds> stop_time() const;
   /// After it escalated: why, as a chain from the child's failure.
-  const std::optional<failure>& given_up() const { return given_up_; }
+  const std::optional<failure>& escalated() const { return escalated_; }
   bool has(child_key child) const { return children_.contains(child); }
   child_now now_is(child_key child) const { return children_.at(child).now; }
   /// Is it being started for the first time, or because somebody asked for it?
@@ -169,14 +169,14 @@ private:
   std::optional<child_key> next_in_order() const;
   void begin(place child, time_point now, supervisor_steps& steps);
   supervisor_steps advance(time_point now);
-  supervisor_steps give_up(child_key child, failure why, std::string because);
+  supervisor_steps escalate(child_key child, failure why, std::string because);
 
   supervision_options options_;
   auto_shutdown ends_;
   order order_;
   std::map<child_key, child_state> children_;
   restart_window window_;
-  std::optional<failure> given_up_;
+  std::optional<failure> escalated_;
   bool ending_ = false;
   bool all_gone_ = false;
 

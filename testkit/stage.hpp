@@ -21,7 +21,7 @@ struct run_outcome {
   stage_snapshot counts;      ///< processed, failed, restarts …
   ledger_totals ledger;       ///< of the pipeline that it was alone in
   clock::duration took{0};    ///< virtual time: back-off, rates, sleeps
-  std::optional<failure> why; ///< the pipeline gave up
+  std::optional<failure> why; ///< the pipeline failed
 };
 
 /// And what it made.

@@ -29,8 +29,8 @@ protected:
     p.dead_letters_to(letters_);
     return running{std::move(p)};
   }
-  /// The pipeline was given up, with next to nothing dead-lettered and nothing acknowledged that isn't stored.
-  void expect_given_up(running& r, std::size_t letters_max) {
+  /// The pipeline failed, with next to nothing dead-lettered and nothing acknowledged that isn't stored.
+  void expect_failed(running& r, std::size_t letters_max) {
     EXPECT_EQ(r.ended(), state::failed);
     EXPECT_EQ(r.ledger().acknowledged, out_.size());
     EXPECT_EQ(r.ledger().dead_lettered, letters_.letters().size());
@@ -80,7 +80,7 @@ TEST_F(FailingStage, ThatAlwaysThrowsIsGivenUpWithinItsIntensity) {
   for (std::uint32_t attempts : {1U, 2U, 3U, 10U}) {
     letters_ = weir::dead_letters::memory{};
     auto r = start(broken, {.retry = at_once(attempts)}, 100'000);
-    expect_given_up(r, 5);
+    expect_failed(r, 5);
     EXPECT_EQ(out_.size(), 0U);
     EXPECT_LT(r.ledger().admitted, 100'000U) << "the source is not emptied";
   }
@@ -106,12 +106,12 @@ TEST_F(FailingStage, SaysWhyItWasGivenUp) {
 
 TEST_F(FailingStage, WithoutToleranceIsGivenUpOverTheSecondItem) {
   auto r = start(broken, {.retry = at_once(1)}, 2000, 0);
-  expect_given_up(r, 1);
+  expect_failed(r, 1);
 }
 
 TEST_F(FailingStage, ThatBreaksAfterAWhileKeepsWhatWasStored) {
   auto r = start([](int n) { return n < 500 ? n : broken(n); });
-  expect_given_up(r, 5);
+  expect_failed(r, 5);
   EXPECT_EQ(out_.items(), up_to(out_.size()));
   EXPECT_LE(out_.size(), 500U);
 }
@@ -131,13 +131,13 @@ TEST_F(FailingStage, BehindOneThatEmitsManyDoesNotFloodTheDeadLetters) {
 
 TEST_F(FailingStage, WithSeveralWorkersDoesNotFloodTheDeadLetters) {
   auto r = start(broken, {.workers = 4, .retry = at_once(1)}, 100'000);
-  expect_given_up(r, 5 + 4); // each worker may suspect one item first
+  expect_failed(r, 5 + 4); // each worker may suspect one item first
 }
 
 TEST_F(FailingStage, WhoseServiceIsDownIsGivenUpToo) {
   // No exception: every item used up its attempts.
   auto r = start([](int) -> result<int> { return weir::transient("service is down"); });
-  expect_given_up(r, 5);
+  expect_failed(r, 5);
   EXPECT_THAT(r->why().message(), testing::EndsWith("service is down"));
 }
 
@@ -155,7 +155,7 @@ TEST_F(FailingStage, OfBatchesIsGivenUpToo) {
       .to("sink", sink{}, {.mailbox_capacity = 1, .retry = at_once(1)});
   p.dead_letters_to(letters_);
   running r{std::move(p)};
-  expect_given_up(r, 5);
+  expect_failed(r, 5);
 }
 
 TEST_F(FailingStage, WhoseFactoryAlwaysThrowsIsGivenUp) {
@@ -289,7 +289,7 @@ TEST_F(FailingStage, ThatHasNowhereToParkIsGivenUpWhenWhatIsNotItsOwnFails) {
   ASSERT_EQ(p.validate().size(), 0U);
   running r{std::move(p)};
   EXPECT_EQ(r.ended(), state::failed);
-  EXPECT_THAT(r->why().message(), testing::HasSubstr("gave up on 'many'"));
+  EXPECT_THAT(r->why().message(), testing::HasSubstr("escalated the failure of 'many'"));
   EXPECT_EQ(r.ledger().acknowledged, 0U);
 }
 

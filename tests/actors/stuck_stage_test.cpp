@@ -67,7 +67,7 @@ TEST_F(StuckStage, RunsAsAnyOtherWhileNothingIsStuck) {
     running r{with(same, {.in_flight_max = places, .item_time_max = 60s})};
     r.finishes();
     EXPECT_EQ(out_.items(), up_to(count));
-    EXPECT_EQ(r.stage("stage").given_up, 0U);
+    EXPECT_EQ(r.stage("stage").abandoned, 0U);
   }
 }
 
@@ -76,7 +76,7 @@ TEST_F(StuckStage, ParksTheItemAndGoesOnWithAFreshWorker) {
   EXPECT_EQ(out_.items(), up_to(3));
   r.pass(999ms);
   EXPECT_EQ(out_.items(), up_to(3));
-  EXPECT_EQ(r.stage("stage").given_up, 0U);
+  EXPECT_EQ(r.stage("stage").abandoned, 0U);
   r.pass(1s);
   EXPECT_EQ(out_.items(), up_to(count, [](int n) { return n != 3; }));
   ASSERT_EQ(dead_lettered(), std::vector<std::string>{"3"});
@@ -97,7 +97,7 @@ TEST_F(StuckStage, SaysWhichRunsStillGoOnWithoutItAndForgetsThoseThatEnd) {
   EXPECT_EQ(now.abandoned.front().since, before + 1s);
   r.pass(10s);
   EXPECT_TRUE(r->snapshot().abandoned.empty());
-  EXPECT_EQ(r.stage("stage").given_up, 1U) << "that it happened is not forgotten";
+  EXPECT_EQ(r.stage("stage").abandoned, 1U) << "that it happened is not forgotten";
   r.finishes();
   EXPECT_EQ(out_.items(), up_to(count, [](int n) { return n != 3; })) << "its answer came too late";
   EXPECT_EQ(r.ledger().dead_lettered, 1U);
@@ -150,7 +150,7 @@ TEST_F(StuckStage, DoesNotCountTheTimeThatAnItemWaitsForItsRetry) {
   r.pass(2h);
   r.finishes();
   EXPECT_EQ(out_.items(), up_to(count));
-  EXPECT_EQ(r.stage("stage").given_up, 0U);
+  EXPECT_EQ(r.stage("stage").abandoned, 0U);
 }
 
 TEST_F(StuckStage, DoesNotCountTheTimeThatItWaitsForCredit) {
@@ -171,7 +171,7 @@ TEST_F(StuckStage, DoesNotCountTheTimeThatItWaitsForCredit) {
   out.request(count);
   EXPECT_EQ(node.finish(run), weir::running_pipeline::state::finished);
   EXPECT_EQ(out.items(), up_to(count));
-  EXPECT_EQ(run.snapshot().stages.at(1).given_up, 0U);
+  EXPECT_EQ(run.snapshot().stages.at(1).abandoned, 0U);
 }
 
 TEST_F(StuckStage, AbortsAfterTheLimitAtTheLatest) {

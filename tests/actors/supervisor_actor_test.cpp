@@ -13,7 +13,7 @@ using namespace probes;
 
 TEST(SupervisorActor, CountsTheWorkersThatFinishAfterATurnOfItsOwnThrew) {
   weir::virtual_runtime node;
-  int gave_up = 0;
+  int escalated = 0;
   int all_finished = 0;
   weir::supervisor_actor one{
       "p",
@@ -21,13 +21,13 @@ TEST(SupervisorActor, CountsTheWorkersThatFinishAfterATurnOfItsOwnThrew) {
       {},
       {{.id = "a"}, {.id = "b"}},
       {.worker_failed = [](const weir::failure&) { throw std::runtime_error{"no memory"}; },
-       .gave_up = [&](const weir::failure&) { ++gave_up; },
+       .escalated = [&](const weir::failure&) { ++escalated; },
        .all_finished = [&] { ++all_finished; }}};
   one.set_workers({nullptr, nullptr});
   node.spawn(one, weir::execution::shared);
   one.worker_failed(0, 1, weir::fatal("it broke"));
   node.run_until_idle();
-  EXPECT_EQ(gave_up, 1);
+  EXPECT_EQ(escalated, 1);
   one.worker_finished(1, {});
   EXPECT_EQ(all_finished, 0);
   one.worker_finished(0, {});

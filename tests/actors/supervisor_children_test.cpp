@@ -331,7 +331,7 @@ TEST_F(SupervisorChildren, AreNotAllStartedWhileOneOfThemHasNeverBeenThere) {
     const auto how = house.outcome(started);
     ASSERT_TRUE(how && !*how);
     EXPECT_EQ(how->error().message(),
-              "supervisor 'two' ← gave up on 'b': could not be started ← no disk");
+              "supervisor 'two' ← escalated the failure of 'b': could not be started ← no disk");
   }
 }
 
@@ -500,8 +500,8 @@ TEST_F(SupervisorChildren, OneThatCantBeStartedEndsTheStartOfTheTreeWithTheTrueC
   const auto how = house_.outcome(started);
   ASSERT_TRUE(how && !*how);
   EXPECT_EQ(how->error().message(),
-            "supervisor 'outer' ← gave up on 'inner': could not be started ← supervisor 'inner' ← "
-            "gave up on 'y': could not be started ← the port is taken");
+            "supervisor 'outer' ← escalated the failure of 'inner': could not be started ← supervisor 'inner' ← "
+            "escalated the failure of 'y': could not be started ← the port is taken");
   EXPECT_EQ(outer.now_is(), supervisor::state::ended);
   EXPECT_EQ(inner.now_is(), supervisor::state::ended);
   auto again = outer.start();

@@ -53,7 +53,7 @@ TEST_F(SupervisorDynamic, RestartsTheOneThatDiedAndGivesUpBeyondItsIntensity) {
   EXPECT_EQ(house_.history(), "~a -b");
   ASSERT_TRUE(sessions.ended());
   EXPECT_THAT(sessions.ended()->why.message(),
-              HasSubstr("supervisor 'sessions' ← gave up on 'session'"));
+              HasSubstr("supervisor 'sessions' ← escalated the failure of 'session'"));
 }
 
 // SUP-40

@@ -63,7 +63,7 @@ TEST_F(SupervisorTree, AnEscalationRestartsTheSubtreeWithAllItsChildren) {
   EXPECT_EQ(house_.history(), "~x -z -y +x +y +z");
   EXPECT_EQ(root_.which_child("crew")->restarts, 1U);
   EXPECT_THAT(root_.which_child("crew")->last_failure.message(),
-              HasSubstr("supervisor 'crew' ← gave up on 'x'"));
+              HasSubstr("supervisor 'crew' ← escalated the failure of 'x'"));
 
   nursery::start fails = nursery::fails();
   house_.crashes("s");
@@ -72,8 +72,8 @@ TEST_F(SupervisorTree, AnEscalationRestartsTheSubtreeWithAllItsChildren) {
   EXPECT_EQ(house_.history(), "~s -z -y -x -a") << "the root had one restart, and it is used up";
   ASSERT_TRUE(root_.ended());
   EXPECT_EQ(root_.ended()->why.message(),
-            "supervisor 'root' ← gave up on 'sessions': more than 1 restarts within 30000 ms ← "
-            "supervisor 'sessions' ← gave up on 'session': more than 1 restarts within 30000 ms ← "
+            "supervisor 'root' ← escalated the failure of 'sessions': more than 1 restarts within 30000 ms ← "
+            "supervisor 'sessions' ← escalated the failure of 'session': more than 1 restarts within 30000 ms ← "
             "out of luck");
   house_.starts(root_);
   EXPECT_EQ(to_string(sessions_.which_child(s)->now), "running");
@@ -163,7 +163,7 @@ TEST_F(SupervisorTree, AGroupOfSupervisorsIsRestartedInOrder) {
   EXPECT_EQ(house_.history(), "-l +l +r +m");
 }
 
-// SUP-49 of a supervisor; OTP calls giving up a shutdown, and would not restart it
+// SUP-49 of a supervisor; OTP calls escalation a shutdown, and would not restart it
 TEST_F(SupervisorTree, ATransientSupervisorThatGivesUpIsRestarted) {
   supervisor inner{house_.node,
                    "inner",

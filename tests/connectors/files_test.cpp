@@ -95,7 +95,7 @@ std::vector<text_event> all_of(const std::string& path) {
   return lines_of(files::lines_options{.path = path});
 }
 
-/// Why a pipeline gave up.
+/// Why a pipeline failed.
 std::string failure_of(files::lines_options options) {
   probes::collected<text_event> kept;
   probes::running pipeline{reading(std::move(options), kept)};
@@ -103,7 +103,7 @@ std::string failure_of(files::lines_options options) {
   return pipeline->why().message();
 }
 
-/// What was read before a failure, at least `count` lines, and the failure. A pipeline that gives up does not
+/// What was read before a failure, at least `count` lines, and the failure. A pipeline that fails does not
 /// wait for what is on its way, so here the supervisor takes its time.
 struct ending {
   std::vector<std::string> read;

@@ -26,7 +26,7 @@ def run(programs, folder, lines, count, deadline_seconds):
             code = events.wait(deadline_seconds + EXIT_SECONDS)
             took = time.monotonic() - told_at
             check(rows(events.store) == before, "rows were written while the store was locked")
-    check(took >= deadline_seconds, f"it gave up after {took:.1f} s of {deadline_seconds}")
+    check(took >= deadline_seconds, f"it ended after {took:.1f} s of {deadline_seconds}")
     check(code == LEFT_OVER, f"events ended with {code}, expected {LEFT_OVER}; log: {events.log_file}")
     print(f"told to end after {before} rows, gone after {took:.1f} s with {code}")
 

@@ -12,7 +12,7 @@ TEST(Heart, RestartsWhatEndedByADefect) {
   EXPECT_TRUE(weir::is_restarted(SIGSEGV));
   EXPECT_TRUE(weir::is_restarted(SIGKILL));
   EXPECT_TRUE(weir::is_restarted(SIGTERM)) << "nobody told the parent";
-  EXPECT_TRUE(weir::is_restarted(exited(1))) << "its supervisor gave up";
+  EXPECT_TRUE(weir::is_restarted(exited(1))) << "its supervisor escalated";
   EXPECT_TRUE(weir::is_restarted(exited(7)));
   EXPECT_TRUE(weir::is_restarted(exited(127)));
 }

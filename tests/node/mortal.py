@@ -195,8 +195,8 @@ def not_recorded(program, folder):
 def crash_loop(program, folder):
     with Run(program, folder, "--heart", "--where", "start", "--heart-intensity", "3") as run:
         check(run.end() == 1, "did not end with 1")
-        check(run.deaths() == 4 and "given up" in run.log() and SEGV in run.log(), run.log())
-    return "given up after the fourth death, exit code 1"
+        check(run.deaths() == 4 and "escalated" in run.log() and SEGV in run.log(), run.log())
+    return "escalated after the fourth death, exit code 1"
 
 
 def told_to_stop(send, what):

@@ -15,7 +15,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-/// A node with two pipelines, one of which gives up. Each test is a process of its own.
+/// A node with two pipelines, one of which fails. Each test is a process of its own.
 namespace {
 
 using namespace std::chrono_literals;
@@ -87,7 +87,7 @@ TEST_F(SeveralPipelines, AreDrainedWhenOneGivesUp) {
     return n;
   };
   EXPECT_EXIT(run(1h, true, healthy(stage, {}), runs), testing::ExitedWithCode(0),
-              "a pipeline gave up: draining the others(.|\n)*failed: pipeline 'broken'");
+              "a pipeline failed: draining the others(.|\n)*failed: pipeline 'broken'");
 }
 
 /// Somebody who reads the log on standard error, and sends signals at what is written there.

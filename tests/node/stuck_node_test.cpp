@@ -53,7 +53,7 @@ protected:
 TEST_F(StuckNode, EndsWithoutTheThreadAndSaysSo) {
   EXPECT_EXIT(run_a_node(), testing::ExitedWithCode(0),
               "worker failed.*no progress for 3000 ms(.|\n)*"
-              "a run that was given up still goes on.*worker=stage(.|\n)*finished and balanced");
+              "an abandoned run still goes on.*worker=stage(.|\n)*finished and balanced");
 }
 
 } // namespace

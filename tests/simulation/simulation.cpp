@@ -111,7 +111,7 @@ private:
   std::uint32_t storm_ = 0;                                // steps it still lasts
   bool storm_is_new_ = false;
   bool drained_ = false;
-  bool given_up_ = false; // what the store had still to be told, at the end, is lost
+  bool failed_ = false; // what the store had still to be told, at the end, is lost
   std::shared_ptr<weir::replay_run> mending_; // what somebody asked for, at a bound
   weir::time_point mended_at_{};
   weir::time_point asked_at_{};
@@ -326,7 +326,7 @@ void life::disturb() {
   if (faults.is_due(fault::node_aborts)) {
     if (!over())
       faults.fired_now(fault::node_aborts);
-    given_up_ = true;
+    failed_ = true;
     pipeline_.abort();
   }
   if (faults.fires(fault::clock_jumps))
@@ -343,7 +343,7 @@ void life::disturb() {
 /// True if it has been asked for.
 bool life::mend() {
   if (drained_) { // then nothing is replayed any more, and the node's patience ends
-    given_up_ = true;
+    failed_ = true;
     pipeline_.abort();
     return true;
   }
@@ -414,20 +414,20 @@ void life::failed(const weir::failure& why) {
       in_.watch.must_start(*where, one->index);
 }
 
-/// Who gives up, and whether it is time to.
+/// Who escalates, and whether it is time to.
 void life::check_supervision() {
   failures_checked_ = failures_;
   const auto why = pipeline_.why();
   if (why.chain.empty()) {
-    if (in_.watch.must_give_up())
+    if (in_.watch.must_escalate())
       in_.violated("supervision: more than " + std::to_string(of_.supervision.intensity)
                    + " restarts in " + std::to_string(of_.supervision.period.count())
                    + " ms, and the pipeline goes on");
     return;
   }
   in_.watch.pipeline_failed();
-  if (why.message().find("gave up") != std::string::npos && !in_.watch.may_give_up())
-    in_.violated("supervision: it gave up within the intensity: " + why.message());
+  if (why.message().find("escalated") != std::string::npos && !in_.watch.may_escalate())
+    in_.violated("supervision: it escalated within the intensity: " + why.message());
 }
 
 /// Has no worker of the stage anything in its mailbox?
@@ -557,7 +557,7 @@ std::optional<life::end> life::ended() {
       if (const auto keys = in_.keys.keys_of(*at); keys != stage.keys_held)
         in_.violated("held key: " + stage.stage + " knows of " + std::to_string(stage.keys_held)
                      + " keys at the end, " + std::to_string(keys) + " have letters");
-  return given_up_ ? end::failed : end::finished;
+  return failed_ ? end::failed : end::finished;
 }
 
 /// Somebody's turn; false if nobody has one now.

@@ -98,7 +98,7 @@ void stage_watch::dead_lettered(place at, std::span<const thing> items, const we
   if (cause.starts_with("no progress for") && in_.time_is_smooth()
       && in_.faults.fired(fault::worker_stuck) + in_.faults.fired(fault::wait_ignores_its_end) == 0)
     in_.violated("stuck: " + text_of(at, first, of_)
-                 + " was given up, and its function took less than it may");
+                 + " was abandoned, and its function took less than it may");
   if (letter.attempts == 0 || letter.attempts > most || (used_up && letter.attempts != most))
     in_.violated("attempts: the dead letter of " + text_of(at, first, of_) + " tells of "
                  + std::to_string(letter.attempts) + ", the stage has " + std::to_string(most)
@@ -159,7 +159,7 @@ void stage_watch::item_taken(place at, const thing& one) {
       && undisturbed_since(one.taken.at))
     in_.violated("stuck: " + text_of(at, one, of_) + " is in hand since "
                  + std::to_string((clock::now() - one.taken.at) / 1us)
-                 + " us, and was not given up");
+                 + " us, and was not abandoned");
 }
 
 void stage_watch::may_leave(place at, const thing& out) {
@@ -188,7 +188,7 @@ void stage_watch::worker_failed(const std::string& stage, bool sure) {
     doubts_[*at].push_back(clock::now());
 }
 
-bool stage_watch::must_give_up() const {
+bool stage_watch::must_escalate() const {
   // With the other strategies, who fails while it is stopped for another's sake is not counted.
   if (of_.supervision.strategy != weir::one_for_one)
     return false;
@@ -203,7 +203,7 @@ bool stage_watch::must_give_up() const {
   return sure > of_.supervision.intensity;
 }
 
-bool stage_watch::may_give_up() const {
+bool stage_watch::may_escalate() const {
   // At most one more for each worker than it has failed: where a second item fails, the first counts too. And the
   // time that restarts take does not count.
   std::size_t most = 0;

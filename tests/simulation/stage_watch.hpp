@@ -78,8 +78,8 @@ public:
   /// A worker of this stage has ended by a failure; `sure` if that is charged in any case.
   void worker_failed(const std::string& stage, bool sure);
   /// Has `intensity` been exceeded for certain? Can it have been?
-  bool must_give_up() const;
-  bool may_give_up() const;
+  bool must_escalate() const;
+  bool may_escalate() const;
 
   /// Nothing could happen from `began` to `ended` but that time passed; with `idle`, the consumers of batches had
   /// nothing in their mailboxes, and with `free`, stages with a timer had all the credit they can have.

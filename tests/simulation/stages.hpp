@@ -47,12 +47,12 @@ inline std::uint64_t now_ns() {
   return static_cast<std::uint64_t>(weir::clock::now().time_since_epoch().count());
 }
 
-/// One run of an item, with the oracle looking on; nothing where the run was given up, and nobody waits for it.
+/// One run of an item, with the oracle looking on; nothing where the run was abandoned, and nobody waits for it.
 template <class Function>
 auto watched(world& in, place at, const thing& one, weir::context& where, Function function)
     -> decltype(function()) {
   if (!where.progress())
-    return weir::transient("given up");
+    return weir::transient("abandoned");
   const bool alone =
       !in.drawn.ends_at(at) || !in.drawn.sink_at(at).batched; // it is when it was taken
   if (alone && in.drawn.options_at(at).item_time_max.count() > 0)
@@ -304,7 +304,7 @@ struct wait_stage : placed {
     // The permit was taken when the run was begun: a clock that jumps in between says nothing about the rate.
     if (in->time_is_smooth())
       in->rate_used(at, now_ns());
-    if (in->faults.fires(fault::wait_ignores_its_end)) { // and is given up: it counts no more
+    if (in->faults.fires(fault::wait_ignores_its_end)) { // and is abandoned: it counts no more
       co_await boost::asio::this_coro::reset_cancellation_state(
           boost::asio::disable_cancellation());
       co_await weir::sleep_for(std::chrono::seconds{10});

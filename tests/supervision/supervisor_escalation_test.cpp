@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-// When a supervisor gives up, and what it then says.
+// When a supervisor escalates, and what it then says.
 
 namespace {
 
@@ -114,12 +114,12 @@ TEST(Supervisor, TakesTimeInWhichAGroupIsDownOutOnce) {
 
 TEST(Supervisor, SaysWhomItGaveUpAndWhy) {
   auto house = of({restart::permanent, restart::permanent}, 0, 30s);
-  EXPECT_FALSE(house->given_up());
+  EXPECT_FALSE(house->escalated());
   house.fails('b');
-  ASSERT_TRUE(house->given_up());
-  EXPECT_EQ(house->given_up()->kind, weir::failure_kind::fatal);
-  EXPECT_EQ(house->given_up()->message(),
-            "gave up on 'b': more than 0 restarts within 30000 ms ← stage b ← it broke");
+  ASSERT_TRUE(house->escalated());
+  EXPECT_EQ(house->escalated()->kind, weir::failure_kind::fatal);
+  EXPECT_EQ(house->escalated()->message(),
+            "escalated the failure of 'b': more than 0 restarts within 30000 ms ← stage b ← it broke");
 }
 
 TEST(Supervisor, SaysWhomItGaveUpHoweverLongTheChainOfCauses) {
@@ -128,20 +128,20 @@ TEST(Supervisor, SaysWhomItGaveUpHoweverLongTheChainOfCauses) {
   for (int layer = 0; layer < 50; ++layer)
     why = std::move(why).within("layer " + std::to_string(layer));
   decides.exited(0, weir::exit_reason::failed, 1, why, {}, 0.5);
-  const auto message = decides.given_up()->message();
-  EXPECT_TRUE(message.starts_with("gave up on 'b': more than 0 restarts")) << message;
+  const auto message = decides.escalated()->message();
+  EXPECT_TRUE(message.starts_with("escalated the failure of 'b': more than 0 restarts")) << message;
   EXPECT_TRUE(message.ends_with("the root")) << message;
 }
 
 TEST(Supervisor, DecidesNothingMoreOnceItGaveUp) {
   auto house = of(std::vector(3, restart::permanent), 0, 30s, strategy::one_for_all);
   EXPECT_EQ(house.fails('b'), "escalate b");
-  const auto why = house->given_up();
+  const auto why = house->escalated();
   EXPECT_EQ(house.fails('a'), "");
   EXPECT_EQ(house.stopped('c'), "");
   EXPECT_EQ(house.after(1h), "");
   EXPECT_EQ(house.next_due(), -1ms);
-  EXPECT_EQ(house->given_up(), why) << "the first reason is the reason";
+  EXPECT_EQ(house->escalated(), why) << "the first reason is the reason";
 }
 
 TEST(Supervisor, NeverEscalatesForWhatIsNotCharged) {
@@ -189,9 +189,9 @@ TEST(Supervisor, StopsSoonForAStageThatFailsEverything) {
   auto house = of({restart::permanent}, 5, 30s);
   weir::blame whose;
   std::uint64_t item = 0;
-  for (; !house->given_up(); ++item) {
+  for (; !house->escalated(); ++item) {
     ASSERT_LT(item, 100U);
-    for (int attempt = 0; attempt < 3 && !house->given_up(); ++attempt) {
+    for (int attempt = 0; attempt < 3 && !house->escalated(); ++attempt) {
       house.fails('a', whose, item);
       house.when_due();
     }

@@ -62,7 +62,7 @@ TEST(StageAlone, ThatFailsEverythingIsGivenUp) {
   const auto outcome = run_stage<int>([](const int&) -> int { throw std::runtime_error{"always"}; },
                                       std::vector<int>(50, 1));
   ASSERT_TRUE(outcome.why);
-  EXPECT_NE(outcome.why->message().find("gave up"), std::string::npos) << outcome.why->message();
+  EXPECT_NE(outcome.why->message().find("escalated"), std::string::npos) << outcome.why->message();
   EXPECT_TRUE(outcome.ledger.balanced());
 }
 
