@@ -110,7 +110,7 @@ private:
                                    .batch = {},
                                    .input = {},
                                    .output = type_name(typeid(Out)),
-                                   .may_fail = false, // what it can't read it can't park
+                                   .may_fail = false, // what it can't read it can't dead-letter
                                    .waits = false});
     plan_->stages.push_back({[source](const ports& where, std::uint32_t partition) {
                                return std::make_unique<source_stepper<S>>(where, source, partition);

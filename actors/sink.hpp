@@ -108,7 +108,7 @@ void settle_members(const Batch& batch, origin where, batch_outcome& outcome,
                     const item_trouble& trouble, worker& self) {
   std::vector<origin> apart; // of a group
   auto members = where.is_group() ? where.group()->members() : std::span<const origin>{&where, 1};
-  std::vector<ending> how(members.size(), outcome::acknowledged);
+  std::vector<outcome> how(members.size(), outcome::acknowledged);
   // A batch may have been one item: it was made by a stage, or replayed. Or a stage between has changed it: then its
   // rows are no longer those of the members, a row that is rejected is dead-lettered without a position, and as many
   // members end as dead letters.

@@ -20,7 +20,7 @@ using weir::partition;
 struct model {
   std::uint64_t last = 0;
   std::set<std::uint64_t> pending;
-  std::map<std::uint64_t, std::pair<std::uint32_t, ending>> copies; // shares left, gravest so far
+  std::map<std::uint64_t, std::pair<std::uint32_t, outcome>> copies; // shares left, gravest so far
 
   std::uint64_t prefix() const { return pending.empty() ? last : *pending.begin() - 1; }
   std::uint64_t prefix_with(const std::multiset<std::uint64_t>& given) const {
@@ -32,7 +32,7 @@ struct model {
     return last;
   }
   /// One share; returns how the item ended if that was the last.
-  std::optional<ending> settle(std::uint64_t position, outcome how) {
+  std::optional<outcome> settle(std::uint64_t position, outcome how) {
     if (const auto found = copies.find(position); found != copies.end()) {
       auto& [shares, gravest] = found->second;
       gravest = std::max(gravest, how);

@@ -13,7 +13,7 @@ namespace {
 using weir::outcome;
 using weir::partition;
 
-/// Settles one share of one position; returns what was settled for good: an ending, or "not yet".
+/// Settles one share of one position; returns what was settled for good: an outcome, or "not yet".
 std::string settle(partition& where, std::uint64_t position, outcome how = outcome::acknowledged) {
   partition::settled_counts counts{};
   if (!where.settle(position / 64 * 64, std::uint64_t{1} << (position % 64), how, counts))

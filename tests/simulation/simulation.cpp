@@ -131,7 +131,7 @@ weir::stage_options life::options_for(weir::stage_options options, bool waits) {
   return options;
 }
 
-/// What comes out of a batch shares an ending, and is in flight until all of it has ended.
+/// What comes out of a batch shares an outcome, and is in flight until all of it has ended.
 weir::batch_options life::batch_for(weir::batch_options options) {
   options.mailbox_capacity = options.size_max * static_cast<std::uint32_t>(width_);
   in_flight_max_ += share_ * (options.mailbox_capacity + options.size_max);

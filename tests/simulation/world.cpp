@@ -284,7 +284,7 @@ void world::check_outcomes(const weir::ledger_totals& totals) {
     else if (outcomes(drawn, {.id = id}, {}).empty())
       ++filtered;
   }
-  // Items of a batch share the gravest ending of its rows.
+  // Items of a batch share the gravest outcome of its rows.
   const bool right = drawn.has_batches()
                          ? totals.dead_lettered >= letters
                          : totals.dead_lettered == letters && totals.filtered == filtered;
