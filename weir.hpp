@@ -12,10 +12,10 @@
 ///
 /// int main(int argc, char** argv) {
 ///   weir::pipeline readings{"readings"};
-///   readings.from("lines", line_source{})                    // a source: actors/source.hpp
-///       .via("parse", parse, {.workers = 2})                 // a stage: actors/flow.hpp
+///   readings.from("lines", line_source{})                    // a source: stages/source.hpp
+///       .via("parse", parse, {.workers = 2})                 // a stage: pipeline/flow.hpp
 ///       .batch("batch", {.size_max = 100, .delay_max = 50ms})
-///       .to("store", store{});                               // a sink: actors/sink.hpp
+///       .to("store", store{});                               // a sink: stages/sink.hpp
 ///   readings.dead_letters_to(weir::dead_letters::memory{});
 ///   return weir::main(argc, argv, std::move(readings));      // signals, drain, report, exit code
 /// }
@@ -24,8 +24,9 @@
 /// Every queue is bounded, and its free space is its producer's credit: a slow stage slows the source, and
 /// nothing piles up. What fails is answered by value (weir::transient, weir::poison, weir::fatal) or thrown; a
 /// worker that threw is replaced and its item run again; an item that keeps failing becomes a dead letter.
-/// Awaitable stages need <weir/actors/awaitable.hpp>, options of your own <weir/node/configuration.hpp>; connectors
+/// Awaitable stages need <weir/stages/awaitable.hpp>, options of your own <weir/node/configuration.hpp>; connectors
 /// are in <weir/connectors/…>; supervision trees of your own are made with <weir/actors/supervisor.hpp>.
-#include <weir/actors/pipeline.hpp>
+#include <weir/cli/main.hpp>
+#include <weir/dead_letters/dead_letter_memory.hpp>
 #include <weir/node/node.hpp>
-#include <weir/supervision/dead_letter_memory.hpp>
+#include <weir/pipeline/pipeline.hpp>

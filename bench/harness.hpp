@@ -96,7 +96,7 @@ inline int finish(const char* name, std::uint64_t items, double seconds, std::ui
   const auto expected = expected_sum(items, hops);
   if (sum != expected)
     fail(name,
-            "the sink's sum is " + std::to_string(sum) + ", expected " + std::to_string(expected));
+         "the sink's sum is " + std::to_string(sum) + ", expected " + std::to_string(expected));
   print_result(name, items, seconds);
   return 0;
 }

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <memory>
 #include <string_view>
-#include <weir/actors/running_pipeline.hpp>
 #include <weir/bench/harness.hpp>
+#include <weir/pipeline/running_pipeline.hpp>
 #include <weir/supervision/flight_recorder.hpp>
 #include <weir/weir.hpp>
 

@@ -3,7 +3,7 @@
 include(CMakePackageConfigHelpers)
 
 install(FILES weir.hpp DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/weir")
-install(DIRECTORY mailbox supervision actors node connectors testkit
+install(DIRECTORY mailbox supervision actors dead_letters stages pipeline node cli connectors testkit
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/weir" FILES_MATCHING PATTERN "*.hpp")
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/weir")

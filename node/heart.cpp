@@ -1,6 +1,6 @@
+#include <weir/node/exit_codes.hpp>
 #include <weir/node/heart.hpp>
 #include <weir/node/log.hpp>
-#include <weir/node/node.hpp>
 #include <weir/supervision/blame.hpp>
 #include <weir/supervision/flight_recorder.hpp>
 #include <weir/supervision/process_death.hpp>
@@ -161,9 +161,9 @@ private:
     }
     if (!window_.add(0, charge, std::chrono::steady_clock::now()))
       return escalate("the process died more than " + std::to_string(options_.intensity)
-                         + " times within " + std::to_string(options_.period.count())
-                         + " ms; the last time it was " + cause,
-                     WIFEXITED(status) ? WEXITSTATUS(status) : exit_codes::failed);
+                          + " times within " + std::to_string(options_.period.count())
+                          + " ms; the last time it was " + cause,
+                      WIFEXITED(status) ? WEXITSTATUS(status) : exit_codes::failed);
     const auto delay = options_.delays.delay(++restarts_, jitter_(random_));
     window_.pause(0, delay);
     log_.write(log::level::info, "it is started again",

@@ -1,11 +1,10 @@
-#include <weir/actors/running_pipeline.hpp>
-#include <weir/node/configuration.hpp>
-#include <weir/node/dead_letters_command.hpp>
+#include <weir/node/exit_codes.hpp>
 #include <weir/node/heart.hpp>
 #include <weir/node/log.hpp>
 #include <weir/node/node.hpp>
 #include <weir/node/progress.hpp>
 #include <weir/node/report.hpp>
+#include <weir/pipeline/running_pipeline.hpp>
 #include <weir/supervision/flight_recorder.hpp>
 
 #include <algorithm>
@@ -105,27 +104,6 @@ pipeline_report report_of(const running_pipeline& one, std::chrono::duration<dou
 
 } // namespace
 
-void declare(configuration& config, node_settings& settings) {
-  config.option("threads", settings.threads, "Threads of the scheduler; 0: one a core.")
-      .range(0, 1024);
-  config.option("drain-timeout", settings.drain_timeout,
-                "How long SIGINT or SIGTERM waits for what is in flight.");
-  config.option("report", settings.report, "File to write the run's report to, as JSON.");
-  config.option("log-level", settings.log_level, "The least level that is logged.")
-      .one_of({"debug", "info", "warning", "error"});
-  config.option("log-format", settings.log_format, "How it is logged.").one_of({"text", "json"});
-  config.option("replay-rate", settings.replay_rate,
-                "Dead letters a second that are replayed when asked for; 0: as the program says.");
-  config.option("flight-recorder", settings.flight_recorder,
-                "File that remembers what was in hand, should the process die.");
-  config.option("heart", settings.heart, "Runs as a child process that is restarted if it dies.");
-  config.option("heart-intensity", settings.heart_intensity,
-                "Restarts of the process within --heart-period at most.");
-  config.option("heart-period", settings.heart_period, "Time in which its restarts are counted.");
-  config.option("progress", settings.progress, "When progress is shown; auto: on a terminal.")
-      .one_of({"auto", "always", "never"});
-}
-
 /// In the process that runs pipelines, returns the settings; where it is to be kept alive, in the child only.
 node_settings alive(node_settings settings) {
   settings.drain_timeout =
@@ -197,7 +175,7 @@ struct node::state {
   bool aborting = false;
   bool told_by_parent = false;
   bool told_by_others = false;
-  bool stuck = false;             // a worker did not obey the abort in time
+  bool stuck = false;            // a worker did not obey the abort in time
   std::optional<failure> failed; // the first pipeline that did, before anything was aborted
   std::optional<failure> not_started;
   time_point looked_for_trouble{};
@@ -566,28 +544,6 @@ void node::state::finish() {
     }
   if (!running.empty())
     std::cout << to_text(report, terminal_charset()) << std::flush;
-}
-
-int main(int argc, const char* const* argv, pipeline one) {
-  if (argc > 1 && argv[1] == std::string_view{"dead-letters"}) {
-    auto* const queue = dynamic_cast<dead_letter_queue*>(one.dead_letters().get());
-    if (queue != nullptr && queue->outlives_process())
-      return dead_letters_command(argc - 1, argv + 1, one.name(), *queue);
-    std::cerr << one.name()
-              << ": there is nothing to look at: dead letters are not kept in a file, or not in "
-                 "one that can be read\n";
-    return exit_codes::usage;
-  }
-  node_settings settings;
-  configuration config{one.name(), "Runs the pipeline '" + one.name() + "'."};
-  declare(config, settings);
-  if (const auto outcome = config.parse(argc, argv); !outcome) {
-    (outcome.exit_code() == 0 ? std::cout : std::cerr) << outcome.text;
-    return outcome.exit_code();
-  }
-  if (settings.heart && settings.flight_recorder.empty())
-    settings.flight_recorder = one.name() + ".flight";
-  return node{std::move(settings)}.run(std::move(one));
 }
 
 } // namespace weir

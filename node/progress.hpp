@@ -7,9 +7,9 @@
 #include <optional>
 #include <string>
 
+#include <weir/mailbox/ledger.hpp>
 #include <weir/node/input_progress.hpp>
 #include <weir/node/terminal.hpp>
-#include <weir/supervision/ledger.hpp>
 
 /// How far a run is, on one line of a terminal: bar, percent, done, rate, in flight, dead letters,
 /// ETA.

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include <weir/mailbox/ledger.hpp>
 #include <weir/node/terminal.hpp>
 #include <weir/supervision/failure.hpp>
-#include <weir/supervision/ledger.hpp>
 #include <weir/supervision/process_death.hpp>
 
 /// What a run did: the ledger and the stages of every pipeline, and how it ended; for a person and

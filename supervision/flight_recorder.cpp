@@ -371,7 +371,8 @@ void read_slot(const slot_bytes& slot, const section_names& names, const std::st
     }
     const auto& partition = names.partitions[from.partition()];
     list.push_back({"stage '" + stage + "', " + partition, flight_key(names.pipeline, stage),
-                    flight_key(names.pipeline, partition), from.position(), to.position(), failures});
+                    flight_key(names.pipeline, partition), from.position(), to.position(),
+                    failures});
   };
   if ((slot.in_hand & origin{nullptr}.word()) != 0) {
     const auto count = slot.in_hand & slot_bytes::count_mask;
@@ -474,8 +475,8 @@ std::vector<suspect> with(const std::vector<suspect>& known, const hand_range& r
     made.push_back(one);
   };
   for (auto one : known) {
-    const bool meets = one.stage == range.stage && one.partition == range.partition && one.first <= range.last
-                       && range.first <= one.last;
+    const bool meets = one.stage == range.stage && one.partition == range.partition
+                       && one.first <= range.last && range.first <= one.last;
     if (!meets) {
       made.push_back(one);
       continue;

@@ -47,9 +47,9 @@ struct retry_policy {
 };
 
 enum class answer {
-  retry,           ///< the same worker runs the item again after a delay
-  dead_letter,     ///< the item becomes a dead letter; the worker goes on with the next
-  restart,         ///< the worker ends; a fresh one runs the item again
+  retry,                  ///< the same worker runs the item again after a delay
+  dead_letter,            ///< the item becomes a dead letter; the worker goes on with the next
+  restart,                ///< the worker ends; a fresh one runs the item again
   dead_letter_and_restart ///< both: the item has used up its attempts, and the worker's state is in doubt
 };
 

@@ -269,8 +269,8 @@ supervisor_steps supervisor_state::exited(child_key child, exit_reason reason, s
   if (!window_.add(child, charge, now)) {
     move(one, child_now::down);
     return escalate(child, std::move(why),
-                   "more than " + std::to_string(options_.intensity) + " restarts within "
-                       + std::to_string(options_.period.count()) + " ms");
+                    "more than " + std::to_string(options_.intensity) + " restarts within "
+                        + std::to_string(options_.period.count()) + " ms");
   }
   if (was == child_now::running && now - one.since > options_.period)
     one.in_a_row = 0; // it was healthy
@@ -282,7 +282,7 @@ supervisor_steps supervisor_state::exited(child_key child, exit_reason reason, s
 supervisor_steps supervisor_state::escalate(child_key child, failure why, std::string because) {
   why.kind = failure_kind::fatal;
   escalated_ = std::move(why).within("escalated the failure of '" + children_.at(child).spec.id
-                                    + "': " + std::move(because));
+                                     + "': " + std::move(because));
   return {{supervisor_step::kind::escalate, child}};
 }
 

@@ -8,8 +8,8 @@ namespace weir {
 /// Positions of one partition that were in hand at one stage when a process died. Lies in the recorder's file as it
 /// is.
 struct suspect {
-  std::uint64_t stage = 0; ///< flight_key
-  std::uint64_t partition = 0;  ///< flight_key
+  std::uint64_t stage = 0;     ///< flight_key
+  std::uint64_t partition = 0; ///< flight_key
   std::uint64_t first = 0;
   std::uint64_t last = 0;
   std::uint32_t deaths = 0;   ///< processes that died with it in hand

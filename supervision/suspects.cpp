@@ -38,7 +38,9 @@ void suspects::set(std::vector<suspect> kept) { kept_ = std::move(kept); }
 
 void suspects::watch(std::uint64_t stage, std::uint64_t partition, std::uint64_t resume_after) {
   const std::lock_guard guard{lock_};
-  const auto its = [=](const suspect& one) { return one.stage == stage && one.partition == partition; };
+  const auto its = [=](const suspect& one) {
+    return one.stage == stage && one.partition == partition;
+  };
   forget_up_to(resume_after, its, kept_);
   std::ranges::copy_if(kept_, std::back_inserter(watched_), its);
   remaining_.store(watched_.size(), std::memory_order_relaxed);
@@ -68,7 +70,8 @@ std::optional<suspect> suspects::at(std::uint64_t stage, std::uint64_t partition
                                     std::uint64_t position) const {
   const std::lock_guard guard{lock_};
   const auto found = std::ranges::find_if(watched_, [=](const suspect& one) {
-    return one.stage == stage && one.partition == partition && one.first <= position && position <= one.last;
+    return one.stage == stage && one.partition == partition && one.first <= position
+           && position <= one.last;
   });
   return found == watched_.end() ? std::nullopt : std::optional{*found};
 }
@@ -76,14 +79,16 @@ std::optional<suspect> suspects::at(std::uint64_t stage, std::uint64_t partition
 bool suspects::any_at(std::uint64_t partition, std::uint64_t position) const {
   const std::lock_guard guard{lock_};
   return std::ranges::any_of(watched_, [=](const suspect& one) {
-    return one.partition == partition && one.deaths > 0 && one.first <= position && position <= one.last;
+    return one.partition == partition && one.deaths > 0 && one.first <= position
+           && position <= one.last;
   });
 }
 
 void suspects::settled(std::uint64_t partition, std::uint64_t position) {
   const std::lock_guard guard{lock_};
-  std::erase_if(watched_,
-                [=](const suspect& one) { return one.partition == partition && one.last <= position; });
+  std::erase_if(watched_, [=](const suspect& one) {
+    return one.partition == partition && one.last <= position;
+  });
   remaining_.store(watched_.size(), std::memory_order_relaxed);
   const auto known = std::ranges::find(settled_, partition, &decltype(settled_)::value_type::first);
   if (known == settled_.end())

@@ -35,7 +35,8 @@ public:
   /// Is there any? A relaxed load.
   bool remain() const noexcept { return remaining_.load(std::memory_order_relaxed) > 0; }
 
-  std::optional<suspect> at(std::uint64_t stage, std::uint64_t partition, std::uint64_t position) const;
+  std::optional<suspect> at(std::uint64_t stage, std::uint64_t partition,
+                            std::uint64_t position) const;
   /// At any stage that died with it in hand.
   bool any_at(std::uint64_t partition, std::uint64_t position) const;
 

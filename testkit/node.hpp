@@ -1,7 +1,7 @@
 #pragma once
 
-#include <weir/actors/running_pipeline.hpp>
 #include <weir/actors/runtime_virtual.hpp>
+#include <weir/pipeline/running_pipeline.hpp>
 #include <weir/testkit/seeded.hpp>
 
 #include <cstdint>

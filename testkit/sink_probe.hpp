@@ -1,8 +1,8 @@
 #pragma once
 
-#include <weir/actors/batch.hpp>
-#include <weir/actors/payload.hpp>
-#include <weir/actors/sink.hpp>
+#include <weir/stages/batch.hpp>
+#include <weir/stages/payload.hpp>
+#include <weir/stages/sink.hpp>
 #include <weir/supervision/failure.hpp>
 #include <weir/testkit/wake_list.hpp>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <weir/actors/source.hpp>
+#include <weir/stages/source.hpp>
 #include <weir/supervision/failure.hpp>
 #include <weir/testkit/wake_list.hpp>
 

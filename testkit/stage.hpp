@@ -1,7 +1,7 @@
 #pragma once
 
-#include <weir/actors/pipeline.hpp>
-#include <weir/supervision/dead_letter_memory.hpp>
+#include <weir/dead_letters/dead_letter_memory.hpp>
+#include <weir/pipeline/pipeline.hpp>
 #include <weir/testkit/node.hpp>
 #include <weir/testkit/sink_probe.hpp>
 #include <weir/testkit/source_probe.hpp>
@@ -63,7 +63,7 @@ source_probe<T> source_of(std::vector<T> items) {
 /// EXPECT_EQ(outcome.outputs, std::vector{1});
 /// EXPECT_EQ(outcome.dead_letters.at(0).why.message(), "not a number");
 /// ```
-/// An awaitable stage needs <weir/actors/awaitable.hpp>.
+/// An awaitable stage needs <weir/stages/awaitable.hpp>.
 template <class In, class F>
 auto run_stage(F stage, std::vector<In> items, stage_options options = {}) {
   using Out = typename stage_shape<product_t<F>>::output;

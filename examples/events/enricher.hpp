@@ -4,7 +4,7 @@
 #include "lookup_cache.hpp"
 
 #include <weir/actors/rate_limiter.hpp>
-#include <weir/connectors/http_client.hpp>
+#include <weir/connectors/http.hpp>
 #include <weir/supervision/failure.hpp>
 
 #include <boost/asio/awaitable.hpp>

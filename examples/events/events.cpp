@@ -2,11 +2,11 @@
 #include "event.hpp"
 #include "settings.hpp"
 
-#include <weir/actors/awaitable.hpp>
+#include <weir/cli/dead_letters_command.hpp>
 #include <weir/connectors/files.hpp>
-#include <weir/connectors/http_source.hpp>
+#include <weir/connectors/http.hpp>
 #include <weir/connectors/sqlite.hpp>
-#include <weir/node/dead_letters_command.hpp>
+#include <weir/stages/awaitable.hpp>
 #include <weir/weir.hpp>
 
 #include <fstream>

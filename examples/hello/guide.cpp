@@ -1,7 +1,7 @@
 // What docs/guide.md quotes, as a program that runs: invented readings of thermometers are smoothed, sorted into
 // cold and warm ones, and stored.
-#include <weir/actors/awaitable.hpp>
 #include <weir/node/configuration.hpp>
+#include <weir/stages/awaitable.hpp>
 #include <weir/weir.hpp>
 
 #include <boost/asio/steady_timer.hpp>

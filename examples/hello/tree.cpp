@@ -1,7 +1,7 @@
 /// A supervision tree: a thread, a pipeline, something from another library, and sessions that come and go.
-#include <weir/actors/pipeline_child.hpp>
 #include <weir/actors/supervisor.hpp>
 #include <weir/actors/thread_child.hpp>
+#include <weir/pipeline/pipeline_child.hpp>
 #include <weir/weir.hpp>
 
 #include <atomic>

@@ -1,4 +1,4 @@
-#include "probes.hpp"
+#include "../probes.hpp"
 
 #include <future>
 #include <memory>

@@ -1,6 +1,6 @@
-#include <weir/actors/pipeline.hpp>
-#include <weir/actors/running_pipeline.hpp>
 #include <weir/actors/runtime.hpp>
+#include <weir/pipeline/pipeline.hpp>
+#include <weir/pipeline/running_pipeline.hpp>
 
 /// A node in static storage, which ends after main has: the program must exit with 0.
 namespace {

@@ -1,9 +1,9 @@
-#include "probes.hpp"
+#include "../probes.hpp"
 
-#include <weir/actors/pipeline_child.hpp>
 #include <weir/actors/runtime_virtual.hpp>
 #include <weir/actors/supervisor.hpp>
 #include <weir/actors/thread_child.hpp>
+#include <weir/pipeline/pipeline_child.hpp>
 
 #include <atomic>
 #include <functional>

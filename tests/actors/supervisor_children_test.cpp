@@ -500,7 +500,8 @@ TEST_F(SupervisorChildren, OneThatCantBeStartedEndsTheStartOfTheTreeWithTheTrueC
   const auto how = house_.outcome(started);
   ASSERT_TRUE(how && !*how);
   EXPECT_EQ(how->error().message(),
-            "supervisor 'outer' ← escalated the failure of 'inner': could not be started ← supervisor 'inner' ← "
+            "supervisor 'outer' ← escalated the failure of 'inner': could not be started ← "
+            "supervisor 'inner' ← "
             "escalated the failure of 'y': could not be started ← the port is taken");
   EXPECT_EQ(outer.now_is(), supervisor::state::ended);
   EXPECT_EQ(inner.now_is(), supervisor::state::ended);

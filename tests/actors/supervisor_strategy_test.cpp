@@ -40,7 +40,8 @@ TEST_F(SupervisorStrategy, OneForOneRestartsOnlyTheDeadOneAndGivesUpBeyondItsInt
   EXPECT_EQ(tree.ended()->reason, exit_reason::failed);
   EXPECT_THAT(chain_of(tree),
               ElementsAre("supervisor 'tree'",
-                          "escalated the failure of 'b': more than 2 restarts within 30000 ms", "out of ink"));
+                          "escalated the failure of 'b': more than 2 restarts within 30000 ms",
+                          "out of ink"));
 }
 
 // SUP-35
@@ -107,7 +108,8 @@ TEST_F(SupervisorStrategy, ARestartThatKeepsFailingEscalatesAndTheSiblingsGoToo)
   EXPECT_EQ(house_.history(), "~a +a +a +a -b");
   EXPECT_THAT(chain_of(tree),
               ElementsAre("supervisor 'tree'",
-                          "escalated the failure of 'a': more than 3 restarts within 30000 ms", "no paper"));
+                          "escalated the failure of 'a': more than 3 restarts within 30000 ms",
+                          "no paper"));
 }
 
 // SUP-45

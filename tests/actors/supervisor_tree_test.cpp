@@ -71,10 +71,11 @@ TEST_F(SupervisorTree, AnEscalationRestartsTheSubtreeWithAllItsChildren) {
   house_.crashes("s", "out of luck");
   EXPECT_EQ(house_.history(), "~s -z -y -x -a") << "the root had one restart, and it is used up";
   ASSERT_TRUE(root_.ended());
-  EXPECT_EQ(root_.ended()->why.message(),
-            "supervisor 'root' ← escalated the failure of 'sessions': more than 1 restarts within 30000 ms ← "
-            "supervisor 'sessions' ← escalated the failure of 'session': more than 1 restarts within 30000 ms ← "
-            "out of luck");
+  EXPECT_EQ(root_.ended()->why.message(), "supervisor 'root' ← escalated the failure of "
+                                          "'sessions': more than 1 restarts within 30000 ms ← "
+                                          "supervisor 'sessions' ← escalated the failure of "
+                                          "'session': more than 1 restarts within 30000 ms ← "
+                                          "out of luck");
   house_.starts(root_);
   EXPECT_EQ(to_string(sessions_.which_child(s)->now), "running");
 }

@@ -1,4 +1,4 @@
-// expects: weir: an awaitable stage needs #include <weir/actors/awaitable.hpp>
+// expects: weir: an awaitable stage needs #include <weir/stages/awaitable.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <weir/weir.hpp>
 

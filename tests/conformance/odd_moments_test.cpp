@@ -1,7 +1,7 @@
-#include "../actors/probes.hpp"
+#include "../probes.hpp"
 
-#include <weir/actors/awaitable.hpp>
 #include <weir/actors/sleep.hpp>
+#include <weir/stages/awaitable.hpp>
 #include <weir/testkit/testkit.hpp>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-#include "../actors/probes.hpp"
+#include "../probes.hpp"
 
 #include <chrono>
 #include <string>

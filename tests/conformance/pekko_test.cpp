@@ -1,6 +1,6 @@
-#include "../actors/probes.hpp"
+#include "../probes.hpp"
 
-#include <weir/actors/awaitable.hpp>
+#include <weir/stages/awaitable.hpp>
 #include <weir/testkit/node.hpp>
 
 #include <algorithm>

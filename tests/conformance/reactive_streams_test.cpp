@@ -1,15 +1,15 @@
 #include "stage_by_hand.hpp"
 
-#include "../actors/probes.hpp"
+#include "../probes.hpp"
 
-#include <weir/actors/awaitable.hpp>
-#include <weir/actors/batcher.hpp>
-#include <weir/actors/function_runner.hpp>
-#include <weir/actors/router.hpp>
-#include <weir/actors/runs.hpp>
-#include <weir/actors/sink.hpp>
-#include <weir/actors/source.hpp>
-#include <weir/actors/transform.hpp>
+#include <weir/stages/awaitable.hpp>
+#include <weir/stages/batcher.hpp>
+#include <weir/stages/function_runner.hpp>
+#include <weir/stages/router.hpp>
+#include <weir/stages/runs.hpp>
+#include <weir/stages/sink.hpp>
+#include <weir/stages/source.hpp>
+#include <weir/stages/transform.hpp>
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>

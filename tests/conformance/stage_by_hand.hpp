@@ -1,11 +1,11 @@
 #pragma once
 
-#include <weir/actors/batch.hpp>
 #include <weir/actors/runtime.hpp>
-#include <weir/actors/stepper.hpp>
 #include <weir/actors/token_bucket.hpp>
-#include <weir/actors/worker.hpp>
 #include <weir/mailbox/ring.hpp>
+#include <weir/stages/batch.hpp>
+#include <weir/stages/stepper.hpp>
+#include <weir/stages/worker.hpp>
 
 #include <functional>
 #include <memory>

@@ -1,7 +1,7 @@
-#include "../actors/probes.hpp"
+#include "../probes.hpp"
 
-#include <weir/connectors/files.hpp>
-#include <weir/connectors/files_line_reader.hpp>
+#include <weir/connectors/files/line_reader.hpp>
+#include <weir/connectors/files/lines.hpp>
 
 #include <algorithm>
 #include <filesystem>

@@ -1,10 +1,10 @@
-#include "../actors/probes.hpp"
+#include "../probes.hpp"
 #include "loopback.hpp"
 
-#include <weir/actors/awaitable.hpp>
 #include <weir/actors/virtual_time.hpp>
-#include <weir/connectors/http_client.hpp>
-#include <weir/connectors/http_retry_after.hpp>
+#include <weir/connectors/http/client.hpp>
+#include <weir/connectors/http/retry_after.hpp>
+#include <weir/stages/awaitable.hpp>
 #include <weir/testkit/node.hpp>
 
 #include <atomic>

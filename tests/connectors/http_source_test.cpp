@@ -1,8 +1,8 @@
-#include "../actors/probes.hpp"
+#include "../probes.hpp"
 #include "loopback.hpp"
 
-#include <weir/connectors/http_body.hpp>
-#include <weir/connectors/http_source.hpp>
+#include <weir/connectors/http/body.hpp>
+#include <weir/connectors/http/source.hpp>
 #include <weir/testkit/node.hpp>
 #include <weir/testkit/sink_probe.hpp>
 

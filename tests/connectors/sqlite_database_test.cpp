@@ -1,7 +1,7 @@
 #include "sqlite_files.hpp"
 
-#include <weir/connectors/sqlite_database.hpp>
-#include <weir/connectors/sqlite_positions.hpp>
+#include <weir/connectors/sqlite/database.hpp>
+#include <weir/connectors/sqlite/positions.hpp>
 
 #include <sstream>
 

@@ -1,6 +1,6 @@
 #include "sqlite_files.hpp"
 
-#include <weir/connectors/sqlite_dead_letters.hpp>
+#include <weir/connectors/sqlite/dead_letters.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

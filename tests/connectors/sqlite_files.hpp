@@ -1,6 +1,6 @@
 #pragma once
 
-#include <weir/connectors/sqlite.hpp>
+#include <weir/connectors/sqlite/insert.hpp>
 
 #include <chrono>
 #include <filesystem>

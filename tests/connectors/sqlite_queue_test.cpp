@@ -1,8 +1,8 @@
-#include "../supervision/dead_letter_queue_suite.hpp"
+#include "../dead_letters/dead_letter_queue_suite.hpp"
 #include "sqlite_files.hpp"
 
-#include <weir/connectors/sqlite_claims.hpp>
-#include <weir/connectors/sqlite_dead_letters.hpp>
+#include <weir/connectors/sqlite/claims.hpp>
+#include <weir/connectors/sqlite/dead_letters.hpp>
 
 #include <fstream>
 #include <iterator>
@@ -153,7 +153,7 @@ TEST(SqliteQueue, KeepsAnAuditThatNobodyChanges) {
   EXPECT_THAT(sql(queues.path, "UPDATE dead_letter_audit SET who = 'me'"), refused);
   EXPECT_THAT(sql(queues.path, "DELETE FROM dead_letter_audit"), refused);
   EXPECT_THAT(sql(queues.path, "INSERT OR REPLACE INTO dead_letter_audit "
-                                "VALUES(1, '', 'me', 'purge', '', '')"),
+                               "VALUES(1, '', 'me', 'purge', '', '')"),
               refused);
   EXPECT_THAT(rows(queues.path, "SELECT number || who FROM dead_letter_audit"),
               ElementsAre("1somebody"));
@@ -383,8 +383,7 @@ TEST(SqliteQueue, ShowsWhatMayOnlyBeRead) {
       return tool ? shown((*tool)->select({}, 9)) : tool.error().message();
     };
     EXPECT_EQ(look(), ":7");
-    EXPECT_FALSE(std::filesystem::exists(queues.path.string() + "-wal"))
-        << "nothing is left there";
+    EXPECT_FALSE(std::filesystem::exists(queues.path.string() + "-wal")) << "nothing is left there";
     auto service = queues.open();
     EXPECT_EQ(look(), ":7") << "beside the service";
   }

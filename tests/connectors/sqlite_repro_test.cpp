@@ -1,8 +1,8 @@
 #include "sqlite_files.hpp"
 
-#include <weir/actors/repro.hpp>
-#include <weir/connectors/sqlite_dead_letters.hpp>
-#include <weir/node/dead_letter_text.hpp>
+#include <weir/cli/dead_letter_text.hpp>
+#include <weir/connectors/sqlite/dead_letters.hpp>
+#include <weir/testkit/repro.hpp>
 #include <weir/testkit/testkit.hpp>
 #include <weir/weir.hpp>
 

@@ -1,6 +1,6 @@
 #include "sqlite_files.hpp"
 
-#include <weir/connectors/sqlite_table.hpp>
+#include <weir/connectors/sqlite/table.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,10 +1,10 @@
 #include "sqlite_files.hpp"
 
-#include <weir/actors/pipeline.hpp>
-#include <weir/actors/running_pipeline.hpp>
 #include <weir/actors/runtime.hpp>
-#include <weir/connectors/sqlite.hpp>
-#include <weir/supervision/dead_letter_memory.hpp>
+#include <weir/connectors/sqlite/insert.hpp>
+#include <weir/dead_letters/dead_letter_memory.hpp>
+#include <weir/pipeline/pipeline.hpp>
+#include <weir/pipeline/running_pipeline.hpp>
 
 #include <atomic>
 #include <thread>

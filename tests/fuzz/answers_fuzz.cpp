@@ -1,6 +1,6 @@
 #include "loopback.hpp"
 
-#include <weir/connectors/http_client.hpp>
+#include <weir/connectors/http/client.hpp>
 
 #include <atomic>
 #include <optional>

@@ -1,6 +1,6 @@
 #include "fuzz.hpp"
 
-#include <weir/connectors/sqlite_dead_letters.hpp>
+#include <weir/connectors/sqlite/dead_letters.hpp>
 
 #include <chrono>
 #include <filesystem>

@@ -1,7 +1,7 @@
 #include "fuzz.hpp"
 
-#include <weir/connectors/files_input.hpp>
-#include <weir/connectors/files_line_reader.hpp>
+#include <weir/connectors/files/input.hpp>
+#include <weir/connectors/files/line_reader.hpp>
 
 #include <memory>
 

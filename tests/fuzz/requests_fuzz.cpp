@@ -1,9 +1,9 @@
 #include "loopback.hpp"
 
-#include <weir/actors/pipeline.hpp>
-#include <weir/actors/running_pipeline.hpp>
 #include <weir/actors/runtime.hpp>
-#include <weir/connectors/http_source.hpp>
+#include <weir/connectors/http/source.hpp>
+#include <weir/pipeline/pipeline.hpp>
+#include <weir/pipeline/running_pipeline.hpp>
 
 #include <algorithm>
 #include <array>

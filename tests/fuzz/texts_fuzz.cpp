@@ -1,9 +1,9 @@
 #include "fuzz.hpp"
 
-#include <weir/actors/payload.hpp>
-#include <weir/connectors/http_body.hpp>
-#include <weir/connectors/http_retry_after.hpp>
-#include <weir/connectors/http_url.hpp>
+#include <weir/connectors/http/body.hpp>
+#include <weir/connectors/http/retry_after.hpp>
+#include <weir/connectors/http/url.hpp>
+#include <weir/stages/payload.hpp>
 #include <weir/supervision/utc.hpp>
 
 #include <chrono>

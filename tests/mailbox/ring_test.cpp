@@ -146,7 +146,8 @@ TEST(Ring, ShowsNothingThatIsNotPublished) {
   EXPECT_EQ(seen(items), "");
   items.publish(1);
   EXPECT_EQ(seen(items), "1");
-  std::construct_at(items.value(items.write_index()), 3); // the slice was rolled back and written anew
+  std::construct_at(items.value(items.write_index()),
+                    3); // the slice was rolled back and written anew
   items.publish(1);
   EXPECT_EQ(seen(items), "1 3");
 }

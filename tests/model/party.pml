@@ -2,7 +2,7 @@
 
    A worker that dies takes the wake messages that wait for it along; what is sent to it before it
    is replaced is lost too, and the supervisor sends the new one a first message in any case. With
-   RESTART_IN_PLACE the actor lives on (actors/worker.hpp): it loses its function, handles messages
+   RESTART_IN_PLACE the actor lives on (stages/worker.hpp): it loses its function, handles messages
    without doing anything, and goes on when it is ordered to and woken. */
 
 #define nobody 3

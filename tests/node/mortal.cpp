@@ -1,8 +1,8 @@
 // A small service that dies on some of its items, in a way and at a place that it is told: for mortal.py.
-#include <weir/actors/awaitable.hpp>
 #include <weir/connectors/files.hpp>
 #include <weir/connectors/sqlite.hpp>
 #include <weir/node/configuration.hpp>
+#include <weir/stages/awaitable.hpp>
 #include <weir/weir.hpp>
 
 #include <boost/asio/steady_timer.hpp>

@@ -74,7 +74,8 @@ TEST(ReportAsJson, NamesTheRunsThatWereGivenUpAndStillGoOn) {
   const std::string expected =
       R"("abandoned":[{"stage":"parse","worker":"parse/1","seconds":12.5}])";
   EXPECT_NE(one_line(to_json(report)).find(expected), std::string::npos);
-  EXPECT_NE(to_text(report, charset::ascii).find("parse/1, abandoned 12.5 s ago"), std::string::npos)
+  EXPECT_NE(to_text(report, charset::ascii).find("parse/1, abandoned 12.5 s ago"),
+            std::string::npos)
       << to_text(report, charset::ascii);
   EXPECT_EQ(to_text(some_run(), charset::ascii).find("abandoned"), std::string::npos);
 }

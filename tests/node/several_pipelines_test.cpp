@@ -1,9 +1,9 @@
-#include <weir/actors/awaitable.hpp>
-#include <weir/actors/pipeline.hpp>
 #include <weir/actors/sleep.hpp>
+#include <weir/dead_letters/dead_letter_memory.hpp>
 #include <weir/node/node.hpp>
 #include <weir/node/report.hpp>
-#include <weir/supervision/dead_letter_memory.hpp>
+#include <weir/pipeline/pipeline.hpp>
+#include <weir/stages/awaitable.hpp>
 
 #include <csignal>
 #include <cstdlib>

@@ -1,6 +1,6 @@
-#include <weir/actors/pipeline.hpp>
+#include <weir/dead_letters/dead_letter_memory.hpp>
 #include <weir/node/node.hpp>
-#include <weir/supervision/dead_letter_memory.hpp>
+#include <weir/pipeline/pipeline.hpp>
 
 #include <condition_variable>
 #include <mutex>

@@ -69,8 +69,8 @@ void key_watch::dead_lettered(place at, const thing& item, const weir::dead_lett
   const auto most = of_.held_max_at(at);
   const auto key = most > 0 ? hold_key_of(item) : std::string{};
   if (letter.key != key)
-    in_.violated("held key: the letter of " + text_of(at, item, of_) + " has the key '"
-                 + letter.key + "' instead of '" + key + "'");
+    in_.violated("held key: the letter of " + text_of(at, item, of_) + " has the key '" + letter.key
+                 + "' instead of '" + key + "'");
   const auto earlier = [&](std::map<std::uint32_t, std::size_t>& of) {
     auto& segment = of.try_emplace(item.id, at.segment).first->second;
     segment = std::min(segment, at.segment);
@@ -96,8 +96,8 @@ void key_watch::dead_lettered(place at, const thing& item, const weir::dead_lett
       letter.source.empty() ? "a letter" : letter.source + ":" + std::to_string(letter.position));
   // Each worker may have an item in hand that fails as well.
   if (const auto count = letters_of(at); count >= most + of_.options_at(at).workers)
-    in_.violated("held key: " + stage_name(of_, at) + " has " + std::to_string(count)
-                 + " letters, " + std::to_string(most) + " are the most");
+    in_.violated("held key: " + stage_name(of_, at) + " has " + std::to_string(count) + " letters, "
+                 + std::to_string(most) + " are the most");
 }
 
 /// Without those that were replayed from an earlier stage: these come in any case.

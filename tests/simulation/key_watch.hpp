@@ -3,7 +3,7 @@
 #include "scenario.hpp"
 #include "thing.hpp"
 
-#include <weir/supervision/dead_letter.hpp>
+#include <weir/dead_letters/dead_letter.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -65,7 +65,7 @@ private:
       letters_at_; // the positions of all letters there ever were
   std::map<std::uint32_t, std::size_t>
       first_letter_of_; // by item: the first segment that made it a letter
-  std::map<std::uint32_t, std::size_t> left_behind_; // the same, where its key was not held
+  std::map<std::uint32_t, std::size_t> left_behind_;        // the same, where its key was not held
   std::set<std::pair<std::string, std::string>> put_twice_; // stages and payloads
   std::map<std::uint32_t, std::uint32_t> seen_up_to_;       // by source: the last item
   std::map<std::uint32_t, std::uint32_t> lost_up_to_;       // the same, as a life was lost

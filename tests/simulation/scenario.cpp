@@ -11,7 +11,7 @@ using weir::testkit::seeded;
 
 namespace {
 
-constexpr std::string_view kind_names[] = {"map",   "map_noexcept", "filter", "emit",      "wait",
+constexpr std::string_view kind_names[] = {"map",   "map_noexcept", "filter", "emit",   "wait",
                                            "count", "broadcast",    "route",  "key_by", "batch"};
 
 std::uint32_t between(seeded& chance, std::uint32_t first, std::uint32_t last) {

@@ -3,7 +3,7 @@
 #include "faults.hpp"
 #include "thing.hpp"
 
-#include <weir/actors/pipeline.hpp>
+#include <weir/pipeline/pipeline.hpp>
 
 #include <array>
 #include <chrono>
@@ -44,7 +44,7 @@ struct segment {
   weir::stage_options options{};
   weir::batch_options batch{}; ///< of batch
   std::chrono::milliseconds hold{
-      0};                       ///< of count: it says on a timer how many there were; 0: it doesn't
+      0};                     ///< of count: it says on a timer how many there were; 0: it doesn't
   std::uint64_t held_max = 0; ///< of hold_key; 0: it has none
 };
 

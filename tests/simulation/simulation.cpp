@@ -2,8 +2,8 @@
 #include "stages.hpp"
 #include "world.hpp"
 
-#include <weir/actors/running_pipeline.hpp>
 #include <weir/actors/runtime_virtual.hpp>
+#include <weir/pipeline/running_pipeline.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -281,10 +281,9 @@ void life::build_segment(weir::pipeline& p, std::optional<weir::flow<thing>>& fl
     // What comes from a source or a stage with state may be all of one key, and wait for that.
     in_flight_max_ +=
         share_ * width_ * options.workers * std::max<std::size_t>(options.mailbox_capacity, 1);
-    flow =
-        with_keys(std::move(from).key_by(key_function{&in_}, {.lanes = options.workers}), at)
-            .via(name, map_stage{{&in_, at}}, options_for(options))
-            .merge();
+    flow = with_keys(std::move(from).key_by(key_function{&in_}, {.lanes = options.workers}), at)
+               .via(name, map_stage{{&in_, at}}, options_for(options))
+               .merge();
     break;
   }
   case segment_kind::batch: {

@@ -84,7 +84,8 @@ void stage_watch::run_ends(place at, const thing& one, const weir::failure* why)
                                                    why->retry_after.value_or(0ms));
 }
 
-void stage_watch::dead_lettered(place at, std::span<const thing> items, const weir::dead_letter& letter) {
+void stage_watch::dead_lettered(place at, std::span<const thing> items,
+                                const weir::dead_letter& letter) {
   for (const auto& one : items)
     dead_lettered_.insert(one.id);
   const auto& first = items.front();

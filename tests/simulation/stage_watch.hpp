@@ -3,9 +3,9 @@
 #include "scenario.hpp"
 #include "thing.hpp"
 
-#include <weir/actors/batch.hpp>
 #include <weir/actors/clock.hpp>
-#include <weir/supervision/dead_letter.hpp>
+#include <weir/dead_letters/dead_letter.hpp>
+#include <weir/stages/batch.hpp>
 
 #include <cstdint>
 #include <map>
@@ -129,8 +129,8 @@ private:
   bool failed_ = false;
   std::vector<worker_failure> failures_;
   std::map<place, std::vector<weir::clock::time_point>>
-      doubts_;                     // failures since which nothing can have succeeded there
-  std::map<thing, place> leaving_; // and where to
+      doubts_;                            // failures since which nothing can have succeeded there
+  std::map<thing, place> leaving_;        // and where to
   std::set<std::uint32_t> dead_lettered_; // items that ever were in a letter
   pause last_pause_;
   std::map<place, pause> idle_; // by consumer of batches

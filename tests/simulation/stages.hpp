@@ -2,9 +2,9 @@
 
 #include "world.hpp"
 
-#include <weir/actors/awaitable.hpp>
-#include <weir/actors/pipeline.hpp>
 #include <weir/actors/sleep.hpp>
+#include <weir/pipeline/pipeline.hpp>
+#include <weir/stages/awaitable.hpp>
 
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/this_coro.hpp>

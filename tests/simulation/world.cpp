@@ -1,6 +1,6 @@
 #include "world.hpp"
 
-#include <weir/actors/payload.hpp>
+#include <weir/stages/payload.hpp>
 
 #include <algorithm>
 
@@ -277,19 +277,19 @@ void world::check_outcomes(const weir::ledger_totals& totals) {
   if (totals.replayed > 0 || totals.admitted != admitted_.size())
     return;
   std::uint64_t filtered = 0;
-  std::uint64_t letters = 0;
+  std::uint64_t lettered = 0;
   for (const auto id : admitted_) {
     if (lettered_.contains(id))
-      ++letters;
+      ++lettered;
     else if (outcomes(drawn, {.id = id}, {}).empty())
       ++filtered;
   }
   // Items of a batch share the gravest outcome of its rows.
   const bool right = drawn.has_batches()
-                         ? totals.dead_lettered >= letters
-                         : totals.dead_lettered == letters && totals.filtered == filtered;
+                         ? totals.dead_lettered >= lettered
+                         : totals.dead_lettered == lettered && totals.filtered == filtered;
   if (!right || totals.dropped > 0)
-    violated("outcomes: " + std::to_string(letters) + " items are dead letters and "
+    violated("outcomes: " + std::to_string(lettered) + " items are dead letters and "
              + std::to_string(filtered) + " were filtered, but the ledger says "
              + to_string(totals));
 }

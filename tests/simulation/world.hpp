@@ -6,9 +6,9 @@
 #include "stage_watch.hpp"
 #include "thing.hpp"
 
-#include <weir/actors/context.hpp>
-#include <weir/supervision/dead_letter_memory.hpp>
-#include <weir/supervision/ledger.hpp>
+#include <weir/dead_letters/dead_letter_memory.hpp>
+#include <weir/mailbox/ledger.hpp>
+#include <weir/stages/context.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -126,9 +126,9 @@ private:
   std::vector<std::uint64_t> positions_;
   std::map<thing, std::uint32_t> rows_; // with the life that stored them last
   std::set<thing> repeatable_;
-  std::set<std::uint32_t> said_; // ids of last words
-  std::uint32_t words_ = 0;      // on timers
-  std::set<thing> were_dead_lettered_;  // perhaps replayed since: they come out of order
+  std::set<std::uint32_t> said_;       // ids of last words
+  std::uint32_t words_ = 0;            // on timers
+  std::set<thing> were_dead_lettered_; // perhaps replayed since: they come out of order
   std::map<std::uint32_t, std::set<thing>> uncovered_; // by item: what must still come out of it
   std::size_t missing_ = 0;
   std::map<std::pair<std::size_t, std::uint32_t>, std::uint32_t> last_of_key_; // by key and branch

@@ -25,7 +25,8 @@ public:
                                     resume_after);
   }
 
-  std::optional<suspect> at(const char* stage, const char* partition, std::uint64_t position) const {
+  std::optional<suspect> at(const char* stage, const char* partition,
+                            std::uint64_t position) const {
     return recorder_->suspects().at(weir::flight_key("p", stage), weir::flight_key("p", partition),
                                     position);
   }

@@ -118,8 +118,9 @@ TEST(Supervisor, SaysWhomItGaveUpAndWhy) {
   house.fails('b');
   ASSERT_TRUE(house->escalated());
   EXPECT_EQ(house->escalated()->kind, weir::failure_kind::fatal);
-  EXPECT_EQ(house->escalated()->message(),
-            "escalated the failure of 'b': more than 0 restarts within 30000 ms ← stage b ← it broke");
+  EXPECT_EQ(
+      house->escalated()->message(),
+      "escalated the failure of 'b': more than 0 restarts within 30000 ms ← stage b ← it broke");
 }
 
 TEST(Supervisor, SaysWhomItGaveUpHoweverLongTheChainOfCauses) {

@@ -1,7 +1,7 @@
-#include <weir/actors/awaitable.hpp>
 #include <weir/actors/rate_limiter.hpp>
 #include <weir/actors/sleep.hpp>
 #include <weir/actors/virtual_time.hpp>
+#include <weir/stages/awaitable.hpp>
 #include <weir/testkit/testkit.hpp>
 
 #include <chrono>

@@ -1,5 +1,5 @@
-#include <weir/actors/awaitable.hpp>
 #include <weir/actors/sleep.hpp>
+#include <weir/stages/awaitable.hpp>
 #include <weir/testkit/stage.hpp>
 
 #include <chrono>

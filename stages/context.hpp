@@ -1,0 +1,88 @@
+#pragma once
+
+#include <weir/actors/actor.hpp>
+#include <weir/mailbox/acknowledgement.hpp>
+
+#include <cstdint>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+class item_run;
+class runtime;
+struct run_place;
+
+/// What a context asks a worker for in one of its turns.
+class turn_of_worker {
+public:
+  virtual time_point now() const noexcept = 0;
+  virtual void wake_at(time_point when) noexcept = 0;
+  virtual std::uint64_t last_position() const noexcept = 0;
+  virtual std::vector<resume_point> resume_points() const = 0;
+
+protected:
+  ~turn_of_worker() = default;
+};
+
+/// What a stage, source or sink can ask of the pipeline that runs it. Valid as long as the worker lives; to be
+/// used from its calls only, except where said.
+class context {
+public:
+  /// For the turns of one worker.
+  context(const run_place& place, turn_of_worker& turn) : place_{place}, turn_{&turn} {}
+  /// For one run on another thread.
+  explicit context(item_run& run);
+
+  const std::string& pipeline() const;
+  const std::string& stage() const;
+  /// Which of the stage's workers this is, from 0.
+  std::uint32_t worker_index() const;
+  /// The node's clock, read once a slice; on a thread of its own, once a run.
+  time_point now() const;
+  /// Not from a run that was abandoned (see progress).
+  runtime& node() const;
+
+  /// Says that the item in hand goes on, where the stage has an item_time_max: that time begins anew. False: the
+  /// run was abandoned or should end soon, nobody waits for its answer.
+  bool progress() const;
+
+  /// What is waited for as long as this lives does not count as time for the item.
+  class protected_wait {
+  public:
+    explicit protected_wait(item_run* run);
+    protected_wait(const protected_wait&) = delete;
+    protected_wait& operator=(const protected_wait&) = delete;
+    ~protected_wait();
+
+  private:
+    item_run* const run_; // null where the time doesn't count anyway
+  };
+  /// Around a wait for something outside: `auto waiting = where.waiting();`
+  [[nodiscard]] protected_wait waiting() const { return protected_wait{run_}; }
+
+  /// For a source that answered source_state::wait, or a sink without demand: gives it a turn. Any thread, until
+  /// the pipeline ended. Not from a run that was abandoned.
+  waker& source_waker() const;
+  /// Gives the worker a turn not later than this.
+  void wake_at(time_point when) const;
+  /// Signalled when the pipeline drains or aborts, and when the run in which it was asked for is abandoned: what
+  /// blocks should stop blocking.
+  std::stop_token stopping() const;
+
+  /// For a source: the last position it put, or where its partition started. A source that is started anew goes on
+  /// behind it.
+  std::uint64_t last_position() const;
+
+  /// For a sink: where each partition may go on reading once the batch in hand is stored, to be stored with it.
+  std::vector<resume_point> resume_points() const;
+
+private:
+  const run_place& place_;
+  turn_of_worker* const turn_ = nullptr; // null outside of turns
+  item_run* const run_ = nullptr;        // null in turns
+};
+
+} // namespace weir

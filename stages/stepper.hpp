@@ -1,0 +1,147 @@
+#pragma once
+
+#include <weir/actors/actor.hpp>
+#include <weir/mailbox/origin.hpp>
+#include <weir/mailbox/ring.hpp>
+#include <weir/mailbox/spread.hpp>
+#include <weir/supervision/failure.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <typeinfo>
+#include <vector>
+
+namespace weir {
+
+class context;
+class worker;
+
+/// What counts the time until the next turn: had the worker nothing to do, or could it not go on?
+enum class waiting_as { idle, blocked, busy };
+
+/// What came of a slice.
+struct slice_result {
+  enum class state {
+    again,    ///< there may be more to do at once
+    waiting,  ///< nothing to do until one of the things below happens, or the worker is woken
+    finished, ///< the end of the stream was handed on
+    failed    ///< the item in hand failed: see stepper::take_failure
+  };
+  state what = state::again;
+  std::size_t items = 0;  ///< succeeded in this slice, whatever became of the rest
+  std::size_t wasted = 0; ///< runs that count for nothing, and have used permits
+  bool timed = false;     ///< the stepper has counted their latencies itself
+
+  // Of waiting.
+  bool for_input = false;
+  bool for_credit = false;
+  std::optional<time_point> until = {};
+  waiting_as time = waiting_as::idle;
+
+  /// Of failed: the stepper has dealt with the item itself; the worker ends, charged with this.
+  std::optional<std::uint32_t> charge = {};
+};
+
+/// Nothing goes on before one of stepper::blocked_on gives credit.
+inline slice_result without_credit() {
+  return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+}
+
+/// What a stepper with a mailbox would run next.
+struct next_item {
+  bool there = false;
+  origin where;
+};
+
+struct outlet_ports {
+  std::vector<std::shared_ptr<ring_base>> rings;
+  spread how = spread::any;
+  std::shared_ptr<const void> key; ///< of by_key: a std::function<std::size_t(const T&)>
+};
+
+/// The rings that lead to and from one worker.
+struct ports {
+  std::vector<std::shared_ptr<ring_base>> in;
+  std::vector<outlet_ports> out; ///< one for each flow that leaves the stage
+  ring_base* replays =
+      nullptr; ///< that one of `in` through which dead letters come back, if there is one
+  std::shared_ptr<const void>
+      hold_key; ///< null, or a std::function<std::string(const T&)>: see flow::hold_key
+};
+
+/// The typed part of a worker: the loop around the user's function. Virtual once a slice, never once an item.
+///
+/// It outlives the user's function: `rebuild` makes a fresh one, everything else stays.
+/// Owner: the worker that drives it; one call at a time.
+class stepper {
+public:
+  stepper();
+  stepper(const stepper&) = delete;
+  stepper& operator=(const stepper&) = delete;
+  virtual ~stepper();
+
+  /// Throws away the user's function and makes a fresh one. May throw what that throws.
+  virtual result<void> rebuild(context& where) = 0;
+
+  /// Works on up to `budget` items: commits what succeeded, rolls back what did not. With a budget of 0 it does
+  /// what needs no permit: hands on what waits for credit, looks at its timer, ends.
+  virtual slice_result step(std::size_t budget, worker& self) = 0;
+
+  /// After slice_result::failed. The item in hand is the oldest one of its ring and stays there until it succeeds
+  /// or is discarded; where no item was in hand (at the start, at the end), there is no origin.
+  failure take_failure();
+  virtual std::optional<origin> in_hand() const { return std::nullopt; }
+  /// Tells the item in hand from every other one, also of the same origin.
+  virtual std::uint64_t in_hand_id() const { return 0; }
+  virtual std::string payload() const { return {}; }
+  virtual const std::type_info& payload_type() const { return typeid(void); }
+  /// The item in hand was dead-lettered: takes it out of the mailbox without settling it.
+  virtual void discard() {}
+
+  /// Asked before a slice while suspects of the flight recorder remain. Then `payload` and `discard` are meant for
+  /// this item too. Nothing: it runs no items, or asks about each itself.
+  virtual std::optional<next_item> next_in_line() { return std::nullopt; }
+
+  /// Of a stage with hold_key: how many of `budget` items the next `step` may take. Parks those in front of them
+  /// that have to wait behind a letter of their key; 0 if it dead-lettered some, or may take nothing now.
+  virtual std::size_t admit(std::size_t budget, worker&) { return budget; }
+  virtual std::string key_in_hand() const { return {}; }
+  /// The ring through which dead letters come back.
+  virtual ring_base* replays() const { return nullptr; }
+  /// Can nothing come any more but through that one?
+  virtual bool only_replays_left() const { return false; }
+
+  /// The rings to wait for. Only those that may still change.
+  virtual void inputs(std::vector<ring_base*>&) const {}
+  /// Is there something new in them? Asked after the wait for it was announced.
+  virtual bool input_there() const { return false; }
+  virtual void blocked_on(std::vector<ring_base*>&) const {}
+  virtual std::size_t backlog() const { return 0; }
+
+  /// Is it a source, which stops when the pipeline drains?
+  virtual bool ends_on_drain() const { return false; }
+
+  /// Does it take the stage's permits itself, one for each run? Then it also tells of each success itself.
+  virtual bool takes_permits() const { return false; }
+
+  /// Asks what goes on outside of turns to end. After that the worker is woken when something ended.
+  virtual void cancel(worker&) {}
+  /// Does nothing go on outside of turns?
+  virtual bool quiet() const { return true; }
+  /// After `cancel`: leaves to itself what has had its time to end. Returns when to look next.
+  virtual std::optional<time_point> abandon_late(worker&) { return std::nullopt; }
+  /// The worker ended by a defect: what goes on outside of turns may not touch it any more.
+  virtual void abandon_all(worker&) noexcept {}
+
+protected:
+  slice_result failed_with(failure why, std::size_t items);
+
+private:
+  failure failure_;
+};
+
+} // namespace weir

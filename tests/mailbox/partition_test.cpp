@@ -1,0 +1,253 @@
+#include <weir/mailbox/partition.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace {
+
+using weir::outcome;
+using weir::partition;
+
+/// Settles one share of one position; returns what was settled for good: an outcome, or "not yet".
+std::string settle(partition& where, std::uint64_t position, outcome how = outcome::acknowledged) {
+  partition::settled_counts counts{};
+  if (!where.settle(position / 64 * 64, std::uint64_t{1} << (position % 64), how, counts))
+    return "twice";
+  static constexpr std::array names{"filtered", "acknowledged", "dropped", "dead-lettered"};
+  std::string text;
+  for (std::size_t k = 0; k < counts.size(); ++k)
+    if (counts[k] > 0)
+      text += (text.empty() ? "" : ", ") + std::to_string(counts[k]) + ' ' + names[k];
+  return text.empty() ? "not yet" : text;
+}
+
+class recording_waker final : public weir::waker {
+public:
+  void wake() noexcept override { ++woken; }
+  int woken = 0;
+};
+
+TEST(Partition, GoesOnWhereAnEarlierLifeWasSettled) {
+  for (const std::uint64_t resumed : {0, 1, 62, 63, 64, 65, 127, 128, 1'000'000}) {
+    partition one{"file", resumed};
+    EXPECT_EQ(one.prefix(), resumed);
+    EXPECT_EQ(one.last_admitted(), resumed);
+    EXPECT_EQ(one.in_flight(), 0U);
+    EXPECT_EQ(one.room(), partition::in_flight_max);
+    one.admit(resumed + 1, 3);
+    EXPECT_EQ(one.in_flight(), 3U);
+    EXPECT_EQ(settle(one, resumed + 1), "1 acknowledged");
+    EXPECT_EQ(settle(one, resumed + 3), "1 acknowledged");
+    EXPECT_EQ(one.prefix(), resumed + 1);
+    EXPECT_EQ(settle(one, resumed + 2), "1 acknowledged");
+    EXPECT_EQ(one.prefix(), resumed + 3);
+  }
+}
+
+TEST(Partition, TakesTheGapBeforeAnItemForSettled) {
+  for (const std::uint64_t first : {2, 63, 64, 65, 66, 128, 129, 1000}) {
+    partition one{"topic", 0};
+    one.admit(first, 2);
+    EXPECT_EQ(one.in_flight(), 2U);
+    EXPECT_EQ(one.prefix(), first - 1) << "nothing was there";
+    settle(one, first);
+    const auto behind = first + 100'000;
+    ASSERT_TRUE(one.reaches(behind));
+    one.admit(behind, 1);
+    EXPECT_EQ(one.prefix(), first);
+    settle(one, first + 1);
+    EXPECT_EQ(one.prefix(), behind - 1);
+    EXPECT_EQ(one.in_flight(), 1U);
+  }
+}
+
+TEST(Partition, SettlesARunOfNeighboursAtOnce) {
+  partition one{"file", 0};
+  one.admit(1, 200);
+  partition::settled_counts counts{};
+  EXPECT_TRUE(one.settle(64, ~std::uint64_t{0}, outcome::acknowledged, counts));
+  EXPECT_TRUE(one.settle(0, ~std::uint64_t{1}, outcome::filtered, counts)); // 0 was settled before
+  EXPECT_EQ(counts, (partition::settled_counts{63, 64, 0, 0}));
+  EXPECT_EQ(one.prefix(), 127U);
+  EXPECT_EQ(one.in_flight(), 73U);
+}
+
+TEST(Partition, ReportsWhatIsSettledTwice) {
+  partition one{"file", 0};
+  one.admit(1, 10);
+  EXPECT_EQ(settle(one, 3), "1 acknowledged");
+  EXPECT_EQ(settle(one, 3), "twice");
+  EXPECT_EQ(settle(one, 4), "1 acknowledged") << "and goes on";
+  one.share(5, 1);
+  EXPECT_EQ(settle(one, 5), "not yet");
+  EXPECT_EQ(settle(one, 5), "1 acknowledged");
+  EXPECT_EQ(settle(one, 5), "twice");
+  EXPECT_EQ(settle(one, 4), "twice") << "also beside one that had shares";
+}
+
+TEST(Partition, SettlesACopiedItemWithTheLastCopyAndTheGravestEnding) {
+  constexpr std::array all{outcome::filtered, outcome::acknowledged, outcome::dropped,
+                           outcome::dead_lettered};
+  constexpr std::array settled_as{"1 filtered", "1 acknowledged", "1 dropped", "1 dead-lettered"};
+  partition one{"file", 0};
+  std::uint64_t position = 0;
+  for (std::size_t a = 0; a < all.size(); ++a)
+    for (std::size_t b = 0; b < all.size(); ++b)
+      for (std::size_t c = 0; c < all.size(); ++c) {
+        one.admit(++position, 1);
+        one.share(position, 1); // two copies, of which one is copied again
+        one.share(position, 1);
+        EXPECT_EQ(settle(one, position, all[a]), "not yet");
+        EXPECT_EQ(settle(one, position, all[b]), "not yet");
+        EXPECT_EQ(one.prefix(), position - 1);
+        EXPECT_EQ(settle(one, position, all[c]), settled_as[std::max({a, b, c})]);
+        EXPECT_EQ(one.prefix(), position);
+      }
+}
+
+TEST(Partition, ForgetsTheCopiesOfAWindowAgo) {
+  partition one{"file", 0};
+  for (std::uint64_t first = 1; first < 4 * partition::window; first += 64) {
+    one.admit(first, 64);
+    for (std::uint64_t k = 0; k < 64; ++k) {
+      const bool copied =
+          first % partition::window < 640 && (k == 7 || k == first / partition::window);
+      if (copied)
+        one.share(first + k, 3);
+      for (int copy = 0; copied && copy < 3; ++copy)
+        ASSERT_EQ(settle(one, first + k, outcome::dead_lettered), "not yet");
+      ASSERT_EQ(settle(one, first + k, outcome::filtered),
+                copied ? "1 dead-lettered" : "1 filtered");
+    }
+    ASSERT_EQ(one.prefix(), first + 63);
+  }
+}
+
+TEST(Partition, HasNoRoomWhileTheOldestOfAWindowIsPending) {
+  partition one{"file", 0};
+  for (int round = 0; round < 5; ++round) { // several times around the window
+    const auto oldest = one.last_admitted() + 1;
+    one.admit(oldest, one.room());
+    EXPECT_EQ(one.room(), 0U);
+    for (auto position = oldest + 1; position <= one.last_admitted(); ++position)
+      settle(one, position);
+    EXPECT_EQ(one.room(), 0U);
+    EXPECT_EQ(one.prefix(), oldest - 1);
+    EXPECT_EQ(one.in_flight(), 1U);
+    settle(one, oldest);
+    EXPECT_EQ(one.room(), partition::in_flight_max);
+    EXPECT_EQ(one.prefix(), oldest + partition::in_flight_max - 1);
+  }
+}
+
+TEST(Partition, KeepsEverythingThatItsWindowReaches) {
+  partition one{"topic", 0};
+  for (int round = 0; round < 5; ++round) {
+    const auto oldest = one.last_admitted() + 1;
+    one.admit(oldest, partition::in_flight_max - 1);
+    auto behind = one.last_admitted() + 1;
+    while (one.reaches(behind + 1))
+      ++behind;
+    EXPECT_GT(behind - oldest, partition::window - 128);
+    one.admit(behind, 1);
+    EXPECT_EQ(one.room(), 0U);
+    EXPECT_EQ(one.in_flight(), partition::in_flight_max);
+    settle(one, behind);
+    for (auto position = oldest + partition::in_flight_max - 2; position >= oldest; --position) {
+      ASSERT_EQ(one.prefix_with({}), oldest - 1);
+      ASSERT_EQ(settle(one, position), "1 acknowledged");
+    }
+    EXPECT_EQ(one.prefix(), behind);
+    EXPECT_EQ(one.in_flight(), 0U);
+  }
+}
+
+TEST(Partition, BeginsAnewBehindAGapThatIsWiderThanItsWindow) {
+  partition one{"topic", 0};
+  std::uint64_t position = 1;
+  for (const std::uint64_t gap :
+       {std::uint64_t{63}, std::uint64_t{64}, partition::window - 1, partition::window,
+        partition::window + 1, 10 * partition::window + 37, std::uint64_t{1} << 40U}) {
+    one.admit(position, 100);
+    one.share(position + 50, 1);
+    for (auto k = position; k < position + 100; ++k)
+      settle(one, k);
+    settle(one, position + 50);
+    ASSERT_EQ(one.prefix(), position + 99);
+    position += 99 + gap;
+    one.jump_to(position);
+    EXPECT_EQ(one.prefix(), position - 1);
+    EXPECT_EQ(one.prefix_with({}), position - 1);
+    EXPECT_EQ(one.in_flight(), 0U);
+    EXPECT_EQ(one.room(), partition::in_flight_max);
+  }
+}
+
+TEST(Partition, WakesItsSourceOnceSomethingIsSettled) {
+  partition one{"file", 0};
+  recording_waker source;
+  EXPECT_FALSE(one.call_when_settled(source)) << "there is room";
+  one.admit(1, partition::in_flight_max);
+  settle(one, 5);
+  EXPECT_EQ(source.woken, 0) << "it does not wait";
+  EXPECT_TRUE(one.call_when_settled(source));
+  settle(one, 6);
+  EXPECT_EQ(source.woken, 1);
+  settle(one, 7);
+  EXPECT_EQ(source.woken, 1) << "once";
+  EXPECT_TRUE(one.call_when_settled(source)) << "still no room: 1 is pending";
+  settle(one, 1);
+  EXPECT_EQ(source.woken, 2);
+  EXPECT_FALSE(one.call_when_settled(source));
+  one.share(2, 1);
+  one.admit(one.last_admitted() + 1, one.room());
+  EXPECT_TRUE(one.call_when_settled(source));
+  settle(one, 2);
+  settle(one, 2);
+  EXPECT_GE(source.woken, 3) << "also by the last share of a copied item";
+}
+
+TEST(Partition, WakesASourceWhoseNextItemIsOutOfReachOnceNothingIsInFlight) {
+  partition one{"topic", 0};
+  recording_waker source;
+  one.admit(1, 2);
+  const auto far = 2 * partition::window;
+  EXPECT_FALSE(one.reaches(far));
+  EXPECT_TRUE(one.call_when_settled(source, far)) << "though there is room";
+  settle(one, 1);
+  EXPECT_EQ(source.woken, 1);
+  EXPECT_TRUE(one.call_when_settled(source, far));
+  settle(one, 2);
+  EXPECT_EQ(source.woken, 2);
+  EXPECT_FALSE(one.call_when_settled(source, far));
+  one.jump_to(far);
+  EXPECT_TRUE(one.reaches(far));
+  one.admit(far, 1);
+  EXPECT_EQ(one.in_flight(), 1U);
+}
+
+TEST(Partition, CountsAnItemAsSettledForASinkOnlyIfTheSinkHasAllThatIsLeftOfIt) {
+  partition one{"file", 0};
+  one.admit(1, 3);
+  one.share(2, 2); // three copies
+  const auto prefix_with = [&](std::vector<std::uint64_t> batch) { return one.prefix_with(batch); };
+  EXPECT_EQ(prefix_with({}), 0U);
+  EXPECT_EQ(prefix_with({1}), 1U);
+  EXPECT_EQ(prefix_with({1, 2}), 1U) << "two copies are on their way elsewhere";
+  EXPECT_EQ(prefix_with({1, 2, 2}), 1U);
+  EXPECT_EQ(prefix_with({1, 2, 2, 2}), 2U);
+  EXPECT_EQ(prefix_with({1, 2, 2, 2, 3}), 3U);
+  EXPECT_EQ(prefix_with({2, 2, 2, 3}), 0U);
+  settle(one, 2);
+  settle(one, 2);
+  EXPECT_EQ(prefix_with({1, 2}), 2U) << "the others have ended";
+  EXPECT_EQ(prefix_with({1, 1, 2, 3}), 3U);
+  EXPECT_EQ(one.prefix(), 0U) << "asking changes nothing";
+}
+
+} // namespace
