@@ -116,7 +116,7 @@ private:
   std::shared_ptr<shared> state_ = std::make_shared<shared>();
 };
 
-class Pekko : public testing::Test {
+class PekkoMapAsync : public testing::Test {
 protected:
   /// numbers → a stage that waits for the test → a sink.
   template <class Function>
@@ -139,7 +139,7 @@ protected:
 };
 
 // PK-M1
-TEST_F(Pekko, MapAsyncKeepsTheOrderOfTheItemsWhateverTheOrderOfCompletion) {
+TEST_F(PekkoMapAsync, KeepsTheOrderOfTheItemsWhateverTheOrderOfCompletion) {
   running r{waiting(20, pass(), {.in_flight_max = 20})};
   EXPECT_TRUE(eventually([&] { return all_.running() == 20; }));
   for (int n = 19; n >= 0; --n)
@@ -149,7 +149,7 @@ TEST_F(Pekko, MapAsyncKeepsTheOrderOfTheItemsWhateverTheOrderOfCompletion) {
 }
 
 // PK-M1: what is done leaves as soon as all before it are.
-TEST_F(Pekko, MapAsyncHandsOnWhatIsDoneBeforeTheLaterOnesAre) {
+TEST_F(PekkoMapAsync, HandsOnWhatIsDoneBeforeTheLaterOnesAre) {
   running r{waiting(4, pass(), {.in_flight_max = 4})};
   EXPECT_TRUE(eventually([&] { return all_.running() == 4; }));
   all_.release(1);
@@ -165,7 +165,7 @@ TEST_F(Pekko, MapAsyncHandsOnWhatIsDoneBeforeTheLaterOnesAre) {
 }
 
 // PK-M1: the unordered kind.
-TEST_F(Pekko, MapAsyncHandsOnWhatIsDoneAtOnceWhereTheOrderIsRelaxed) {
+TEST_F(PekkoMapAsync, HandsOnWhatIsDoneAtOnceWhereTheOrderIsRelaxed) {
   running r{waiting(4, pass(), {.in_flight_max = 4, .order = weir::order::relaxed})};
   EXPECT_TRUE(eventually([&] { return all_.running() == 4; }));
   for (int n : {2, 0, 3, 1}) {
@@ -177,7 +177,7 @@ TEST_F(Pekko, MapAsyncHandsOnWhatIsDoneAtOnceWhereTheOrderIsRelaxed) {
 }
 
 // PK-M1
-TEST_F(Pekko, MapAsyncNeverHasMoreInFlightThanAllowedOverTenThousandItems) {
+TEST_F(PekkoMapAsync, NeverHasMoreInFlightThanAllowedOverTenThousandItems) {
   for (const auto kept : {weir::order::kept, weir::order::relaxed})
     for (const std::uint32_t most : {1U, 8U}) {
       collected<int> out;
@@ -213,7 +213,7 @@ TEST_F(Pekko, MapAsyncNeverHasMoreInFlightThanAllowedOverTenThousandItems) {
 }
 
 // PK-M1: a back-off is in flight too.
-TEST_F(Pekko, MapAsyncCountsWhatWaitsToRunAgainAsInFlight) {
+TEST_F(PekkoMapAsync, CountsWhatWaitsToRunAgainAsInFlight) {
   const auto begun = std::make_shared<std::atomic<int>>(0);
   running r{waiting(10,
                     [begun](const int& n) -> awaitable<weir::result<int>> {
@@ -233,7 +233,7 @@ TEST_F(Pekko, MapAsyncCountsWhatWaitsToRunAgainAsInFlight) {
 }
 
 // PK-M1
-TEST_F(Pekko, MapAsyncAdmitsNoMoreThanMailboxesAndFlightHold) {
+TEST_F(PekkoMapAsync, AdmitsNoMoreThanMailboxesAndFlightHold) {
   running r{waiting(10'000, pass(), {.mailbox_capacity = 8, .in_flight_max = 3})};
   EXPECT_TRUE(eventually([&] { return all_.running() == 3 && r.stage("wait").backlog == 8; }));
   EXPECT_EQ(r.ledger().admitted, 8U) << "what is worked on stays in the mailbox";
@@ -245,7 +245,7 @@ TEST_F(Pekko, MapAsyncAdmitsNoMoreThanMailboxesAndFlightHold) {
 }
 
 // PK-M1: one item's failure is its own, whenever it comes.
-TEST_F(Pekko, MapAsyncParksWhatFailsAndGoesOnWithTheOthers) {
+TEST_F(PekkoMapAsync, ParksWhatFailsAndGoesOnWithTheOthers) {
   for (const auto kept : {weir::order::kept, weir::order::relaxed}) {
     collected<int> out;
     weir::dead_letters::memory letters;
@@ -275,7 +275,7 @@ TEST_F(Pekko, MapAsyncParksWhatFailsAndGoesOnWithTheOthers) {
 }
 
 // PK-M1: a failure waits for no item before it.
-TEST_F(Pekko, MapAsyncParksAFailureWhileTheItemBeforeItIsStillRunning) {
+TEST_F(PekkoMapAsync, ParksAFailureWhileTheItemBeforeItIsStillRunning) {
   running r{waiting(3,
                     [all = all_](const int& n) -> awaitable<weir::result<int>> {
                       co_await all.wait(n);
@@ -294,7 +294,7 @@ TEST_F(Pekko, MapAsyncParksAFailureWhileTheItemBeforeItIsStillRunning) {
 }
 
 // PK-M1: before it waits, while it waits, after others went on: always the worker's failure, and never a lost item.
-TEST_F(Pekko, MapAsyncSurvivesWhatIsThrownAnywhere) {
+TEST_F(PekkoMapAsync, SurvivesWhatIsThrownAnywhere) {
   const auto runs = std::make_shared<std::array<std::atomic<int>, 200>>();
   auto p = waiting(200,
                    [runs](const int& n) -> awaitable<int> {
@@ -316,7 +316,7 @@ TEST_F(Pekko, MapAsyncSurvivesWhatIsThrownAnywhere) {
 }
 
 // PK-M1: the decision is made once a run.
-TEST_F(Pekko, MapAsyncCountsEveryRunOnceAndNoMoreThanItsAttempts) {
+TEST_F(PekkoMapAsync, CountsEveryRunOnceAndNoMoreThanItsAttempts) {
   const auto runs = std::make_shared<std::atomic<int>>(0);
   auto p = waiting(1,
                    [runs](const int&) -> awaitable<weir::result<int>> {
@@ -333,7 +333,7 @@ TEST_F(Pekko, MapAsyncCountsEveryRunOnceAndNoMoreThanItsAttempts) {
 }
 
 // PK-M1
-TEST_F(Pekko, MapAsyncFinishesWithoutCreditForMore) {
+TEST_F(PekkoMapAsync, FinishesWithoutCreditForMore) {
   for (const std::uint32_t most : {1U, 2U}) {
     gate held;
     collected<int> out;
@@ -364,7 +364,7 @@ TEST_F(Pekko, MapAsyncFinishesWithoutCreditForMore) {
 }
 
 // PK-M1: drained with everything still in flight; what was admitted comes to its end.
-TEST_F(Pekko, MapAsyncIsDrainedWithAllItHasInFlight) {
+TEST_F(PekkoMapAsync, IsDrainedWithAllItHasInFlight) {
   weir::pipeline p{"waiting"};
   p.from("numbers", numbers(SIZE_MAX))
       .via("wait", pass(), {.mailbox_capacity = 16, .in_flight_max = 5})
@@ -380,7 +380,7 @@ TEST_F(Pekko, MapAsyncIsDrainedWithAllItHasInFlight) {
 }
 
 // PK-M1: cancelling reaches what is in flight, and waits for it to end.
-TEST_F(Pekko, MapAsyncIsAbortedWithItsOperationsCancelled) {
+TEST_F(PekkoMapAsync, IsAbortedWithItsOperationsCancelled) {
   running r{waiting(100, pass(), {.in_flight_max = 5})};
   EXPECT_TRUE(eventually([&] { return all_.running() == 5; }));
   r->abort();
@@ -392,7 +392,7 @@ TEST_F(Pekko, MapAsyncIsAbortedWithItsOperationsCancelled) {
 }
 
 // PK-M1: an empty answer ends the item, and nothing else.
-TEST_F(Pekko, MapAsyncLeavesOutWhatAnswersNothing) {
+TEST_F(PekkoMapAsync, LeavesOutWhatAnswersNothing) {
   weir::pipeline p{"waiting"};
   p.from("numbers", numbers(100))
       .via("wait",
@@ -408,7 +408,7 @@ TEST_F(Pekko, MapAsyncLeavesOutWhatAnswersNothing) {
 }
 
 // PK-M1's neighbour: an item that leads to many leads to no more than its stage allows.
-TEST_F(Pekko, MapAsyncRefusesAnItemThatLeadsToTooManyOutputs) {
+TEST_F(PekkoMapAsync, RefusesAnItemThatLeadsToTooManyOutputs) {
   auto p = waiting(5,
                    [](const int& n) -> awaitable<std::vector<int>> {
                      co_return std::vector(static_cast<std::size_t>(n), n);
@@ -424,7 +424,7 @@ TEST_F(Pekko, MapAsyncRefusesAnItemThatLeadsToTooManyOutputs) {
 }
 
 // PK-M1's neighbour: a time-out is a failure of one run, and the item may succeed in the next.
-TEST_F(Pekko, MapAsyncRunsAnItemAgainThatTookTooLong) {
+TEST_F(PekkoMapAsync, RunsAnItemAgainThatTookTooLong) {
   auto p = waiting(3,
                    [all = all_](const int& n) -> awaitable<int> {
                      if (n == 1 && all.begun(n) < 2) {
@@ -446,7 +446,7 @@ TEST_F(Pekko, MapAsyncRunsAnItemAgainThatTookTooLong) {
 }
 
 // PK-M1's neighbour, and PK-H1: who never runs dry starves nobody.
-TEST_F(Pekko, MapAsyncTakesFromAllWhoFillItsMailbox) {
+TEST_F(PekkoMapAsync, TakesFromAllWhoFillItsMailbox) {
   fed<int> hand;
   weir::pipeline p{"waiting"};
   p.merge(p.from("even", counted{SIZE_MAX, [](std::size_t n) { return 2 * static_cast<int>(n); }}),

@@ -66,6 +66,14 @@ TEST_F(HeldKeys, ForgetWhereLettersWereReadThatHaveGone) {
   EXPECT_TRUE(keys_.empty());
 }
 
+TEST_F(HeldKeys, LetPassWhatWasReadBeforeOneThatWasFirstUntilTheyAreCounted) {
+  keys_.found("ann", {{"orders", 20}, {"another source", 5}});
+  EXPECT_FALSE(waits(19)) << "it came before 20, and that before the other one";
+  EXPECT_TRUE(waits(21));
+  counted(1, {"another source", 5}); // 20 has gone through
+  EXPECT_TRUE(waits(19)) << "nobody knows any more which came first";
+}
+
 TEST_F(HeldKeys, AreCountedInVainWhileALetterIsOnItsWay) {
   add(1);
   const auto seen = keys_.one("ann");

@@ -15,7 +15,10 @@ std::string text_of(place at, const thing& one, const scenario& of) {
 
 } // namespace
 
-void key_watch::begin_life() { begun_.clear(); }
+void key_watch::begin_life() {
+  begun_.clear();
+  gone_.clear();
+}
 
 void key_watch::life_lost() {
   // What was in flight is read again, and may come after letters of its key that are replayed meanwhile.
@@ -39,12 +42,20 @@ void key_watch::run_begins(place at, const thing& one) {
       && (first.state == weir::dead_letter_state::replaying
           || put_twice_.contains({first.stage, first.payload})))
     return;
-  // It is read again, and before all letters.
+  // It is read again, and before all letters. Of another source than the first one it is so if it was read before one
+  // that was there before that, and has gone through: the stage need not know yet that this one is gone.
+  const auto source = "source-" + std::to_string(one.id >> 24U);
   const auto is_before = [&](const weir::dead_letter& letter) {
-    return letter.source != first.source || of_.position_of(one.id) < letter.position;
+    return of_.position_of(one.id) < letter.position;
   };
-  if (is_of_a_source(one) && first.source == "source-" + std::to_string(one.id >> 24U)
-      && std::ranges::all_of(*found, is_before))
+  const auto goes_before = [&](const weir::dead_letter& letter) {
+    return letter.source == source && letter.id <= first.id && is_before(letter);
+  };
+  const auto stays_before = [&](const weir::dead_letter& letter) {
+    return letter.source != source || is_before(letter);
+  };
+  if (is_of_a_source(one) && std::ranges::all_of(*found, stays_before)
+      && (goes_before(first) || std::ranges::any_of(gone_[{at, key}], goes_before)))
     return;
   in_.violated("held key: " + text_of(at, one, of_) + " is run, though letter "
                + std::to_string(first.id) + " of its key is there: " + first.payload);
@@ -100,6 +111,12 @@ void key_watch::dead_lettered(place at, const thing& item, const weir::dead_lett
                  + std::to_string(most) + " are the most");
 }
 
+void key_watch::replayed(const weir::dead_letter& letter) {
+  const auto at = place_of(of_, letter.stage);
+  if (at && !letter.key.empty())
+    gone_[{*at, letter.key}].push_back(letter);
+}
+
 /// Without those that were replayed from an earlier stage: these come in any case.
 std::uint64_t key_watch::letters_of(place at) const {
   const auto name = stage_name(of_, at);
@@ -134,12 +151,12 @@ std::uint64_t key_watch::keys_of(place at) const {
   return keys.size();
 }
 
-std::uint64_t key_watch::stages_to_go() const {
-  std::uint64_t sum = 0;
+std::size_t key_watch::letters_up_to() const {
+  std::size_t last = 0;
   for (const auto& one : in_.letters.letters())
     if (const auto at = place_of(of_, one.stage))
-      sum += of_.segments.size() + 1 - std::min(at->segment, of_.segments.size());
-  return sum;
+      last = std::max(last, at->segment + 1);
+  return last;
 }
 
 } // namespace simulation

@@ -13,6 +13,7 @@
 #include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 namespace simulation {
 
@@ -32,6 +33,8 @@ public:
   void passed(place at, const thing& one);
   /// The letter is in the store.
   void dead_lettered(place at, const thing& item, const weir::dead_letter& letter);
+  /// It was replayed, and is no letter any more.
+  void replayed(const weir::dead_letter& letter);
   /// It will be put once more, whatever becomes of it meanwhile.
   void comes_again(const weir::dead_letter& letter) {
     put_twice_.insert({letter.stage, letter.payload});
@@ -41,8 +44,8 @@ public:
   bool at_bound() const;
   /// The keys of a stage that have letters.
   std::uint64_t keys_of(place at) const;
-  /// How many stages all letters together still have to go through.
-  std::uint64_t stages_to_go() const;
+  /// How far back the last stage lies that has letters; 0: none has any.
+  std::size_t letters_up_to() const;
 
 private:
   using key_there = std::pair<place, std::string>;
@@ -73,6 +76,8 @@ private:
   std::map<place, std::set<thing>> passed_;
   std::map<std::tuple<place, std::string, std::uint32_t, std::size_t>, std::uint32_t>
       last_passed_; // by key, branch and source
+  // Those that were replayed in this life, and are gone.
+  std::map<key_there, std::vector<weir::dead_letter>> gone_;
 };
 
 } // namespace simulation

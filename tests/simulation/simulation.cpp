@@ -79,6 +79,7 @@ private:
   void kill(std::size_t worker);
   bool over() const { return pipeline_.workers_have_finished() || !pipeline_.why().chain.empty(); }
   bool all_empty(const std::string& stage) const;
+  bool letters_find_no_room() const;
   std::vector<place> idle_consumers() const;
   std::vector<place> free_timers() const;
   void check_fairness(std::size_t worker);
@@ -439,6 +440,11 @@ bool life::all_empty(const std::string& stage) const {
   return true;
 }
 
+/// Then a worker with one more of them hands nothing on either.
+bool life::letters_find_no_room() const {
+  return pipeline_.snapshot().dead_letters_waiting >= of_.letters_waiting_max;
+}
+
 /// Stages with a timer, and nothing in the mailboxes behind them.
 std::vector<place> life::free_timers() const {
   std::vector<place> free;
@@ -493,7 +499,7 @@ std::vector<place> life::idle_consumers() const {
     if (of_.segments[k].kind == segment_kind::batch)
       look_at({k, 1});
     else if (of_.segments[k].options.order == weir::order::relaxed)
-      if (const auto next = of_.next_of_items({k, 0}))
+      if (const auto next = of_.next_of_items({k, 0}); next && !letters_find_no_room())
         look_at(*next);
   for (const auto at : of_.sink_places())
     if (of_.sink_at(at).batched && !of_.shares_batches) // else it may wait for the other one
@@ -646,14 +652,13 @@ outcome run(std::uint64_t seed, const reduction& without, std::vector<std::strin
   bool replay = false;
   std::uint64_t chaos_end = drawn.chaos_steps;
   std::uint32_t mended = 0;
-  std::uint64_t to_go = 0; // for the letters, as the life began
   while (in.violation().empty()) {
     in.begin_life();
     in.note("life " + std::to_string(in.life()));
     if (in.life() > lives_with_faults)
       faults.heal();
     const bool was_healed = faults.healed();
-    to_go = in.keys.stages_to_go();
+    const auto letters_up_to = in.keys.letters_up_to();
     life::end how{};
     try {
       life one{drawn, in, schedule, without.simple_schedule, chaos_end, so_far};
@@ -667,9 +672,11 @@ outcome run(std::uint64_t seed, const reduction& without, std::vector<std::strin
     }
     in.end_life(how == life::end::finished);
     if (how == life::end::finished && in.complete()) {
-      // What is held behind other letters in a later stage, or held back by them, is replayed once more.
+      // What is held back by letters of a stage behind it, or held behind what is held back, is replayed once more.
+      // Nothing holds back those of the last stage that has any, nor what comes to it meanwhile: these must be gone. What
+      // is there before it may become more, as in each life some stages have a last word.
       const bool none_left = in.letters.letters().empty();
-      const bool goes_on = drawn.has_held_keys() && in.keys.stages_to_go() < to_go;
+      const bool goes_on = drawn.has_held_keys() && in.keys.letters_up_to() < letters_up_to;
       if (was_healed && replay && none_left && !in.all_rows())
         in.violated("replay: with nothing going wrong, a dead letter did not become rows");
       if (was_healed && replay && !none_left && !goes_on)

@@ -242,6 +242,7 @@ void world::letters_removed(const std::vector<weir::dead_letter>& before,
       continue;
     if (tracing())
       note("    replayed, and no letter any more: " + one.stage + ": " + one.payload);
+    keys.replayed(one);
     for (const auto& item : held_by(one))
       if (!rows_.contains(item) && !held.contains(item))
         violated("lost by a replay: " + text_of(item) + " is neither a row nor in another letter");
