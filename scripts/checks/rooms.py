@@ -19,6 +19,7 @@ class Room:
     name: str
     purpose: str
     may: tuple[str, ...]  # the rooms it may include, or PUBLIC, or EVERYTHING
+    gist: str = ""        # the purpose in a few words, for the drawing
 
     @property
     def is_library(self) -> bool:
@@ -32,28 +33,32 @@ _MAILBOX_TO_NODE = (*_MAILBOX_TO_STAGES, "pipeline", "node")
 
 # From the ground up. An arrow never points up.
 ROOMS = {room.name: room for room in [
-    Room("mailbox", "how items move and are accounted for: ring, credit, origin, ledger; no CAF, no I/O, no clock", ()),
+    Room("mailbox", "how items move and are accounted for: ring, credit, origin, ledger; no CAF, no I/O, no clock", (),
+         "ring, credit, origin, ledger"),
     Room("supervision", "decisions as pure functions of events and time: failure, retry, restart; the flight recorder",
-         ("mailbox",)),
+         ("mailbox",), "failed: what now?"),
     Room("actors", "what runs in turns: actor, runtime (the seam to CAF, Asio and the clock), supervisors",
-         ("mailbox", "supervision")),
+         ("mailbox", "supervision"), "what runs in turns"),
     Room("dead_letters", "the record, the queue, the dead-letter actor, held keys, replay; knows no type of item",
-         _MAILBOX_TO_ACTORS),
+         _MAILBOX_TO_ACTORS, "what could not go on"),
     Room("stages", "the worker and what it drives: the typed loops around users' functions, sources and sinks",
-         (*_MAILBOX_TO_ACTORS, "dead_letters")),
-    Room("pipeline", "graph, plan, flow, pipeline, running pipeline", _MAILBOX_TO_STAGES),
-    Room("node", "one running process: configuration, signals, drain, report", (*_MAILBOX_TO_STAGES, "pipeline")),
-    Room("cluster", "nodes together: links, placement, the gateway in front of CAF's network", _MAILBOX_TO_NODE),
-    Room("inspect", "the API, the page, metrics and traces of a node", _MAILBOX_TO_NODE),
-    Room("cli", "the `weir` command, and what programs share of it", (*_MAILBOX_TO_NODE, "inspect")),
+         (*_MAILBOX_TO_ACTORS, "dead_letters"), "loops around functions"),
+    Room("pipeline", "graph, plan, flow, pipeline, running pipeline", _MAILBOX_TO_STAGES, "the graph that runs"),
+    Room("node", "one running process: configuration, signals, drain, report", (*_MAILBOX_TO_STAGES, "pipeline"),
+         "one running process"),
+    Room("cluster", "nodes together: links, placement, the gateway in front of CAF's network", _MAILBOX_TO_NODE,
+         "nodes together"),
+    Room("inspect", "the API, the page, metrics and traces of a node", _MAILBOX_TO_NODE, "API, page, metrics"),
+    Room("cli", "the `weir` command, and what programs share of it", (*_MAILBOX_TO_NODE, "inspect"),
+         "the command, the main"),
     Room("connectors", "files, HTTP, SQLite, a folder each: written as a third party would, none knows another",
-         (PUBLIC,)),
-    Room("testkit", "virtual time, seeded schedules, probes: for our tests and for users' tests", (PUBLIC,)),
-    Room("examples", "programs, as a user writes them", (PUBLIC,)),
+         (PUBLIC,), "files, HTTP, SQLite"),
+    Room("testkit", "virtual time, seeded schedules, probes: for our tests and for users' tests", (PUBLIC,),
+         "virtual time, probes"),
+    Room("examples", "programs, as a user writes them", (PUBLIC,), "programs of users"),
     Room("bench", "what performance is measured with", (EVERYTHING,)),
     Room("tests", "what has to hold", (EVERYTHING,)),
 ]}
-# What weir.hpp may include and bring along.
 FRONT_DOOR_PURPOSE = "the front door: what most programs include, and a tour"
 LIBRARY = [name for name, room in ROOMS.items() if room.is_library]
 
