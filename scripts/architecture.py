@@ -103,6 +103,7 @@ HEAD = 96                       # above the first box
 HOOK = 124                      # from a box's left edge to the line that hangs from it; beyond the box below
 LANE = 24                       # between two lines side by side
 BEND = 9                        # radius of a corner
+NOTES_WIDTH = 490
 TIP = 7                         # length of an arrow's head
 
 STYLE = """
@@ -155,7 +156,8 @@ class Drawing:
         self.corner = {room: (left + (len(self.stair) - 1 - number) * STEP, top + number * PITCH)
                        for number, room in enumerate(self.stair)}
         self.corner |= {room: (OUTSIDE_X, HEAD + number * OUTSIDE_PITCH) for number, room in enumerate(self.outside)}
-        self.width = max(x for x, _ in self.corner.values()) + BOX_WIDTH + MARGIN
+        self.notes_x = self.lanes_x + len(OUTSIDE) * LANE + 44
+        self.width = max(self.notes_x + NOTES_WIDTH, *(x + BOX_WIDTH for x, _ in self.corner.values())) + MARGIN
         self.height = max(y for _, y in self.corner.values()) + BOX_HEIGHT + MARGIN
 
     def box(self, room):
@@ -207,7 +209,6 @@ class Drawing:
         arrows = [self.arrow(ours, theirs, self.figures.arrows[ours, theirs])
                   for ours in self.outside + self.stair for theirs in self.outside + self.stair
                   if (ours, theirs) in self.figures.arrows]
-        note_x, note_y = self.lanes_x + 4 * LANE + 44, HEAD + 8
         notes = ["An arrow leads from who includes to what is included; the number says how often.",
                  "A line that hangs from a room leads to what it includes: always further down.",
                  "On the left: what users and third parties write. It includes public headers only."]
@@ -218,7 +219,7 @@ class Drawing:
             style(),
             f'<rect class="paper" width="{self.width}" height="{self.height}" rx="10"/>',
             f'<text class="title" x="{OUTSIDE_X}" y="54">The rooms of Weir</text>',
-            *(f'<text class="note" x="{note_x}" y="{note_y + 18 * number}">{line}</text>'
+            *(f'<text class="note" x="{self.notes_x}" y="{HEAD + 8 + 18 * number}">{line}</text>'
               for number, line in enumerate(notes)),
             *(f"{line}</g>" for line, _ in arrows),
             *(pill for _, pill in arrows),
