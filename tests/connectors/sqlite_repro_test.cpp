@@ -2,7 +2,7 @@
 
 #include <weir/cli/dead_letter_text.hpp>
 #include <weir/connectors/sqlite/dead_letters.hpp>
-#include <weir/testkit/repro.hpp>
+#include <weir/stages/repro.hpp>
 #include <weir/testkit/testkit.hpp>
 #include <weir/weir.hpp>
 

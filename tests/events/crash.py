@@ -1,8 +1,10 @@
 """SIGTERM and kill -9 at random moments, each followed by a restart to the end.
 
-An undisturbed run is measured first, so that the moments fall into it.
+A moment is a count of calls that the API was asked, of those that an undisturbed run makes, and a little chance beyond
+it: so it falls into the run, however fast the machine is.
 """
 
+import contextlib
 import pathlib
 import shutil
 import signal
@@ -10,9 +12,10 @@ import subprocess
 import time
 
 import tables
-from programs import Api, Events, Violation, check
+from programs import Api, Events, Violation, check, wait_until
 
-DRAWS_MAX = 20  # a signal after the end proves nothing: then another moment is drawn
+PATIENCE = 120  # seconds until it is taken for stuck
+A_LITTLE = 0.2  # seconds at most: about what the start takes, and the drain
 
 
 class Crash:
@@ -21,65 +24,75 @@ class Crash:
         self.folder = pathlib.Path(folder)
         self.source = source
         self.ids = ids
-        # One call an address, so the rate decides how long a run takes; the API itself allows more.
+        # One call an address, so the rate decides about how long a run takes; the API itself allows more.
         self.rate = max(1, min(500, round(addresses / run_seconds)))
 
     def run(self, signals, rng):
         """One round a signal; answers how many failed."""
-        with Api(self.programs.api, self.folder, "--rate", 10_000, "--burst", 1_000) as api:
-            self.url = api.lookup_url
-            self.elapsed = self.measure()
-            print(f"undisturbed: {self.elapsed:.2f} s for {len(self.ids)} events at {self.rate} calls/s")
+        with Api(self.programs.api, self.folder, "--rate", 10_000, "--burst", 1_000) as self.api:
+            self.undisturbed()
             return sum(not self.round(number, sent, rng) for number, sent in enumerate(signals, start=1))
 
     def start(self, folder):
-        return Events(self.programs.events, folder, self.source, enrich=self.url, rate=self.rate)
+        return Events(self.programs.events, folder, self.source, enrich=self.api.lookup_url, rate=self.rate)
 
-    def measure(self):
+    def calls(self):
+        return self.api.stats()["calls"]
+
+    def undisturbed(self):
+        """Learns how many calls a run makes."""
         folder = self.folder / "undisturbed"
         folder.mkdir()
-        started = time.monotonic()
+        started, before = time.monotonic(), self.calls()
         with self.start(folder) as run:
             report = run.finish()
-        elapsed = time.monotonic() - started
+        self.calls_max = self.calls() - before
+        print(f"undisturbed: {self.calls_max} calls in {time.monotonic() - started:.2f} s, for {len(self.ids)} events "
+              f"at {self.rate} calls/s")
         check(report["ledger"]["admitted"] == len(self.ids), f"not all was admitted: {report['ledger']}")
         tables.check_ids(run.store, self.ids)
-        return elapsed
 
-    def draw_moment(self, rng):
-        """Any moment of the run; two in five within start-up or drain, which are short."""
-        edge = min(0.2, self.elapsed / 4)
-        return rng.choice([rng.uniform(0, edge), rng.uniform(self.elapsed - edge, self.elapsed)]
-                          + 3 * [rng.uniform(0, self.elapsed)])
+    def draw_moment(self, rng, share):
+        """(calls, seconds after them) in the first part of the run; two in five at its edges, where the whole run starts
+        and drains.
+        """
+        calls_max = round(self.calls_max * share)
+        calls = rng.choice([0, calls_max] + 3 * [rng.randint(0, calls_max)])
+        return calls, rng.uniform(0, A_LITTLE * share)
 
     def round(self, number, sent, rng):
         """Draws moments until the signal meets a running program. Answers whether all was well."""
         name = f"{number:3} {signal.Signals(sent).name:7}"
-        for draw in range(DRAWS_MAX):
-            moment = self.draw_moment(rng)
-            folder = self.folder / f"round-{number}-{draw}"
+        share, seen = 1.0, None
+        while not seen:
+            calls, later = self.draw_moment(rng, share)
+            moment = f"{calls} calls and {later:.3f} s"
+            folder = self.folder / f"round-{number}-{calls}-{later:.6f}"
             folder.mkdir()
             try:
-                seen = self.interrupt_and_restart(folder, sent, moment)
+                seen = self.interrupt_and_restart(folder, sent, calls, later)
             except Violation as violation:
-                print(f"{name} at {moment:.3f} s: FAILED: {violation}; files kept in {folder}", flush=True)
+                print(f"{name} at {moment}: FAILED: {violation}; files kept in {folder}", flush=True)
                 return False
             shutil.rmtree(folder)
-            if seen:
-                print(f"{name} at {moment:.3f} s: {seen}", flush=True)
-                return True
-        print(f"{name}: FAILED: the run was over before the signal {DRAWS_MAX} times", flush=True)
-        return False
+            share *= 3 / 4  # a signal after the end proves nothing: then an earlier moment is drawn
+        print(f"{name} at {moment}: {seen}", flush=True)
+        return True
 
-    def interrupt_and_restart(self, folder, sent, moment):
+    def interrupt_and_restart(self, folder, sent, calls, later):
         """Answers what was seen, or None if the run was over before the moment."""
+        before = self.calls()
         with self.start(folder) as first:
-            try:
-                first.process.wait(moment)
+            def ended():
+                return first.process.poll() is not None
+
+            wait_until(lambda: ended() or self.calls() - before >= calls, PATIENCE, f"{calls} calls")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                first.process.wait(later)
+            if ended():
                 return None
-            except subprocess.TimeoutExpired:
-                first.process.send_signal(sent)
-            code = first.wait(60)
+            first.process.send_signal(sent)
+            code = first.wait(PATIENCE)
         rows = len(tables.ids(first.store))
         if sent == signal.SIGTERM:
             admitted = self.check_drained(first, code, rows)

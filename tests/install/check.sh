@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# check.sh BUILD_DIR: does a program outside this tree build against what `cmake --install` installs?
+# check.sh BUILD_DIR: does a program outside this tree build against what `cmake --install` installs, and
+# does each public header compile alone there?
 set -euo pipefail
 build=$1
 consumer="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/consumer"

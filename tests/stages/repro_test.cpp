@@ -1,5 +1,5 @@
 #include <weir/stages/awaitable.hpp>
-#include <weir/testkit/repro.hpp>
+#include <weir/stages/repro.hpp>
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>

@@ -1,5 +1,5 @@
 #include <weir/stages/worker.hpp>
-#include <weir/testkit/repro.hpp>
+#include <weir/stages/repro.hpp>
 
 namespace weir {
 
