@@ -7,8 +7,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
-#include <caf/all.hpp>
-
 #include <algorithm>
 #include <condition_variable>
 #include <future>
@@ -100,23 +98,11 @@ private:
   std::thread thread_;
 };
 
-caf::actor_system_config& configured(caf::actor_system_config& config,
-                                     const runtime_options& options) {
-  const auto threads =
-      options.threads != 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
-  config.set("scheduler.max-threads", static_cast<std::size_t>(threads));
-  config.set("scheduler.policy", caf::atom_from_string(options.policy));
-  config.set("scheduler.max-throughput", static_cast<std::size_t>(16));
-  return config;
-}
-
 /// CAF's scheduler, threads, and the system's clock.
 class thread_engine final : public runtime_engine {
 public:
   explicit thread_engine(const runtime_options& options)
-      : system_{configured(config_, options)}, random_{std::random_device{}()} {
-    let_go_of_logger();
-  }
+      : scheduler_{options}, random_{std::random_device{}()} {}
 
   ~thread_engine() override {
     io_.stop();
@@ -126,7 +112,7 @@ public:
 
   std::shared_ptr<driven> drive(actor& who, execution how) override {
     if (how != execution::own_thread)
-      return drive_on(system_, who);
+      return scheduler_.drive(who);
     auto made = std::make_shared<thread_driver>(who);
     made->start();
     return made;
@@ -168,8 +154,7 @@ public:
   }
 
 private:
-  caf::actor_system_config config_;
-  caf::actor_system system_;
+  caf_scheduler scheduler_;
 
   std::mutex lock_; // guards the generator and the start of the I/O thread
   std::mt19937_64 random_;
