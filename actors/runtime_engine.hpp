@@ -1,6 +1,9 @@
 #pragma once
 
-#include <weir/actors/runtime.hpp>
+#include <weir/actors/actor.hpp>
+#include <weir/actors/clock.hpp>
+#include <weir/actors/helper.hpp>
+#include <weir/actors/runtime_options.hpp>
 
 #include <condition_variable>
 #include <functional>
@@ -8,9 +11,14 @@
 #include <mutex>
 #include <optional>
 
+namespace boost::asio {
+class io_context;
+}
+
 namespace weir {
 
 class driven;
+class runtime;
 
 /// What a runtime stands on: the system's threads and clock, or a test's scheduler with virtual time.
 class runtime_engine {
@@ -32,33 +40,6 @@ public:
   virtual double random() noexcept = 0;
   virtual boost::asio::io_context& io() = 0;
   virtual void settle_io() = 0;
-};
-
-/// What all drivers share: the turn itself, and the wait for the last one.
-class driven : public driver {
-public:
-  explicit driven(actor& who) : who_{who} {}
-
-  const actor& who() const noexcept { return who_; }
-  bool wait_until_finished(runtime_engine& engine, std::optional<time_point> deadline);
-
-protected:
-  /// A turn that was asked for by a wake.
-  activity turn_after_wake() noexcept {
-    who_.scheduled_.store(false);
-    return turn();
-  }
-  activity turn() noexcept;
-  /// By the current exception, behind a turn: it can't be given another one. Followed by finished().
-  void crashed() noexcept;
-  /// The actor may be gone after this.
-  void finished() noexcept;
-
-private:
-  actor& who_;
-  std::mutex lock_;
-  std::condition_variable ended_;
-  bool finished_ = false; // guarded by lock_
 };
 
 } // namespace weir

@@ -1,16 +1,19 @@
-#include <weir/actors/runtime_caf.hpp>
+#include <weir/actors/driven.hpp>
+#include <weir/actors/runtime_engine.hpp>
 #include <weir/actors/runtime_virtual.hpp>
 #include <weir/actors/virtual_time.hpp>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 
-#include <caf/scheduler/test_coordinator.hpp>
-
 #include <algorithm>
-#include <iterator>
+#include <cstdint>
+#include <deque>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -18,10 +21,78 @@ namespace weir {
 
 namespace {
 
-caf::actor_system_config& for_tests(caf::actor_system_config& config) {
-  config.set("scheduler.policy", caf::atom("testing"));
-  return config;
-}
+class virtual_driver;
+
+/// Those that have something to do, in the order in which they got it.
+using ready_jobs = std::deque<std::shared_ptr<virtual_driver>>;
+
+/// Makes a job of an actor that was woken, or whose time has come. Its wakes and timers are messages in a row, as
+/// they are under a scheduler: one that was overtaken by another is still a job, of which nothing comes.
+class virtual_driver final : public driven, public std::enable_shared_from_this<virtual_driver> {
+public:
+  virtual_driver(actor& who, ready_jobs& ready) : driven{who}, ready_{ready} {}
+
+  void post() noexcept override { take(wake); }
+
+  /// The job: its first message. Somebody else keeps the driver until this has returned.
+  void run() noexcept {
+    const auto what = messages_.front();
+    messages_.erase(messages_.begin());
+    running_ = true;
+    if (what == wake) {
+      after(turn_after_wake());
+    } else if (what == generation_ && armed_) { // or an earlier turn armed another one since
+      armed_.reset();
+      after(turn());
+    }
+    running_ = false;
+    if (!messages_
+             .empty()) // it keeps its place: the choice of who is next is made anew for each job
+      ready_.push_front(shared_from_this());
+  }
+
+private:
+  static constexpr std::uint64_t wake = 0; // others are timers, by their generation
+
+  void take(std::uint64_t what) {
+    if (over_)
+      return;
+    messages_.push_back(what);
+    if (messages_.size() == 1 && !running_)
+      ready_.push_back(shared_from_this());
+  }
+
+  void after(activity next) noexcept {
+    if (next.what != activity::kind::finished) {
+      try {
+        arm(next.until);
+        return;
+      } catch (...) {
+        crashed();
+      }
+    }
+    over_ = true;
+    messages_.clear();
+    alarm_.reset();
+    finished();
+  }
+
+  /// Sees to a turn at `until`.
+  void arm(std::optional<time_point> until) {
+    if (!until || (armed_ && *armed_ <= *until))
+      return; // the armed one comes first: the turn it gives will ask again
+    armed_ = until;
+    alarm_.emplace(*armed_, [this, generation = ++generation_] { take(generation); });
+  }
+
+  ready_jobs& ready_;
+  std::vector<std::uint64_t> messages_;
+  bool running_ = false;
+  bool over_ = false;
+  std::uint64_t generation_ = 0;    // of the armed timer
+  std::optional<time_point> armed_; // when it fires
+  std::optional<alarm> alarm_;
+};
 
 /// What stands for a thread: an actor whose turns run the jobs.
 class job_runner final : public actor {
@@ -78,24 +149,17 @@ private:
 
 class virtual_engine final : public runtime_engine {
 public:
-  explicit virtual_engine(virtual_choices choices)
-      : choices_{std::move(choices)},
-        system_{for_tests(config_)},
-        coordinator_{dynamic_cast<caf::scheduler::test_coordinator&>(system_.scheduler())} {
-    while (coordinator_.try_run_once()) // CAF's own actors
-      ;
-  }
+  explicit virtual_engine(virtual_choices choices) : choices_{std::move(choices)} {}
   ~virtual_engine() override {
     for (const auto& one : helpers_)
       one->end(false);
-    while (coordinator_.try_run_once()) // what was woken after its last turn
-      ;
-    helpers_.clear();
+    while (!ready_.empty())
+      run(0);
   }
 
   std::shared_ptr<driven> drive(actor& who, execution) override {
     choices_.spawn();
-    return drive_on(system_, who);
+    return std::make_shared<virtual_driver>(who, ready_);
   }
 
   bool wait(std::unique_lock<std::mutex>& lock, std::condition_variable&,
@@ -130,28 +194,23 @@ public:
       ;
   }
 
-  std::size_t ready() const { return coordinator_.jobs.size(); }
+  std::size_t ready() const { return ready_.size(); }
   std::string_view last() const { return last_; }
 
   bool step() {
-    auto& jobs = coordinator_.jobs;
-    const auto count = jobs.size() + (io_used_ ? 1 : 0);
+    const auto count = ready_.size() + (io_used_ ? 1 : 0);
     if (count == 0)
       return false;
     auto chosen = count == 1 ? 0 : std::min(choices_.job(count), count - 1);
-    if (chosen == jobs.size()) {
+    if (chosen == ready_.size()) {
       last_ = {};
       if (io_.poll_one() > 0)
         return true;
-      if (jobs.empty())
+      if (ready_.empty())
         return false;
       chosen = 0;
     }
-    std::rotate(jobs.begin(), jobs.begin() + static_cast<std::ptrdiff_t>(chosen),
-                jobs.begin() + static_cast<std::ptrdiff_t>(chosen) + 1);
-    const auto* who = dynamic_cast<const stage_actor*>(jobs.front());
-    last_ = who != nullptr && who->driver() != nullptr ? who->driver()->who().name() : "";
-    coordinator_.run_once();
+    run(chosen);
     return true;
   }
 
@@ -169,11 +228,17 @@ public:
   virtual_time time;
 
 private:
+  void run(std::size_t chosen) {
+    const auto job =
+        std::move(ready_[chosen]); // kept here: behind its last turn the actor may be gone
+    ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(chosen));
+    last_ = job->who().name();
+    job->run();
+  }
+
   virtual_choices choices_;
-  std::vector<std::shared_ptr<job_runner>> helpers_; // to the end: CAF's actors refer to them
-  caf::actor_system_config config_;
-  caf::actor_system system_;
-  caf::scheduler::test_coordinator& coordinator_;
+  ready_jobs ready_;
+  std::vector<std::shared_ptr<job_runner>> helpers_; // to the end: their last turn may be to come
   boost::asio::io_context io_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> io_work_{
       io_.get_executor()};

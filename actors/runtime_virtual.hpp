@@ -25,7 +25,7 @@ struct virtual_choices {
   std::function<void()> spawn = [] {};
 };
 
-/// A runtime on one thread, under CAF's test coordinator, with a time of its own that stands still: nothing
+/// A runtime on one thread, with jobs in a queue of its own and a time of its own that stands still: nothing
 /// happens between two calls, and the same choices lead to the same run. Stages with a thread of their own are
 /// jobs like all others, and so is what goes on in the I/O context.
 ///

@@ -26,7 +26,7 @@ LARGEST_SHARE = 1 / 4
 HEAVY = re.compile(r"caf/|boost/|nlohmann/json\.hpp|spdlog/|CLI/|sqlite3|zlib")
 OPTED_INTO = re.compile(r"(connectors|testkit|cluster|inspect)/.*|stages/awaitable\.hpp")
 
-CAF_HOME = re.compile(r"actors/runtime\w*\.[hc]pp")
+CAF_HOME = re.compile(r"actors/runtime_caf\.cpp")
 CAF_FILES_OF_CLUSTER = 1
 # Rooms that stand on the standard library and the system alone, and what third parties are called.
 PURE = {"mailbox", "supervision"}

@@ -8,9 +8,12 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
+#include <functional>
 #include <new>
 #include <string>
+#include <utility>
 
 /// What is left in order when there is no memory: the next allocation of a given size fails.
 namespace {
@@ -229,6 +232,11 @@ TEST_F(OutOfMemory, ABatchOfBatchesIsRecordedWithoutAny) {
   EXPECT_EQ(books.totals().acknowledged, 3U);
 }
 
+/// Of an alarm in the map of all: a node has four words beside its key and its value.
+constexpr std::size_t alarm_size = 4 * sizeof(void*)
+                                   + sizeof(std::pair<weir::time_point, std::uint64_t>)
+                                   + sizeof(std::function<void()>);
+
 /// There is no memory for waking it later.
 struct sleepless final : weir::actor {
   sleepless() : actor{"sleepless"} {}
@@ -237,7 +245,7 @@ struct sleepless final : weir::actor {
 
   weir::activity turn() override {
     seen.emplace_back("turn");
-    fails_next = 16; // what an alarm calls
+    fails_next = alarm_size;
     return weir::activity::asleep(weir::clock::now() + 1s);
   }
   void crashed(weir::failure why) noexcept override { seen.push_back(why.message()); }
