@@ -13,7 +13,7 @@ struct clock {
   static constexpr bool is_steady = true;
 
   static time_point now() noexcept;
-  /// The time of day, which may jump.
+  /// What time of day it is, which may jump.
   static std::chrono::system_clock::time_point wall() noexcept;
 };
 

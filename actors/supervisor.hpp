@@ -1,12 +1,19 @@
 #pragma once
 
+#include <weir/actors/actor.hpp>
+#include <weir/actors/child_answer.hpp>
+#include <weir/actors/child_count.hpp>
+#include <weir/actors/child_event.hpp>
+#include <weir/actors/child_inbox.hpp>
+#include <weir/actors/child_ref.hpp>
+#include <weir/actors/child_view.hpp>
 #include <weir/actors/runtime.hpp>
+#include <weir/actors/supervisor_options.hpp>
+#include <weir/actors/supervisor_outbox.hpp>
 #include <weir/supervision/supervisor_state.hpp>
 
 #include <chrono>
-#include <compare>
 #include <condition_variable>
-#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -17,82 +24,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace weir {
-
-/// A child of a supervisor, whichever instance of it runs: it stays the same over restarts, also of the
-/// supervisor itself.
-class child_ref {
-public:
-  child_ref() = default;
-  auto operator<=>(const child_ref&) const = default;
-
-private:
-  friend class supervisor;
-  child_ref(std::uint64_t owner, child_key key) : owner_{owner}, key_{key} {}
-
-  std::uint64_t owner_ = 0; // nobody's
-  child_key key_ = 0;
-};
-
-/// What became of a request.
-struct child_answer {
-  enum class kind {
-    done,
-    ignored, ///< the child says that it isn't needed; its spec is kept unless it is temporary
-    already_started, ///< `child` is the one
-    already_present, ///< its spec is known, but it is down, or waits to be restarted
-    running,         ///< it can't be restarted or deleted while it is
-    restarting,      ///< likewise
-    not_found,
-    refused, ///< not for this kind of supervisor, or a spec that can't be: `why` says it
-    failed,  ///< it could not be started
-    ended    ///< the supervisor isn't running
-  };
-  kind what = kind::done;
-  child_ref child; ///< of done, ignored and already_started
-  failure why;     ///< of what was not done
-
-  explicit operator bool() const { return what == kind::done || what == kind::ignored; }
-};
-
-struct child_view {
-  child_ref child;
-  std::string id;
-  supervisor_state::child_now now = supervisor_state::child_now::down;
-  child_type type = child_type::worker;
-  std::uint64_t restarts = 0;
-  failure last_failure; ///< an empty chain if there was none
-};
-
-struct child_count {
-  std::size_t specs = 0;
-  std::size_t active = 0; ///< those that are starting, running or stopping
-  std::size_t supervisors = 0;
-  std::size_t workers = 0;
-  std::size_t abandoned = 0; ///< instances that would not go, and have not been heard of since
-  bool operator==(const child_count&) const = default;
-};
-
-/// What a supervisor tells about its children, as it happens.
-struct child_event {
-  enum class kind { started, ignored, ended, failed, killed, abandoned, escalated, shut_down };
-  kind what;
-  std::string child; ///< its id
-  failure why;       ///< of failed, killed, abandoned and escalated
-  child_ref ref;     ///< which one it is, of several children of a dynamic supervisor
-};
-
-struct supervisor_options {
-  supervision_options supervision{};
-  weir::auto_shutdown auto_shutdown = weir::auto_shutdown::never;
-  /// In the order of their start. Of a dynamic supervisor: the one spec that all its children have.
-  std::vector<child_spec> children{};
-  /// Called in turns of the supervisor; must not block. What it throws is ignored.
-  std::function<void(const child_event&)> report = [](const child_event&) {};
-};
 
 /// Starts its children, restarts them when they end, and stops them, in the way of OTP's supervisor. A child is
 /// whatever can be started and stopped: a thread, a pipeline, another supervisor.
@@ -114,7 +48,7 @@ public:
   std::future<result<void>> start();
   /// Stops the children, the last first, then ends. At once; see wait.
   void stop();
-  /// The same without giving them time.
+  /// Stops the children without giving them time.
   void kill();
 
   /// Why it ended; nothing until then, or if it never started.
@@ -122,8 +56,9 @@ public:
     exit_reason reason = exit_reason::normal;
     failure why; ///< of failed
   };
-  /// Not from a turn. Of one that has never begun there is nothing to wait for.
+  /// Waits until it has ended; nothing if it hasn't by the deadline. Not from a turn.
   std::optional<ending> wait_until(time_point deadline);
+  /// Waits until it has ended; there is nothing to wait for if it has never begun. Not from a turn.
   ending wait();
 
   state now_is() const;
@@ -132,10 +67,10 @@ public:
   // --- children --------------------------------------------------------------------------------------
   /// Adds a child and starts it.
   std::future<child_answer> start_child(child_spec spec);
-  /// Of a dynamic supervisor: another child of its one spec, started by `start` if that is given.
+  /// Adds another child of the one spec of a dynamic supervisor, and starts it by `start` if that is given.
   std::future<child_answer> start_child(start_function start = {});
-  /// The same for those who can't wait, such as turns: the answer comes in a turn of the supervisor or, if there is
-  /// nothing to wait for, from this call. `on_answer` must not block; what it throws in a turn is ignored.
+  /// Adds and starts a child for those who can't wait, such as turns: the answer comes in a turn of the supervisor or,
+  /// if there is nothing to wait for, from this call. `on_answer` must not block; what it throws in a turn is ignored.
   void start_child(child_spec spec, std::function<void(child_answer)> on_answer);
   void start_child(start_function start, std::function<void(child_answer)> on_answer);
   /// Ready when it is gone, or if it was not there. A spec is kept unless it is temporary.
@@ -151,7 +86,7 @@ public:
   result<child_view> which_child(std::string_view id) const;
   result<child_view> which_child(child_ref which) const;
   child_count count_children() const;
-  /// With the default of `shutdown` filled in.
+  /// The spec of a child, with the default of `shutdown` filled in.
   result<child_spec> get_child_spec(std::string_view id) const;
   result<child_spec> get_child_spec(child_ref which) const;
 
@@ -163,8 +98,7 @@ public:
   void crashed(failure why) noexcept override;
 
 private:
-  /// Where children leave their news, even when nobody hears them any more.
-  struct inbox;
+  /// Who waits for what becomes of a child.
   struct waiter {
     bool for_start; // else until it is gone
     std::promise<child_answer> answer;
@@ -177,15 +111,15 @@ private:
     std::optional<child> alive;
     failure last_failure;
     std::optional<failure> start_failure; // of the latest start
-    bool was_ignored = false;             // likewise
+    bool was_ignored = false;             // by the latest start
     std::vector<waiter> waiters;
   };
-  struct addressed_news;
   using kind = child_answer::kind;
 
-  // All of these require the lock.
-  std::vector<std::string> problems() const;
+  // All that follows requires the lock.
   result<void> begin(std::optional<child_link> parent);
+  void enter_children(bool again);
+  void enter(child_key key, child_spec spec);
   void stop_children(ending why);
   void kill_children(ending why);
   std::optional<std::chrono::milliseconds> stop_time() const;
@@ -208,21 +142,28 @@ private:
   std::future<child_answer> when_started(child_key key);
   void answer(waiter& who, child_answer what);
   std::future<child_answer> terminate(child_key key);
-  void hear(addressed_news news);
+  void hear(addressed_news one);
+  void hear_late(const addressed_news& one);
+  void hear_started(child_key key);
+  void hear_end(child_key key, member& who, child_news news);
   void abandon(child_key key);
   void settle(child_key key);
+  std::optional<child_answer> answer_to_start(child_key key, const member& who,
+                                              child_now now) const;
+  std::optional<child_answer> answer_to_stop(child_key key, child_now now) const;
   void tell(child_event::kind kind, child_key key, failure why = {});
   void finish();
 
   activity take_turn();
   void carry_out(const supervisor_step& step, std::unique_lock<std::mutex>& lock);
+  void order(const supervisor_step& step, std::unique_lock<std::mutex>& lock);
   void start(child_key key, std::unique_lock<std::mutex>& lock);
-  void send(std::unique_lock<std::mutex>& lock);
+  void take_start(child_key key, std::uint64_t instance, member& who, start_answer answer);
 
   runtime& node_;
   const supervisor_options options_;
   const std::uint64_t identity_;
-  const std::shared_ptr<inbox> inbox_;
+  const std::shared_ptr<child_inbox> inbox_;
 
   mutable std::mutex lock_; // guards what follows
   std::condition_variable changed_;
@@ -239,15 +180,10 @@ private:
   std::deque<addressed_news> heard_;
   std::deque<supervisor_step> to_do_;
   std::string ended_by_; // the id of the child for which it shuts down: by then it may be forgotten
-  std::vector<child_event> to_tell_;
-  std::vector<std::pair<std::function<void(child_answer)>, child_answer>> to_answer_;
-  std::vector<child> to_drop_; // outside of the lock: dropping one may take a moment
+  supervisor_outbox outbox_;
   std::optional<ending> ending_;
   std::optional<child_link> parent_;
   std::vector<std::promise<result<void>>> starters_;
 };
-
-std::string_view to_string(child_answer::kind kind) noexcept;
-std::string_view to_string(child_event::kind kind) noexcept;
 
 } // namespace weir

@@ -44,10 +44,7 @@ std::optional<child_key> supervisor::find(child_ref which) const {
 
 child_key supervisor::add_child(child_spec spec) {
   const auto key = next_key_++;
-  if (options_.supervision.strategy != strategy::dynamic)
-    ids_[spec.id] = key;
-  members_[key].id = spec.id;
-  decides_.add(key, std::move(spec));
+  enter(key, std::move(spec));
   return key;
 }
 
@@ -62,7 +59,7 @@ std::optional<child_answer> supervisor::is_there(std::string_view id) const {
   const auto key = find(id);
   if (!key)
     return std::nullopt;
-  using enum supervisor_state::child_now;
+  using enum child_now;
   const auto now = decides_.now_is(*key);
   const bool present =
       now == down || ((now == restarting || now == starting) && !decides_.starts_anew(*key));
@@ -148,7 +145,7 @@ void supervisor::answer(waiter& who, child_answer what) {
     who.answer.set_value(std::move(what));
     return;
   }
-  to_answer_.emplace_back(std::move(who.on_answer), std::move(what));
+  outbox_.answer(std::move(who.on_answer), std::move(what));
   wake();
 }
 
@@ -193,7 +190,7 @@ std::future<child_answer> supervisor::restart_child(std::string_view id) {
   const auto key = find(id);
   if (!key)
     return ready(not_found(id));
-  if (decides_.now_is(*key) != supervisor_state::child_now::down) {
+  if (decides_.now_is(*key) != child_now::down) {
     auto answer = *is_there(id);
     answer.what = answer.what == kind::already_present ? kind::restarting : kind::running;
     return ready(std::move(answer));
@@ -212,7 +209,7 @@ child_answer supervisor::delete_child(std::string_view id) {
   const auto key = find(id);
   if (!key)
     return not_found(id);
-  if (decides_.now_is(*key) != supervisor_state::child_now::down) {
+  if (decides_.now_is(*key) != child_now::down) {
     auto answer = *is_there(id);
     answer.what = answer.what == kind::already_present ? kind::restarting : kind::running;
     return answer;
@@ -235,126 +232,6 @@ child_answer supervisor::change_child(child_spec spec) {
     return not_found(spec.id);
   decides_.change(*key, std::move(spec));
   return {kind::done, {identity_, *key}, {}};
-}
-
-// --- what is known -----------------------------------------------------------------------------------
-
-child_view supervisor::view(child_key key) const {
-  const auto& spec = decides_.spec(key);
-  return {.child = {identity_, key},
-          .id = spec.id,
-          .now = decides_.now_is(key),
-          .type = spec.type,
-          .restarts = decides_.restarts(key),
-          .last_failure = members_.at(key).last_failure};
-}
-
-child_spec supervisor::spec_of(child_key key) const {
-  auto spec = decides_.spec(key);
-  spec.shutdown = spec.shutdown.value_or(shutdown::usual(spec.type));
-  return spec;
-}
-
-std::vector<child_view> supervisor::which_children() const {
-  const std::lock_guard lock{lock_};
-  std::vector<child_view> all;
-  for (const auto& one : members_)
-    if (decides_.has(one.first))
-      all.push_back(view(one.first));
-  return all;
-}
-
-result<child_view> supervisor::which_child(std::string_view id) const {
-  const std::lock_guard lock{lock_};
-  if (const auto key = find(id))
-    return view(*key);
-  return not_found(id).why;
-}
-
-result<child_view> supervisor::which_child(child_ref which) const {
-  const std::lock_guard lock{lock_};
-  if (const auto key = find(which))
-    return view(*key);
-  return no(kind::not_found, "it isn't a child of this supervisor").why;
-}
-
-result<child_spec> supervisor::get_child_spec(std::string_view id) const {
-  const std::lock_guard lock{lock_};
-  if (const auto key = find(id))
-    return spec_of(*key);
-  return not_found(id).why;
-}
-
-result<child_spec> supervisor::get_child_spec(child_ref which) const {
-  const std::lock_guard lock{lock_};
-  if (const auto key = find(which))
-    return spec_of(*key);
-  return no(kind::not_found, "it isn't a child of this supervisor").why;
-}
-
-child_count supervisor::count_children() const {
-  const std::lock_guard lock{lock_};
-  child_count all{.abandoned = abandoned_.size()};
-  for (const auto& one : members_) {
-    using enum supervisor_state::child_now;
-    if (!decides_.has(one.first))
-      continue;
-    const auto now = decides_.now_is(one.first);
-    ++all.specs;
-    all.active += now == starting || now == running || now == stopping ? 1U : 0U;
-    ++(decides_.spec(one.first).type == child_type::supervisor ? all.supervisors : all.workers);
-  }
-  return all;
-}
-
-std::string_view to_string(child_answer::kind kind) noexcept {
-  using enum child_answer::kind;
-  switch (kind) {
-  case done:
-    return "done";
-  case ignored:
-    return "ignored";
-  case already_started:
-    return "already_started";
-  case already_present:
-    return "already_present";
-  case running:
-    return "running";
-  case restarting:
-    return "restarting";
-  case not_found:
-    return "not_found";
-  case refused:
-    return "refused";
-  case failed:
-    return "failed";
-  case ended:
-    break;
-  }
-  return "ended";
-}
-
-std::string_view to_string(child_event::kind kind) noexcept {
-  using enum child_event::kind;
-  switch (kind) {
-  case started:
-    return "started";
-  case ignored:
-    return "ignored";
-  case ended:
-    return "ended";
-  case failed:
-    return "failed";
-  case killed:
-    return "killed";
-  case abandoned:
-    return "abandoned";
-  case escalated:
-    return "escalated";
-  case shut_down:
-    break;
-  }
-  return "shut_down";
 }
 
 } // namespace weir

@@ -1,4 +1,5 @@
 #include <weir/actors/token_bucket.hpp>
+#include <weir/mailbox/require.hpp>
 
 #include <algorithm>
 
@@ -6,10 +7,13 @@ namespace weir {
 
 token_bucket::token_bucket(rate_limit limit, time_point now)
     : limit_{.permits = limit.permits, .per = limit.per, .burst = std::max(1U, limit.burst)},
-      start_{now} {}
+      start_{now} {
+  require(limit.permits == 0 || limit.per.count() > 0,
+          "token_bucket: a limit needs a time that its permits are for");
+}
 
-// Permits that have become due since start_, less those given. When more than a burst have gathered, start_
-// has to be moved forward: that is done where they are taken.
+/// Permits that have become due since start_, less those given. When more than a burst have gathered, what is
+/// beyond it is forfeited: that is done where they are taken.
 token_bucket::wide token_bucket::tokens_at(time_point now) const {
   const auto elapsed = std::max<std::int64_t>(0, (now - start_).count());
   const auto per = std::chrono::nanoseconds{limit_.per}.count();

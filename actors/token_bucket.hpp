@@ -6,7 +6,7 @@
 
 namespace weir {
 
-/// How often something may happen.
+/// How often something may happen. `per` is longer than 0.
 struct rate_limit {
   std::uint32_t permits = 0; ///< per `per`; 0: no limit
   std::chrono::milliseconds per{1000};

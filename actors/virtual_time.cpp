@@ -1,4 +1,5 @@
 #include <weir/actors/virtual_time.hpp>
+#include <weir/mailbox/require.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -26,7 +27,10 @@ std::chrono::system_clock::time_point clock::wall() noexcept {
 virtual_time::virtual_time() noexcept
     : before_{std::exchange(time_here, this)}, now_{first_moment}, wall_{first_day} {}
 
-virtual_time::~virtual_time() { time_here = before_; }
+virtual_time::~virtual_time() {
+  require(time_here == this, "virtual_time: the times of a thread are undone in reverse order");
+  time_here = before_;
+}
 
 virtual_time* virtual_time::here() noexcept { return time_here; }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <weir/cli/base64.hpp>
+#include <weir/cli/dead_letter_json.hpp>
 #include <weir/dead_letters/dead_letter_queue.hpp>
 #include <weir/node/terminal.hpp>
 
@@ -9,18 +11,8 @@
 #include <string_view>
 #include <vector>
 
-/// Dead letters as text: for a person at a terminal, and as JSON for a program.
+/// Dead letters as text: for a person at a terminal. For a program they are JSON, which is included from here.
 namespace weir {
-
-/// One object on one line: every field; the payload as "payload" where it is text, else as "payload_base64".
-std::string to_json(const dead_letter& letter);
-std::string to_json(const dead_letter_audit& line);
-/// [{"stage", "cause", "count"}, …]
-std::string to_json(const std::vector<dead_letter_count>& causes);
-std::string base64(std::string_view bytes);
-/// What to_json has made, as a line of `dead-letters export`: for weir::repro, in a test that has the line and no store.
-/// Poison if it is something else.
-result<dead_letter> dead_letter_from_json(std::string_view line);
 
 /// A page of a table, at most `columns` wide, with its heading.
 std::string to_table(std::span<const dead_letter> letters, std::size_t columns, charset shown);

@@ -19,12 +19,12 @@ using open_dead_letters =
 ///       return weir::dead_letters_command(argc - 1, argv + 1, "events", open_it);
 ///
 /// Results go to standard output, for people or (`-o json`) for programs; what goes wrong to standard error.
-/// Returns an exit code (node/node.hpp): 0; 1 if it could not be done; 2 for mistakes in usage. Everything that
+/// Returns an exit code (node/exit_codes.hpp): 0; 1 if it could not be done; 2 for mistakes in usage. Everything that
 /// changes or takes away letters is in the store's audit, with the user's name.
 int dead_letters_command(int argc, const char* const* argv, const std::string& program,
                          const open_dead_letters& open);
 
-/// The same for the store that the program has already: no path is asked for.
+/// Works on the store that the program has already: no path is asked for.
 int dead_letters_command(int argc, const char* const* argv, const std::string& program,
                          dead_letter_queue& queue);
 

@@ -1,10 +1,10 @@
 #include <weir/actors/runtime.hpp>
 #include <weir/dead_letters/dead_letter_actor.hpp>
 #include <weir/dead_letters/held_keys.hpp>
+#include <weir/dead_letters/store_answer.hpp>
 
 #include <algorithm>
 #include <atomic>
-#include <functional>
 
 namespace weir {
 
@@ -25,12 +25,13 @@ dead_letter_actor::dead_letter_actor(runtime& node, acknowledgement& books,
                                      std::shared_ptr<dead_letter_store> store,
                                      std::function<void(std::optional<failure>)> finished)
     : actor{"dead-letters"},
-      node_{node},
       books_{books},
       store_{std::move(store)},
       finished_{std::move(finished)},
       capacity_{std::max<std::size_t>(1, node.options().letters_waiting_max)},
-      life_{new_life(node)} {}
+      life_{new_life(node)},
+      numbers_{books},
+      trouble_{node} {}
 
 bool dead_letter_actor::offer(outgoing_letter& item, waker& who) {
   {
@@ -44,29 +45,6 @@ bool dead_letter_actor::offer(outgoing_letter& item, waker& who) {
   }
   wake();
   return true;
-}
-
-std::uint32_t dead_letter_actor::letters_before(const std::string& stage,
-                                                const resume_point& read_at, std::uint32_t part) {
-  const std::lock_guard lock{lock_};
-  if (read_at.partition
-          .empty()) // never settled: counted together, or they would never be forgotten
-    return letters_made_[{stage, {}, 0, 0}]++;
-  if (letters_made_.size() >= forget_at_)
-    forget_settled();
-  return letters_made_[{stage, read_at.partition, read_at.position, part}]++;
-}
-
-void dead_letter_actor::forget_settled() {
-  std::map<std::string, std::uint64_t> settled;
-  for (auto& point : books_.resume_points({}))
-    settled[point.partition] = point.position;
-  std::erase_if(letters_made_, [&](const auto& one) {
-    const auto& [stage, partition, position, part] = one.first;
-    const auto there = settled.find(partition);
-    return there != settled.end() && position <= there->second;
-  });
-  forget_at_ = std::max<std::size_t>(1024, 2 * letters_made_.size());
 }
 
 void dead_letter_actor::close() {
@@ -90,103 +68,79 @@ std::size_t dead_letter_actor::waiting() const {
   return queue_.size();
 }
 
-std::string dead_letter_actor::trouble() const {
-  const std::lock_guard lock{lock_};
-  return trouble_;
-}
-
-void dead_letter_actor::count(const dead_letter& letter) {
-  auto key = std::pair{letter.stage, cause_of(letter)};
-  if (causes_.size() >= dead_letter_queue::causes_max && !causes_.contains(key))
-    key.second = other_causes;
-  ++causes_[key];
-}
-
 std::vector<dead_letter_count> dead_letter_actor::causes() const {
-  std::vector<dead_letter_count> all;
-  {
-    const std::lock_guard lock{lock_};
-    for (const auto& [key, number] : causes_)
-      all.push_back({key.first, key.second, number});
-  }
-  std::ranges::stable_sort(all, std::greater{}, &dead_letter_count::count);
-  return all;
+  const std::lock_guard lock{lock_};
+  return causes_.by_frequency();
 }
 
 activity dead_letter_actor::turn() {
-  bool over = false;
-  bool empty = false;
   {
     const std::lock_guard lock{lock_};
-    empty = queue_.empty();
-    over = aborted_ || (closed_ && empty);
+    if (aborted_ || (closed_ && queue_.empty()))
+      return activity::finished();
+    if (queue_.empty())
+      return activity::asleep();
   }
-  if (over)
-    return activity::finished();
-  if (empty)
-    return activity::asleep();
-  if (node_.now() < retry_at_)
-    return activity::asleep(retry_at_);
+  if (trouble_.is_put_off())
+    return activity::asleep(trouble_.retry_at());
 
-  std::vector<dead_letter> letters;
-  std::vector<waker*> refused;
-  std::vector<letter_sender*> senders;
-  result<void> stored;
-  try {
+  parcel first;
+  auto stored = store(first);
+  if (!stored)
+    return refused(stored.error(), first.letters.size());
+  settle(first);
+  return activity::again();
+}
+
+/// What is being stored stays queued until it is: a store may throw. So may a copy.
+result<void> dead_letter_actor::store(parcel& first) {
+  return store_answer([&] {
     {
-      // What is being stored stays queued until it is: a store may throw. So may a copy.
       const std::lock_guard lock{lock_};
       for (std::size_t k = 0; k < std::min(queue_.size(), at_once_); ++k)
-        letters.push_back(queue_[k].letter);
+        first.letters.push_back(queue_[k].letter);
     }
-    senders.reserve(letters.size());
-    stored = store_->put(letters);
-  } catch (...) {
-    stored = describe_current_exception();
-  }
+    first.senders.reserve(first.letters.size());
+    return store_->put(first.letters);
+  });
+}
 
-  if (!stored) {
-    {
-      const std::lock_guard lock{lock_};
-      trouble_ = stored.error().message();
-    }
-    if (letters.size() > 1) { // perhaps there is room for some
-      at_once_ = letters.size() / 2;
-      return activity::again();
-    }
-    const auto delay = backoff{}.delay(++failures_in_a_row_, node_.random());
-    retry_at_ = node_.now() + delay;
-    return activity::asleep(retry_at_);
+activity dead_letter_actor::refused(const failure& why, std::size_t letters) {
+  trouble_.say(why.message());
+  if (letters > 1) { // perhaps there is room for some
+    at_once_ = letters / 2;
+    return activity::again();
   }
+  trouble_.put_off(++refusals_);
+  return activity::asleep(trouble_.retry_at());
+}
 
-  failures_in_a_row_ = 0;
+void dead_letter_actor::settle(parcel& stored) {
+  refusals_ = 0;
   at_once_ = std::min(at_once_ * 2, capacity_);
+  trouble_.say({});
+  std::vector<waker*> refused;
   {
     const std::lock_guard lock{lock_};
-    trouble_.clear();
-    for (std::size_t k = 0; k < letters.size(); ++k) {
-      books_.settle(queue_.front().where, outcome::dead_lettered);
-      count(letters[k]);
-      senders.push_back(queue_.front().from);
-      if (auto* keys = queue_.front().keys;
-          keys != nullptr && keys->stored(letters[k].key) && counts_again_ != nullptr)
+    for (const auto& letter : stored.letters) {
+      auto& one = queue_.front();
+      books_.settle(one.where, outcome::dead_lettered);
+      causes_.add(letter);
+      stored.senders.push_back(one.from);
+      if (one.keys != nullptr && one.keys->stored(letter.key) && counts_again_ != nullptr)
         counts_again_->wake();
       queue_.pop_front();
     }
     refused.swap(refused_);
   }
-  for (auto* who : senders)
+  for (auto* who : stored.senders)
     who->dead_letter_stored();
   for (auto* who : refused)
     who->wake();
-  return activity::again();
 }
 
 void dead_letter_actor::crashed(failure why) noexcept {
-  {
-    const std::lock_guard lock{lock_};
-    trouble_ = why.message();
-  }
+  trouble_.say(why.message());
   crash_ = std::move(why).within("dead-letter actor");
 }
 

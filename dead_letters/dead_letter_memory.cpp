@@ -1,92 +1,27 @@
 #include <weir/dead_letters/dead_letter_memory.hpp>
+#include <weir/dead_letters/kept_letters.hpp>
 
 #include <algorithm>
-#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
-#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
 
 namespace weir::dead_letters {
 
-namespace {
-
-using identity = std::tuple<std::string, std::string, std::string, std::uint64_t, std::uint32_t>;
-
-identity identity_of(const dead_letter& letter) {
-  return {letter.pipeline, letter.stage, letter.source, letter.position, letter.part};
-}
-
-} // namespace
-
-struct memory::kept {
-  struct entry {
-    dead_letter letter;
-    std::weak_ptr<claimant> claimed_by; // while it is being replayed
-  };
-
-  explicit kept(std::size_t most) : capacity{most} {}
-
-  entry* find(std::uint64_t id) {
-    const auto place = letters.find(id);
-    return place == letters.end() ? nullptr : &place->second;
-  }
-  /// In the order of keys and arrival.
-  std::vector<entry*> matching(const dead_letter_filter& filter, bool also_replaying = true);
-  void forget(std::uint64_t id);
-  /// What was claimed by a store object that is gone is requested again.
-  void release_orphans();
-  void note(dead_letter_audit line);
+struct memory::shelf : kept_letters {
+  explicit shelf(std::size_t most) : kept_letters{most, audit_max}, capacity{most} {}
 
   const std::size_t capacity;
-  std::mutex lock; // guards what follows
-  std::map<std::uint64_t, entry> letters;
-  std::map<identity, std::uint64_t> ids;
-  std::uint64_t last_id = 0;
-  std::deque<dead_letter_audit> audit;
-  std::uint64_t last_line = 0;
+  std::mutex lock; // guards the letters
 };
 
-std::vector<memory::kept::entry*> memory::kept::matching(const dead_letter_filter& filter,
-                                                         bool also_replaying) {
-  std::vector<entry*> found;
-  for (auto& [id, one] : letters)
-    if (filter.matches(one.letter)
-        && (also_replaying || one.letter.state != dead_letter_state::replaying))
-      found.push_back(&one);
-  std::ranges::stable_sort(found, {},
-                           [](const entry* one) -> const std::string& { return one->letter.key; });
-  if (filter.limit > 0 && found.size() > filter.limit)
-    found.resize(filter.limit);
-  return found;
-}
-
-void memory::kept::release_orphans() {
-  for (auto& [id, one] : letters)
-    if (one.letter.state == dead_letter_state::replaying && one.claimed_by.expired())
-      one.letter.state = dead_letter_state::requested;
-}
-
-void memory::kept::forget(std::uint64_t id) {
-  ids.erase(identity_of(letters.at(id).letter));
-  letters.erase(id);
-  for (auto& line : audit) // what was replaced goes too
-    if (line.payload_before && line.about == ids_text({&id, 1}))
-      line.payload_before.reset();
-}
-
-void memory::kept::note(dead_letter_audit line) {
-  line.number = ++last_line;
-  audit.push_back(std::move(line));
-  if (audit.size() > audit_max)
-    audit.pop_front();
-}
+struct memory::claimant : kept_letters::claimant {};
 
 memory::memory(std::size_t capacity)
-    : kept_{std::make_shared<kept>(capacity)}, claimant_{std::make_shared<claimant>()} {}
+    : kept_{std::make_shared<shelf>(capacity)}, claimant_{std::make_shared<claimant>()} {}
 memory::memory(const memory& other)
     : dead_letter_queue{other}, kept_{other.kept_}, claimant_{std::make_shared<claimant>()} {}
 memory& memory::operator=(const memory& other) {
@@ -100,26 +35,11 @@ memory::~memory() = default;
 
 result<void> memory::put(std::span<const dead_letter> letters) {
   const std::lock_guard lock{kept_->lock};
-  std::set<identity> added;
-  for (const auto& one : letters)
-    if (auto who = identity_of(one); !kept_->ids.contains(who))
-      added.insert(std::move(who));
-  if (!added.empty() && kept_->letters.size() + added.size() > kept_->capacity)
+  if (!kept_->has_room_for(letters))
     return transient("the dead letters in memory are full (capacity "
                      + std::to_string(kept_->capacity) + ")");
-  for (const auto& one : letters) {
-    auto& id = kept_->ids[identity_of(one)];
-    if (id == 0) {
-      id = ++kept_->last_id;
-      kept_->letters.emplace(id, kept::entry{put_first(one, id), {}});
-    } else if (one.attempts > 0) { // else put_again leaves it as it is
-      auto& before = kept_->letters.at(id);
-      const bool replayed = before.letter.state == dead_letter_state::replaying;
-      before = {put_again(before.letter, one), {}};
-      if (replayed)
-        kept_->note(failed_again(before.letter));
-    }
-  }
+  for (const auto& one : letters)
+    kept_->put(one);
   return {};
 }
 
@@ -232,8 +152,7 @@ result<std::vector<dead_letter>> memory::claim_requested(const dead_letter_filte
 result<void> memory::release(std::span<const std::uint64_t> ids) {
   const std::lock_guard lock{kept_->lock};
   for (const auto id : ids)
-    if (auto* one = kept_->find(id); one != nullptr && one->claimed_by.lock() == claimant_
-                                     && one->letter.state == dead_letter_state::replaying)
+    if (auto* const one = kept_->claimed(id, claimant_))
       one->letter.state = dead_letter_state::requested;
   return {};
 }
@@ -243,8 +162,7 @@ result<void> memory::withdraw(std::span<const std::uint64_t> ids, const std::str
   const std::lock_guard lock{kept_->lock};
   std::uint64_t letters = 0;
   for (const auto id : ids)
-    if (auto* one = kept_->find(id); one != nullptr && one->claimed_by.lock() == claimant_
-                                     && one->letter.state == dead_letter_state::replaying) {
+    if (auto* const one = kept_->claimed(id, claimant_)) {
       one->letter.state = dead_letter_state::kept;
       ++letters;
     }
@@ -256,8 +174,7 @@ result<void> memory::replayed(std::span<const std::uint64_t> ids, const done_by&
   const std::lock_guard lock{kept_->lock};
   std::uint64_t removed = 0;
   for (const auto id : ids)
-    if (auto* one = kept_->find(id); one != nullptr && one->claimed_by.lock() == claimant_
-                                     && one->letter.state == dead_letter_state::replaying) {
+    if (kept_->claimed(id, claimant_) != nullptr) {
       kept_->forget(id);
       ++removed;
     }
@@ -279,16 +196,18 @@ result<std::uint64_t> memory::purge(const dead_letter_filter& filter, const done
 
 result<void> memory::note(const dead_letter_audit& line) {
   const std::lock_guard lock{kept_->lock};
-  auto without_payload = line;
-  without_payload.payload_before.reset();
-  kept_->note(std::move(without_payload));
+  kept_->note({.at = line.at,
+               .who = line.who,
+               .what = line.what,
+               .about = line.about,
+               .outcome = line.outcome}); // without the payload
   return {};
 }
 
 result<std::vector<dead_letter_audit>> memory::audit(std::uint64_t after, std::size_t max) {
   const std::lock_guard lock{kept_->lock};
   std::vector<dead_letter_audit> lines;
-  for (const auto& one : kept_->audit)
+  for (const auto& one : kept_->audit())
     if (one.number > after && lines.size() < max)
       lines.push_back(one);
   return lines;
@@ -297,17 +216,14 @@ result<std::vector<dead_letter_audit>> memory::audit(std::uint64_t after, std::s
 std::vector<dead_letter> memory::letters() const {
   const std::lock_guard lock{kept_->lock};
   std::vector<dead_letter> all;
-  for (const auto& [id, one] : kept_->letters)
+  for (const auto& [id, one] : kept_->letters())
     all.push_back(one.letter);
   return all;
 }
 
 void memory::clear() {
   const std::lock_guard lock{kept_->lock};
-  kept_->letters.clear();
-  kept_->ids.clear();
-  for (auto& line : kept_->audit)
-    line.payload_before.reset();
+  kept_->clear();
 }
 
 } // namespace weir::dead_letters

@@ -48,11 +48,11 @@ public:
   void clear();
 
 private:
-  struct kept;
-  struct claimant {}; // lives as long as this object
+  struct shelf;
+  struct claimant;
 
-  std::shared_ptr<kept> kept_;
-  std::shared_ptr<claimant> claimant_;
+  std::shared_ptr<shelf> kept_;        // with all copies
+  std::shared_ptr<claimant> claimant_; // lives as long as this object
 };
 
 } // namespace weir::dead_letters

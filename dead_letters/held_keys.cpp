@@ -1,4 +1,5 @@
 #include <weir/dead_letters/held_keys.hpp>
+#include <weir/mailbox/require.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -54,6 +55,7 @@ bool held_keys::stored(const std::string& key) {
 }
 
 void held_keys::found(const std::string& key, std::deque<resume_point> letters) {
+  require(!letters.empty(), "held_keys::found: a key is held by one letter at least");
   const std::lock_guard lock{lock_};
   auto& one = keys_[key];
   one.letters = letters.size();

@@ -14,7 +14,7 @@
 
 namespace weir {
 
-/// Of a stage with flow::hold_key.
+/// How a stage with flow::hold_key holds keys.
 struct hold_key_options {
   /// Letters of held keys that may wait in the store: at the bound the stage takes no further item, but for
   /// those that are replayed.
@@ -25,13 +25,15 @@ struct hold_key_options {
 ///
 /// The letters are in the store; here is only which keys have any, and how many.
 /// Owner: any thread. Shared by the workers of the stage, the dead-letter actor and the replay actor.
+/// Invariants: a key is held as long as it has a letter, in the store or on its way there. A count of the store only
+/// holds if no letter of its key came, or was under way, while it was made.
 class held_keys {
 public:
   explicit held_keys(hold_key_options options) : options_{options} {}
 
   // --- the stage -----------------------------------------------------------------------------------
 
-  /// Has no key any letter? Without a lock: it is asked once a slice.
+  /// Has no key any letter? It is asked once a slice, so it takes no lock.
   bool empty() const noexcept { return letters_.load(std::memory_order_acquire) == 0; }
   bool full() const noexcept {
     return letters_.load(std::memory_order_acquire) >= options_.held_max;
@@ -47,26 +49,30 @@ public:
 
   // --- the dead-letter actor -----------------------------------------------------------------------
 
-  /// One of them has arrived there. True if somebody has counted in vain, or asked to be told.
+  /// A letter of this key has arrived in the store. True if it was the last one on its way, and somebody has counted in
+  /// vain meanwhile or asked to be told.
   bool stored(const std::string& key);
 
   // --- the pipeline's start ------------------------------------------------------------------------
 
-  /// The store has letters of this key, whose items were read there, in this order.
+  /// The store has letters of this key, one at least, whose items were read there, in this order.
   void found(const std::string& key, std::deque<resume_point> letters);
 
   // --- the replay actor ----------------------------------------------------------------------------
 
+  /// A key that was held when it was seen.
   struct key_state {
     std::string key;
     std::uint64_t changes; ///< letters that were added so far
   };
-  /// The keys that are held now; one of them; those that were counted in vain.
+  /// The keys that are held now.
   std::vector<key_state> all() const;
+  /// That key, if it is held now.
   std::optional<key_state> one(const std::string& key) const;
+  /// The keys whose last count does not hold, and whose letters have all arrived since.
   std::vector<key_state> counted_in_vain() const;
   /// The store was asked after `seen`, and has `letters` of its key, of which `first` is the first. A key
-  /// without letters flows again. In vain if one is on its way or has been stored since.
+  /// without letters flows again. It was in vain if a letter is on its way or was added since `seen`.
   void counted(const key_state& seen, std::uint64_t letters, const resume_point& first);
   /// Is a letter of this key still on its way? Then `stored` tells.
   bool tell_when_stored(const std::string& key);

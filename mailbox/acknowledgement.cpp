@@ -1,49 +1,22 @@
 #include <weir/mailbox/acknowledgement.hpp>
+#include <weir/mailbox/origin_groups.hpp>
+#include <weir/mailbox/replayed_items.hpp>
+#include <weir/mailbox/require.hpp>
 
 #include <algorithm>
 #include <bit>
-#include <mutex>
 #include <stdexcept>
-#include <unordered_map>
-#include <unordered_set>
+#include <utility>
 
 namespace weir {
 
 struct acknowledgement::rare {
-  struct replayed_item {
-    std::uint32_t more = 0; // shares, beside the one that every item has
-    outcome gravest = outcome::filtered;
-  };
-  std::mutex replayed_lock;
-  std::unordered_map<std::uint64_t, replayed_item> replayed; // in flight; guarded by replayed_lock
-  std::mutex groups_lock;
-  std::unordered_set<origin_group*> groups; // guarded by groups_lock
+  replayed_items replayed;
+  origin_groups groups;
 };
 
-origin_group::origin_group(std::vector<origin> members) : members_{std::move(members)} {}
-origin_group::~origin_group() = default;
-
-std::span<const origin> origin_group::members() const noexcept { return members_; }
-
 acknowledgement::acknowledgement() : rare_{std::make_unique<rare>()} {}
-
-acknowledgement::~acknowledgement() {
-  for (auto* left : rare_->groups) // batches that an abort left on their way
-    delete left;
-}
-
-origin acknowledgement::group(std::vector<origin> members) {
-  auto* made = new origin_group{std::move(members)};
-  const std::lock_guard lock{rare_->groups_lock};
-  rare_->groups.insert(made);
-  return origin{made};
-}
-
-std::string beyond_positions(std::uint64_t position) {
-  return "position " + std::to_string(position) + ", beyond the last one there is, "
-         + std::to_string(origin::position_max)
-         + " (2^48 - 1): positions are line numbers, offsets, or times in milliseconds";
-}
+acknowledgement::~acknowledgement() = default;
 
 std::uint32_t acknowledgement::add_partition(std::string name, std::uint64_t resume_after) {
   if (partitions_.size() >= origin::partitions_max)
@@ -62,12 +35,14 @@ std::uint32_t acknowledgement::add_replay_partition(replay_observer& observer) {
 }
 
 origin acknowledgement::admit_replayed(std::uint64_t position) {
-  {
-    const std::lock_guard lock{rare_->replayed_lock};
-    rare_->replayed.try_emplace(position);
-    replayed_.fetch_add(1, std::memory_order_relaxed);
-  }
+  require(replay_partition_ != no_partition,
+          "acknowledgement: items are replayed only where there is a replay partition");
+  rare_->replayed.admit(position);
   return {replay_partition_, position};
+}
+
+origin acknowledgement::group(std::vector<origin> members) {
+  return rare_->groups.make(std::move(members));
 }
 
 origin acknowledgement::first_of(origin where) {
@@ -88,24 +63,17 @@ resume_point acknowledgement::position_of(origin where) const {
   return {partitions_[where.partition()]->name(), where.position()};
 }
 
-void acknowledgement::forget(origin_group& group) noexcept {
-  {
-    const std::lock_guard lock{rare_->groups_lock};
-    rare_->groups.erase(&group);
-  }
-  delete &group;
-}
-
 std::vector<origin> acknowledgement::take_apart(origin where) {
+  require(where.is_group(), "acknowledgement: only a group can be taken apart");
   auto& group = *where.group();
-  if (group.shares_.load(std::memory_order_acquire) == 1
-      && group.gravest_.load(std::memory_order_acquire) == outcome::filtered) {
-    auto members = std::move(group.members_);
-    forget(group);
+  if (group.untouched()) {
+    auto members = group.take_members();
+    rare_->groups.forget(group);
     return members;
   }
-  // Copies of the batch go, or went, other ways. Every member gets a share for its own way before the group's share ends.
-  auto members = group.members_;
+  // Copies of the batch go, or went, other ways. Every member gets a share for its own way before the group's share
+  // ends.
+  std::vector<origin> members{group.members().begin(), group.members().end()};
   std::size_t shared = 0;
   try {
     for (; shared < members.size(); ++shared)
@@ -125,8 +93,7 @@ void acknowledgement::share(origin where, std::uint32_t more) {
   if (where.is_group()) {
     where.group()->share(more);
   } else if (is_replayed(where)) {
-    const std::lock_guard lock{rare_->replayed_lock};
-    rare_->replayed[where.position()].more += more;
+    rare_->replayed.share(where.position(), more);
   } else {
     partitions_[where.partition()]->share(where.position(), more);
   }
@@ -146,45 +113,46 @@ void acknowledgement::settle_run(std::uint32_t partition_index, std::uint64_t ba
       ended_[k].fetch_add(counts[k], std::memory_order_relaxed);
 }
 
-/// One by one, as each has a letter that waits for its outcome.
+/// Replayed items are settled one by one, as each has a letter that waits for its outcome.
 void acknowledgement::settle_replayed(std::uint64_t base, std::uint64_t mask,
                                       outcome how) noexcept {
   for (auto rest = mask; rest != 0; rest &= rest - 1) {
-    auto gravest = how;
     const auto position = base + static_cast<std::uint64_t>(std::countr_zero(rest));
-    {
-      const std::lock_guard lock{rare_->replayed_lock};
-      const auto found = rare_->replayed.find(position);
-      if (found == rare_->replayed.end()) {
-        settled_twice_.store(true, std::memory_order_relaxed);
-        continue;
-      }
-      auto& item = found->second;
-      gravest = item.gravest = std::max(item.gravest, how);
-      if (item.more > 0) { // others of its shares are on their way
-        --item.more;
-        continue;
-      }
-      rare_->replayed.erase(found);
-      ended_[static_cast<std::size_t>(gravest)].fetch_add(1, std::memory_order_relaxed);
-    }
-    replay_observer_->replayed_item_ended(position, gravest);
+    const auto ending = rare_->replayed.settle(position, how);
+    if (!ending.known)
+      settled_twice_.store(true, std::memory_order_relaxed);
+    else if (ending.how)
+      replay_observer_->replayed_item_ended(position, *ending.how);
   }
 }
 
 void acknowledgement::settle_group(origin_group& group, outcome how) noexcept {
-  auto gravest = group.gravest_.load(std::memory_order_relaxed);
-  while (gravest < how
-         && !group.gravest_.compare_exchange_weak(gravest, how, std::memory_order_acq_rel))
-    ;
-  if (group.shares_.fetch_sub(1, std::memory_order_acq_rel) > 1)
+  if (!group.end_share(how))
     return;
-  {
-    batched_settlement settlement{*this, group.gravest_.load(std::memory_order_acquire)};
-    for (auto member : group.members_)
-      settlement.add(member);
+  settle_all(group.members(), group.gravest());
+  rare_->groups.forget(group);
+}
+
+/// Settles the members of a group, neighbours together. batched_settlement does so for the items of a slice, which come
+/// one by one.
+void acknowledgement::settle_all(std::span<const origin> all, outcome how) noexcept {
+  for (std::size_t k = 0; k < all.size();) {
+    const auto first = all[k];
+    if (first.empty() || first.is_group()) {
+      settle(first, how);
+      ++k;
+      continue;
+    }
+    const auto block = first.word() / 64;
+    std::uint64_t mask = 0;
+    for (; k < all.size() && all[k].word() / 64 == block; ++k) {
+      const auto bit = std::uint64_t{1} << (all[k].word() % 64);
+      if ((mask & bit) != 0) // another share of the same item
+        break;
+      mask |= bit;
+    }
+    settle_run(first.partition(), first.position() / 64 * 64, mask, how);
   }
-  forget(group);
 }
 
 void acknowledgement::settle(origin where, outcome how) noexcept {
@@ -224,11 +192,9 @@ ledger_totals acknowledgement::totals() const noexcept {
   totals.dropped = ended(outcome::dropped);
   totals.dead_lettered = ended(outcome::dead_lettered);
   totals.admitted = admitted_.load(std::memory_order_relaxed);
-  totals.replayed = replayed_.load(std::memory_order_relaxed);
   for (const auto& one : partitions_)
     totals.in_flight += one->in_flight();
-  const std::lock_guard lock{rare_->replayed_lock};
-  totals.in_flight += rare_->replayed.size();
+  rare_->replayed.add_to(totals);
   return totals;
 }
 

@@ -3,13 +3,13 @@
 #include <cstdint>
 #include <string>
 
-/// The ledger of a pipeline: where every item that came in has gone.
+namespace weir {
+
+/// The ledger of a pipeline: where every item that came in has gone. It is a value of counts of items: whoever counts
+/// takes it from its own counters.
 ///
 /// Invariant of a pipeline at rest, checked at drain and after every injected fault:
 /// admitted + replayed = acknowledged + filtered + dropped + dead-lettered + in flight.
-namespace weir {
-
-/// Counts of items. A value: whoever counts takes it from its own counters.
 struct ledger_totals {
   std::uint64_t admitted = 0;      ///< taken from a source
   std::uint64_t replayed = 0;      ///< put in again from the dead letters
@@ -19,9 +19,9 @@ struct ledger_totals {
   std::uint64_t dead_lettered = 0; ///< stored with its cause
   std::uint64_t in_flight = 0;     ///< none of these yet
 
-  /// What came in.
+  /// How many items came in.
   std::uint64_t entered() const noexcept { return admitted + replayed; }
-  /// What has come to an end.
+  /// How many of them have come to an end.
   std::uint64_t settled() const noexcept {
     return acknowledged + filtered + dropped + dead_lettered;
   }

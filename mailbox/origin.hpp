@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace weir {
 
@@ -15,10 +16,11 @@ public:
   static constexpr std::uint64_t position_max = (std::uint64_t{1} << 48U) - 1;
   static constexpr std::uint32_t partitions_max = 0x7FFF;
 
-  /// Belongs to nothing: settling it does nothing.
+  /// An empty origin belongs to nothing: settling it does nothing.
   constexpr origin() = default;
 
-  /// Requires partition < partitions_max and position <= position_max.
+  /// Requires partition < partitions_max and position <= position_max, which whoever reads the position sees to: see
+  /// beyond_positions.
   constexpr origin(std::uint32_t partition, std::uint64_t position)
       : word_{(std::uint64_t{partition + 1} << 48U) | position} {}
 
@@ -36,7 +38,7 @@ public:
   constexpr bool empty() const { return word_ == 0; }
   constexpr bool is_group() const { return (word_ & group_bit) != 0; }
 
-  /// Require an origin that is neither empty nor a group.
+  /// Both require an origin that is neither empty nor a group. Nobody checks it: they are called for each item.
   constexpr std::uint32_t partition() const { return static_cast<std::uint32_t>(word_ >> 48U) - 1; }
   constexpr std::uint64_t position() const { return word_ & position_max; }
 
@@ -54,5 +56,8 @@ private:
 
   std::uint64_t word_ = 0;
 };
+
+/// What is wrong with a position that no origin can hold, for a sentence about it.
+std::string beyond_positions(std::uint64_t position);
 
 } // namespace weir

@@ -1,4 +1,5 @@
 #include <weir/mailbox/partition.hpp>
+#include <weir/mailbox/require.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -50,6 +51,7 @@ bool partition::call_when_settled(waker& who, std::uint64_t beyond) noexcept {
 }
 
 void partition::jump_to(std::uint64_t position) noexcept {
+  require(prefix() == last_admitted(), "partition: it may jump only when nothing is in flight");
   const auto last = position - 1;
   auto& where = block_of(last);
   if (auto* copies = where.copies.load(std::memory_order_acquire); copies != nullptr)
@@ -69,6 +71,10 @@ void partition::wake_source() noexcept {
 void partition::admit(std::uint64_t first, std::uint64_t count) noexcept {
   const auto last = last_admitted_.load(std::memory_order_relaxed);
   const auto end = first + count; // one past
+  require(first > last, "partition: positions are admitted in ascending order");
+  // The window was asked for not long ago: mostly what it was then reaches far enough.
+  require(end - 1 - prefix_.load(std::memory_order_relaxed) < window - 64 || reaches(end - 1),
+          "partition: no position may be admitted that its window doesn't reach");
   // Blocks that are entered now are cleaned of what they held a window ago; positions that were skipped are
   // settled, as nothing will ever settle them.
   for (auto at = last + 1; at < end;) {

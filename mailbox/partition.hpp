@@ -1,6 +1,7 @@
 #pragma once
 
 #include <weir/mailbox/origin.hpp>
+#include <weir/mailbox/outcome.hpp>
 #include <weir/mailbox/waker.hpp>
 
 #include <array>
@@ -12,13 +13,10 @@
 #include <string>
 #include <vector>
 
-/// Acknowledgement: which positions of a source are settled, and so how far the source may commit.
 namespace weir {
 
-/// How an admitted item's way ended. Where an item was broadcast, the gravest end of its copies counts.
-enum class outcome : std::uint8_t { filtered, acknowledged, dropped, dead_lettered };
-
-/// One partition: a source, or a part of one, read in the order of its positions.
+/// One partition: a source, or a part of one, read in the order of its positions. It knows which positions are
+/// settled, and so how far the source may commit.
 ///
 /// A bit a position says that it is settled, 64 to a word, in a window of positions that moves with the
 /// settled prefix. A run of neighbours is settled by one atomic operation.
@@ -56,7 +54,8 @@ public:
   /// was there. Requires first > last_admitted(), and that the window reaches the last of them.
   void admit(std::uint64_t first, std::uint64_t count) noexcept;
 
-  /// One more share for each: the item was copied `more` times. Before any of the copies can be settled.
+  /// The item was copied `more` times: it has as many shares more. Must be called before any of the copies can be
+  /// settled.
   void share(std::uint64_t position, std::uint32_t more);
 
   /// What `settle` settled for good, by outcome.
@@ -74,7 +73,7 @@ public:
   /// The last position up to which everything is settled. The source's thread; moves the window.
   std::uint64_t prefix() noexcept;
 
-  /// The same from any thread, as if a share of each of the (ascending) positions were settled too; the window
+  /// What `prefix` would be if a share of each of the (ascending) positions were settled too. Any thread; the window
   /// stays. A position may be given several times.
   std::uint64_t prefix_with(std::span<const std::uint64_t> positions) const noexcept;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <weir/mailbox/origin.hpp>
+#include <weir/mailbox/require.hpp>
 #include <weir/mailbox/waker.hpp>
 
 #include <algorithm>
@@ -64,7 +65,10 @@ public:
 
   /// Makes the next `count` slots, already written, visible. Requires count <= credit.
   void publish(std::size_t count) noexcept {
-    published_.store(published_.load(std::memory_order_relaxed) + count, std::memory_order_seq_cst);
+    const auto published = published_.load(std::memory_order_relaxed);
+    require(count <= capacity_ - (published - released_seen_) || count <= free_now(),
+            "ring: no more items may be published than there is credit for");
+    published_.store(published + count, std::memory_order_seq_cst);
     wake_consumer();
   }
 
@@ -115,12 +119,13 @@ public:
   /// with the end of the stream, or when all workers of its pipeline are told to. It is for a ring alone.
   void cancel() noexcept {
     cancelled_.store(true, std::memory_order_seq_cst);
-    // In any case: a stage that waits for input, not for credit, must hear it too.
+    // The producer is woken even if it doesn't wait for credit: a stage that waits for input must hear it too.
     if (producer_ != nullptr)
       producer_->wake();
   }
 
-  /// As for the producer: announce on every ring that isn't drained, then ask each of them, then sleep.
+  /// Announces that the consumer is about to sleep for want of items. It must announce so on every ring that isn't
+  /// drained, then ask `consumer_may_go_on` of each of them, and sleep only if all say no.
   void announce_consumer_waiting() noexcept {
     consumer_waiting_.store(true, std::memory_order_seq_cst);
   }
@@ -142,7 +147,14 @@ public:
   }
 
 protected:
-  /// Requires the slots to be destroyed already. Requires count <= available.
+  /// Requires count <= available. Looks at the producer's cursor only when the last look doesn't show so many.
+  void require_available(std::size_t count) const noexcept {
+    const auto released = released_.load(std::memory_order_relaxed);
+    require(count <= published_seen_ - released || count <= unreleased(),
+            "ring: no more items may be released than are available");
+  }
+
+  /// Gives the credit of the oldest `count` slots back. Their items must be destroyed already.
   void release_slots(std::size_t count) noexcept {
     const auto released = released_.load(std::memory_order_relaxed) + count;
     released_.store(released, std::memory_order_seq_cst);
@@ -165,23 +177,23 @@ private:
       consumer_->wake();
   }
 
-  // Two lines, so that the adjacent-line prefetcher does not tie the sides together.
+  // The sides lie two cache lines apart, so that the adjacent-line prefetcher does not tie them together.
   static constexpr std::size_t apart = 128; // bytes
 
-  // Constant once wired.
+  // These are constant once the ring is wired.
   const std::size_t capacity_;
   waker* producer_ = nullptr;
   waker* consumer_ = nullptr;
 
-  // Written by the consumer.
+  // These are written by the consumer.
   alignas(apart) std::atomic<std::size_t> released_{0};
   std::size_t published_seen_ = 0;
 
-  // Written by the producer.
+  // These are written by the producer.
   alignas(apart) std::atomic<std::size_t> published_{0};
   std::size_t released_seen_ = 0;
 
-  // Read by both once a slice, written only around sleeping and at the end.
+  // These are read by both once a slice, and written only around sleeping and at the end.
   alignas(apart) std::atomic<bool> consumer_waiting_{false};
   std::atomic<bool> producer_waiting_{false};
   std::atomic<bool> closed_{false};
@@ -222,6 +234,7 @@ public:
 
   /// Destroys the oldest `count` items and gives their credit back. Requires count <= available.
   void release(std::size_t count) noexcept {
+    require_available(count);
     if constexpr (!std::is_trivially_destructible_v<T>) {
       const auto first = read_index();
       for (std::size_t k = 0; k < count; ++k)

@@ -45,9 +45,11 @@ struct parsed {
 /// Looks up an environment variable.
 using environment = std::function<std::optional<std::string>(const std::string& name)>;
 
-/// That of this process.
+/// Looks in the environment of this process.
 std::optional<std::string> process_environment(const std::string& name);
 
+/// The table of a program's options, and their values once it has parsed.
+///
 /// Owner: the thread of `main`, before anything else runs.
 /// Invariants: names are unique, also as flags and variables.
 /// Failure: every mistake is reported, not only the first; the targets' values are unspecified
@@ -89,10 +91,7 @@ public:
   std::string dump() const;
 
 private:
-  struct flags;
-
   weir::option& declare(weir::option declared);
-  flags read_flags(int argc, const char* const* argv, std::vector<std::string>& problems) const;
   void read_variable(weir::option& target, const environment& variables,
                      std::vector<std::string>& problems) const;
   parsed refuse(const std::vector<std::string>& mistakes) const;

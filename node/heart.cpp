@@ -1,6 +1,7 @@
 #include <weir/node/exit_codes.hpp>
 #include <weir/node/heart.hpp>
 #include <weir/node/log.hpp>
+#include <weir/node/own_call.hpp>
 #include <weir/supervision/blame.hpp>
 #include <weir/supervision/flight_recorder.hpp>
 #include <weir/supervision/process_death.hpp>
@@ -13,12 +14,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <random>
 #include <string_view>
 #include <system_error>
-#include <vector>
 
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -36,50 +35,13 @@ constexpr std::uint32_t same_item_max = 16;
 /// Besides SIGTERM and SIGINT, which tell both to stop, these are for the child.
 constexpr int passed_on_too[] = {SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
-/// How this program was called, to call it in the same way.
-class call {
-public:
-  call() {
-    std::ifstream from{"/proc/self/cmdline", std::ios::binary};
-    const std::string all{std::istreambuf_iterator<char>{from}, {}};
-    for (std::size_t at = 0; at < all.size();) {
-      const auto end = std::min(all.find('\0', at), all.size());
-      words_.push_back(all.substr(at, end - at));
-      at = end + 1;
-    }
-    for (char** one = environ; *one != nullptr; ++one)
-      if (!std::string_view{*one}.starts_with(std::string{variable} + "="))
-        words_of_environment_.emplace_back(*one);
-    words_of_environment_.push_back(std::string{variable} + "=" + std::to_string(::getpid()));
-    arguments_ = pointers(words_);
-    environment_ = pointers(words_of_environment_);
-  }
-
-  bool known() const { return !words_.empty(); }
-  /// Between fork and exec: touches nothing but the stack. Returns only if it can't.
-  void make() const noexcept { ::execve("/proc/self/exe", arguments_.data(), environment_.data()); }
-
-private:
-  static std::vector<char*> pointers(std::vector<std::string>& words) {
-    std::vector<char*> made;
-    for (auto& one : words)
-      made.push_back(one.data());
-    made.push_back(nullptr);
-    return made;
-  }
-
-  std::vector<std::string> words_;
-  std::vector<std::string> words_of_environment_;
-  std::vector<char*> arguments_;
-  std::vector<char*> environment_;
-};
-
 std::size_t threads_of_this_process() {
   std::error_code error;
   std::filesystem::directory_iterator tasks{"/proc/self/task", error};
   return error ? 1 : static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
 }
 
+/// The parent of the program: starts it, waits for it, and decides what its end means.
 class parent {
 public:
   parent(const heart_options& options, log& into)
@@ -145,7 +107,7 @@ private:
       quit_by_ = number;
   }
 
-  /// The exit code, if this was the end.
+  /// Decides what an end with this status means: the exit code, if it was the last.
   std::optional<int> code_after(int status) {
     const auto cause = cause_of_death(status);
     if (!is_restarted(status))
@@ -211,7 +173,7 @@ private:
   const heart_options& options_;
   log& log_;
   restart_window window_;
-  call call_;
+  own_call call_{std::string{variable}, std::to_string(::getpid())};
   sigset_t passed_on_{};
   sigset_t waited_for_{};
   sigset_t of_child_{};
@@ -227,6 +189,7 @@ private:
   std::uniform_real_distribution<double> jitter_{0.0, 1.0};
 };
 
+/// Reads who keeps this process alive, and takes back what was done for the time before the exec.
 std::optional<pid_t> notice_parent() {
   const char* value = std::getenv(variable.data());
   if (value == nullptr)
@@ -259,6 +222,7 @@ bool is_restarted(int status) noexcept {
 }
 
 int keep_alive(const heart_options& options, log& into) {
+  // A fork takes along one thread only, and whatever the others have locked.
   if (const auto threads = threads_of_this_process(); threads > 1) {
     into.write(log::level::error, "--heart needs a process without other threads",
                {{"threads", std::to_string(threads)}});

@@ -40,7 +40,7 @@ bool is_restarted(int status) noexcept;
 
 /// Becomes the parent: runs this program again, with the same arguments, as its child, until it ends for good,
 /// and returns the exit code. SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 are passed on. The child is killed
-/// when the parent dies. Requires that this process has no other threads.
+/// when the parent dies. Where this process has other threads that is refused, with an exit code.
 int keep_alive(const heart_options& options, log& into);
 
 /// The process that keeps this one alive, if one does. The first call takes notice of it, and must come before

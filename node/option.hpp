@@ -80,8 +80,8 @@ public:
   /// "; did you mean "http"?" if `given` is nearly one of the choices, else nothing.
   std::string hint(std::string_view given) const;
 
-  /// Stores the value, and where it came from; false if it isn't what is expected. Requires one
-  /// text for everything but a list.
+  /// Stores the value, and where it came from; false if it isn't what is expected: one text, for
+  /// everything but a list.
   bool assign(const std::vector<std::string>& texts, option_origin from);
   /// Empties an optional value; false if the value isn't optional.
   bool clear(option_origin from);

@@ -1,82 +1,14 @@
 #pragma once
 
-#include <chrono>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <vector>
-
-#include <weir/mailbox/ledger.hpp>
-#include <weir/node/terminal.hpp>
+#include <weir/node/report_json.hpp>
+#include <weir/node/report_text.hpp>
+#include <weir/node/run_report.hpp>
 #include <weir/supervision/failure.hpp>
-#include <weir/supervision/process_death.hpp>
 
-/// What a run did: the ledger and the stages of every pipeline, and how it ended; for a person and
-/// for a program.
+#include <string>
+
+/// The report of a run, as it leaves the process: as a page, as JSON, and as a file.
 namespace weir {
-
-struct latency_quantiles {
-  double p50 = 0; ///< seconds
-  double p99 = 0; ///< seconds
-};
-
-struct stage_report {
-  std::string stage = {};
-  std::uint64_t processed = 0;
-  std::uint64_t failed = 0;
-  std::uint64_t restarts = 0;
-  double busy = 0;    ///< share of the wall time, 0..1; the three add up to 1
-  double blocked = 0; ///< without credit
-  double idle = 0;    ///< with nothing to do
-  latency_quantiles latency = {};
-  std::uint64_t backlog_max = 0;      ///< items
-  std::uint64_t mailbox_capacity = 0; ///< items; 0 of a source, which has no mailbox
-};
-
-/// Dead letters of one stage with one cause.
-struct dead_letter_cause {
-  std::string stage = {};
-  std::string cause = {};
-  std::uint64_t count = 0;
-};
-
-/// A stuck run that was abandoned and still went on at the end.
-struct abandoned_run {
-  std::string stage = {};
-  std::string worker = {};
-  double seconds = 0; ///< since it was abandoned
-};
-
-struct pipeline_report {
-  std::string pipeline = {};
-  double elapsed_seconds = 0;
-  ledger_totals ledger = {};
-  std::vector<stage_report> stages = {};                  ///< upstream first
-  std::vector<dead_letter_cause> dead_letter_causes = {}; ///< most frequent first
-  std::vector<abandoned_run> abandoned = {};
-};
-
-struct run_outcome {
-  int exit_code = 0;
-  std::string sentence = {}; ///< "drained and balanced"
-};
-
-struct run_report {
-  std::vector<pipeline_report> pipelines = {};
-  /// Of processes that worked on the same before this one, the oldest first; empty where nothing is recorded.
-  std::optional<std::vector<process_death>> deaths = {};
-  run_outcome outcome = {};
-};
-
-/// One pipeline: {"pipeline", "elapsed_seconds", "ledger", "stages", "dead_letter_causes",
-/// "abandoned", "outcome"}, any other number of them: {"pipelines": [the same without "outcome"], "outcome"}. Where
-/// there is a flight recorder, "deaths": [{"at", "pid", "cause", "in_hand"}] comes before "outcome".
-/// Ends in a new line.
-std::string to_json(const run_report& report);
-
-/// A page for a terminal of `report_columns`. Ends in a new line.
-std::string to_text(const run_report& report, charset shown);
-inline constexpr std::size_t report_columns = 100;
 
 /// Writes the report as JSON. A file that is there is replaced as a whole, after the new one is on
 /// the disk; what is no regular file (a terminal, a pipe, a symbolic link) is written to where it

@@ -1,14 +1,18 @@
 #pragma once
 
-#include <weir/pipeline/plan.hpp>
 #include <weir/dead_letters/held_keys.hpp>
+#include <weir/pipeline/plan.hpp>
 #include <weir/stages/batcher.hpp>
+#include <weir/stages/exits.hpp>
 #include <weir/stages/function_runner.hpp>
 #include <weir/stages/payload.hpp>
 #include <weir/stages/router.hpp>
 #include <weir/stages/runs.hpp>
 #include <weir/stages/sink.hpp>
+#include <weir/stages/sink_stepper.hpp>
+#include <weir/stages/stage_shape.hpp>
 #include <weir/stages/transform.hpp>
+#include <weir/stages/work.hpp>
 
 #include <array>
 #include <concepts>

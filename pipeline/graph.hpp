@@ -20,6 +20,7 @@ enum class stage_kind { source, transform, batch, broadcast, route, sink };
 std::string_view to_string(stage_kind kind) noexcept;
 std::string_view to_string(spread how) noexcept;
 
+/// A stage as the builder has described it.
 struct graph_stage {
   std::string name;
   stage_kind kind = stage_kind::transform;
@@ -37,6 +38,7 @@ struct graph_stage {
   bool closed_by_item = false;                ///< a batch that an item may close
 };
 
+/// A flow from one stage to another, which all their workers have their part in.
 struct graph_edge {
   std::size_t from = 0; ///< index of a stage
   std::uint32_t leg = 0;
@@ -44,6 +46,9 @@ struct graph_edge {
   spread how = spread::any;
 };
 
+/// The stages and flows of a pipeline, with all their options.
+///
+/// Invariants: the indices of edges are those of stages. Nothing else is sure before `problems` has found none.
 struct graph {
   std::string name;
   std::vector<graph_stage>
@@ -56,17 +61,17 @@ struct graph {
   /// What keeps it from running, a sentence each; empty if nothing does.
   std::vector<std::string> problems() const;
 
+  /// All that is known of it, as JSON; and a drawing for Graphviz.
   std::string to_json() const;
   std::string to_dot() const;
 
-  /// How many rings lead to each worker of a stage.
+  /// How many rings lead to each worker of a stage; without that of the replay.
   std::uint32_t rings_into(std::size_t stage) const;
 };
 
 inline constexpr std::size_t name_length_max = 63;
-inline constexpr std::uint32_t workers_max = 256;
 
-/// a-z, 0-9, '-', '_' and '.', beginning with a letter; at most name_length_max characters.
+/// A name has a-z, 0-9, '-', '_' and '.', beginning with a letter; at most name_length_max characters.
 bool is_name(std::string_view text);
 
 } // namespace weir

@@ -133,7 +133,7 @@ std::vector<std::string> sentences(std::span<const bounded_option<Options>> rows
     const auto value = one.value(chosen);
     if (value >= one.min && value <= one.max) // a NaN is neither
       continue;
-    const auto bounds = one.max == no_bound ? "at least " + figure(one.min, one.unit)
+    const auto bounds = one.max == no_bound ? "at least " + figure(one.min, {})
                                             : figure(one.min, {}) + " to "
                                                   + figure(one.max, one.unit == "ms" ? "ms" : "");
     found.push_back(std::string{one.name} + " must be " + bounds + ", not "

@@ -3,6 +3,7 @@
 #include <weir/pipeline/flow.hpp>
 #include <weir/pipeline/plan.hpp>
 #include <weir/stages/source.hpp>
+#include <weir/stages/source_stepper.hpp>
 
 #include <concepts>
 #include <memory>

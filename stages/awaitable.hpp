@@ -1,8 +1,10 @@
 #pragma once
 
+#include <weir/stages/exits.hpp>
+#include <weir/stages/runner.hpp>
 #include <weir/stages/runs.hpp>
 #include <weir/stages/signature.hpp>
-#include <weir/stages/stage_call.hpp>
+#include <weir/stages/stage_shape.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -50,7 +52,7 @@ public:
     return std::make_shared<operation>(std::move(item), self);
   }
 
-  void begin(const std::shared_ptr<run>& one, origin, worker&) override {
+  void begin(const std::shared_ptr<item_run>& one, origin, worker&) override {
     auto mine = std::static_pointer_cast<operation>(one);
     mine->function = stage_;
     mine->waits();
@@ -66,7 +68,7 @@ public:
     });
   }
 
-  void cancel(const std::shared_ptr<run>& one) override {
+  void cancel(const std::shared_ptr<item_run>& one) override {
     boost::asio::post(*io_, [mine = std::static_pointer_cast<operation>(one)] {
       mine->cancellation.emit(boost::asio::cancellation_type::terminal);
     });

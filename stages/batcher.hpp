@@ -1,8 +1,8 @@
 #pragma once
 
 #include <weir/stages/batch.hpp>
+#include <weir/stages/consuming_stepper.hpp>
 #include <weir/stages/outlet.hpp>
-#include <weir/stages/transform.hpp>
 #include <weir/stages/worker.hpp>
 
 #include <algorithm>
@@ -48,9 +48,9 @@ public:
     const auto first = from->read_index();
     auto count = std::min({budget, from->available(), options_.size_max - items_.size()});
     bool alone = false;
-    if (self.suspects_remain()) { // each of them in a batch of its own
+    if (self.suspicion().remains()) { // each of them in a batch of its own
       count = std::min<std::size_t>(count, 1);
-      alone = count > 0 && self.suspected(from->from(first));
+      alone = count > 0 && self.suspicion().at_any_stage(from->from(first));
       if (alone && !items_.empty()) {
         hand_on(self);
         return {};
@@ -64,7 +64,7 @@ public:
     std::size_t taken = 0;
     bool closed = false;
     std::optional<failure> failed;
-    auto in_hand = self.in_hand();
+    auto in_hand = self.hands().in_turns();
     for (; taken < count && !closed && !self.aborted(); ++taken) {
       auto& item = *from->value(first + taken);
       if (in_hand)
@@ -101,7 +101,7 @@ private:
     hand_on(self); // the end of the stream does not wait for the delay
     if (!out_.flush())
       return without_credit();
-    if (!self.dead_letters_stored())
+    if (!self.letters().all_stored())
       return {.what = slice_result::state::waiting, .time = waiting_as::blocked};
     out_.close();
     return {.what = slice_result::state::finished};

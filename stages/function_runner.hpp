@@ -1,10 +1,12 @@
 #pragma once
 
 #include <weir/actors/runtime.hpp>
+#include <weir/mailbox/origin_group.hpp>
 #include <weir/stages/payload.hpp>
 #include <weir/stages/runner.hpp>
-#include <weir/stages/sink.hpp>
 #include <weir/stages/stage_call.hpp>
+#include <weir/stages/stage_shape.hpp>
+#include <weir/stages/work.hpp>
 #include <weir/stages/worker.hpp>
 
 #include <memory>
@@ -14,51 +16,6 @@
 #include <vector>
 
 namespace weir {
-
-/// How a run calls a stage's function.
-template <class F>
-struct stage_work {
-  using product = product_t<F>;
-  using shape = stage_shape<product>;
-  using input = typename shape::input;
-  using output = typename shape::output;
-  /// What can be copied is, so that the item is there if the run is stuck.
-  static constexpr bool takes_item = shape::moves_item && !std::is_copy_constructible_v<input>;
-  static constexpr bool settles = false;
-
-  static std::optional<failure> run(product& stage, input& item, std::vector<output>& outputs,
-                                    const stage_options& options, context& where) {
-    return stage_call<F, takes_item>::run(stage, item, outputs, options.outputs_max, where);
-  }
-};
-
-/// What the run of a single item in a sink leads to.
-struct no_output {};
-
-/// How a run calls a sink.
-template <class F>
-struct sink_work {
-  using product = product_t<F>;
-  using input = typename sink_shape<product>::input;
-  static constexpr bool of_batches = batch_sink<product>;
-  using output = std::conditional_t<of_batches, batch_outcome, no_output>;
-  static constexpr bool takes_item = false;
-  static constexpr bool settles = true;
-
-  static std::optional<failure> run(product& sink, input& item, std::vector<output>& outputs,
-                                    const stage_options&, context& where) {
-    if constexpr (of_batches) {
-      auto answer = sink_call<F>::of_batch(sink, item, where);
-      if (!answer)
-        return std::move(answer.error());
-      outputs.push_back(std::move(*answer));
-      return std::nullopt;
-    } else {
-      return failure_of(
-          [&]() -> decltype(auto) { return sink_call<F>::direct(sink, item, where); });
-    }
-  }
-};
 
 /// Runs of a function that does not wait for anything: in the worker's turn; or, if its time is limited, on
 /// threads beside it, each with a function of its own.
@@ -90,11 +47,11 @@ public:
     return std::make_shared<run>(std::move(item), self);
   }
 
-  void begin(const std::shared_ptr<run>& one, origin from, worker& self) override {
+  void begin(const std::shared_ptr<item_run>& one, origin from, worker& self) override {
     if constexpr (Work::takes_item)
-      one->payload = kept_payload_of(one->item);
+      one->payload = kept_payload_of(static_cast<run&>(*one).item);
     if (!limited()) {
-      carry_out(*one, *idle_.back().function, options_, self.where());
+      carry_out(static_cast<run&>(*one), *idle_.back().function, options_, self.where());
       one->ends_in_turn();
       return;
     }
@@ -109,7 +66,7 @@ public:
       mine.thread->run([one, function = mine.function, options = options_]() mutable {
         context where{*one};
         where.progress(); // from here on the function has the item
-        carry_out(*one, *function, options, where);
+        carry_out(static_cast<run&>(*one), *function, options, where);
         function.reset();
         one->ends();
       });
@@ -120,7 +77,7 @@ public:
     busy_.emplace(one.get(), std::move(mine));
   }
 
-  std::optional<failure> ended(run& one, context& where) override {
+  std::optional<failure> ended(item_run& one, context& where) override {
     if (!limited())
       return std::nullopt;
     auto mine = std::move(busy_.extract(&one).mapped());
@@ -137,7 +94,7 @@ public:
     return wrong;
   }
 
-  void let_go(run& one) override {
+  void let_go(item_run& one) override {
     if (auto mine = busy_.extract(&one); mine && mine.mapped().thread)
       mine.mapped().thread->abandon();
   }
@@ -198,7 +155,7 @@ private:
     }
   }
 
-  /// There is one: with the runs of older generations no more go on than a generation has functions.
+  /// There is a free one: with the runs of older generations no more go on than a generation has functions.
   place take_place() {
     auto mine = std::move(idle_.back());
     idle_.pop_back();
@@ -262,7 +219,7 @@ private:
   const stage_options options_;
   std::uint64_t generation_ = 0;
   std::vector<place> idle_;
-  std::unordered_map<const run*, place> busy_;
+  std::unordered_map<const item_run*, place> busy_;
   std::optional<kept_state<product>> kept_; // of a recoverable stage
 };
 

@@ -13,7 +13,8 @@ public:
 
   explicit operator bool() const noexcept { return slot_ != nullptr; }
 
-  /// Require that something is recorded.
+  // What follows is for where something is recorded. It is not asserted: `take` is called once an item.
+
   void take(origin where) noexcept {
     if (where.is_group()) [[unlikely]]
       take_batch(where);

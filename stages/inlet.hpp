@@ -1,5 +1,6 @@
 #pragma once
 
+#include <weir/mailbox/require.hpp>
 #include <weir/stages/stepper.hpp>
 
 #include <algorithm>
@@ -35,8 +36,11 @@ public:
     return nullptr;
   }
 
-  /// The ring that `next` returned last. Requires that it did.
-  ring<T>* current() const { return open_[current_]; }
+  /// The ring that `next` returned last; it must have returned one.
+  ring<T>* current() const {
+    require(current_ < open_.size(), "inlet: current() is for after next() has found a ring");
+    return open_[current_];
+  }
   void turn_over() { current_ = current_ + 1 < open_.size() ? current_ + 1 : 0; }
 
   /// Makes `one` the current ring if something is in it.

@@ -5,7 +5,7 @@
 
 namespace weir {
 
-/// Made by the pipeline's, and by this run's own.
+/// A request to stop is made by the pipeline's, and by this run's own.
 struct item_run::stop_request {
   struct pass_on {
     std::stop_source to;
@@ -102,7 +102,7 @@ std::stop_token item_run::stopping() {
   return stop_->of.get_token();
 }
 
-/// Not under the lock: whoever waits for it is called.
+/// The request is made without the lock, as whoever waits for it is called.
 void item_run::stop() noexcept {
   std::optional<std::stop_source> asked_for;
   {

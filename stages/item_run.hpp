@@ -1,7 +1,8 @@
 #pragma once
 
 #include <weir/actors/actor.hpp>
-#include <weir/mailbox/acknowledgement.hpp>
+#include <weir/mailbox/resume_point.hpp>
+#include <weir/supervision/failure.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -57,7 +58,7 @@ public:
   std::stop_token stopping();
   /// It has ended. Wakes the worker, unless it was abandoned.
   void ends() noexcept;
-  /// The same in a turn of the worker.
+  /// It has ended in a turn of the worker, which need not be woken.
   void ends_in_turn() noexcept { ended_.store(true, std::memory_order_release); }
 
   // --- the worker, in its turns --------------------------------------------------------------------
@@ -74,6 +75,11 @@ public:
 
   /// For context::resume_points; set before it begins.
   std::vector<resume_point> resume_points;
+
+  // Written by whoever carries it out until it has ended.
+  std::optional<failure> failed;
+  /// Where the function takes the item away: how it would be kept. Such an item can't be run again.
+  std::optional<std::string> payload;
 
 private:
   struct stop_request;

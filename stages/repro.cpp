@@ -1,5 +1,5 @@
-#include <weir/stages/worker.hpp>
 #include <weir/stages/repro.hpp>
+#include <weir/stages/worker.hpp>
 
 namespace weir {
 

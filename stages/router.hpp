@@ -1,7 +1,7 @@
 #pragma once
 
+#include <weir/stages/consuming_stepper.hpp>
 #include <weir/stages/outlet.hpp>
-#include <weir/stages/transform.hpp>
 
 #include <functional>
 #include <optional>
@@ -34,7 +34,7 @@ public:
     if (from == nullptr) {
       if (!in_.finished())
         return {.what = slice_result::state::waiting, .for_input = true};
-      if (!self.dead_letters_stored())
+      if (!self.letters().all_stored())
         return {.what = slice_result::state::waiting, .time = waiting_as::blocked};
       for (auto& one : out_)
         one.close();
@@ -44,7 +44,7 @@ public:
     const auto count = std::min(budget, from->available());
     std::size_t done = 0;
     std::optional<failure> failed;
-    auto in_hand = self.in_hand();
+    auto in_hand = self.hands().in_turns();
     for (; done < count && ready() && !self.aborted(); ++done) {
       auto& item = *from->value(first + done);
       const auto where = from->from(first + done);

@@ -1,15 +1,19 @@
 #pragma once
 
+#include <weir/mailbox/acknowledgement.hpp>
+#include <weir/mailbox/batched_settlement.hpp>
 #include <weir/stages/emitter.hpp>
-#include <weir/stages/outlet.hpp>
-#include <weir/stages/payload.hpp>
+#include <weir/stages/item_id.hpp>
+#include <weir/stages/items_in_hand.hpp>
+#include <weir/stages/kept_as.hpp>
 #include <weir/stages/runner.hpp>
-#include <weir/stages/sink.hpp>
-#include <weir/stages/transform.hpp>
+#include <weir/stages/stepper.hpp>
+#include <weir/stages/taking_inlet.hpp>
 #include <weir/stages/worker.hpp>
 
 #include <algorithm>
-#include <deque>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,187 +22,54 @@
 
 namespace weir {
 
-/// How the items of a stage leave it: their outputs go into an outlet.
-template <class In, class Out>
-class flow_exit {
-public:
-  using output = Out;
-  static constexpr outcome ends_as = outcome::filtered; // of an item without outputs
-
-  explicit flow_exit(const ports& where) : out_{where.out.front()} {}
-
-  bool ready() const { return out_.ready(); }
-  bool flush() { return out_.flush(); }
-  void close() { out_.close(); }
-  void blocked_on(std::vector<ring_base*>& rings) const { out_.blocked_on(rings); }
-
-  /// May throw what a key function throws.
-  std::vector<std::size_t> lanes_of(const std::vector<Out>& outputs) const {
-    std::vector<std::size_t> lanes;
-    lanes.reserve(outputs.size());
-    for (const auto& one : outputs)
-      lanes.push_back(out_.lane_of(one));
-    return lanes;
-  }
-  void leave(typed_run<In, Out>& run, origin from, const std::vector<std::size_t>& lanes,
-             const item_trouble&, batched_settlement& settled, worker& self) {
-    if (run.outputs.empty())
-      settled.add(from);
-    else
-      self.books().share(from, static_cast<std::uint32_t>(run.outputs.size() - 1));
-    put(run.outputs, from, lanes);
-  }
-  void put(std::vector<Out>& outputs, origin from, const std::vector<std::size_t>& lanes) {
-    for (std::size_t k = 0; k < outputs.size(); ++k)
-      out_.put(std::move(outputs[k]), from, lanes[k]);
-    outputs.clear();
-  }
-
-private:
-  outlet<Out> out_;
-};
-
-/// The same of a sink: its items are settled. The output of a batch is its outcome.
-template <class In, class Out>
-class sink_exit {
-public:
-  using output = Out;
-  static constexpr outcome ends_as = outcome::acknowledged;
-
-  explicit sink_exit(const ports&) {}
-
-  static constexpr bool ready() { return true; }
-  static constexpr bool flush() { return true; }
-  void close() {}
-  void blocked_on(std::vector<ring_base*>&) const {}
-
-  std::vector<std::size_t> lanes_of(const std::vector<Out>&) const { return {}; }
-  void leave(typed_run<In, Out>& run, origin from, const std::vector<std::size_t>&,
-             const item_trouble& trouble, batched_settlement& settled, worker& self) {
-    if constexpr (std::is_same_v<Out, batch_outcome>)
-      settle_members(run.item, from, run.outputs.front(), trouble, self);
-    else
-      settled.add(from);
-  }
-  void put(std::vector<Out>&, origin, const std::vector<std::size_t>&) {}
-};
-
 /// The loop around a stage that has up to `in_flight_max` items in hand: runs that go on, and items that wait to
 /// be run again. Each takes one of the places; the others go on beside it. Results leave in the order of the
 /// items, unless that is relaxed.
 ///
 /// How a run is carried out is the runner's business. An item belongs to its run from the moment it is taken; its
 /// place in the mailbox is given back in order, so all that is in hand is within the mailbox's capacity.
-/// After a restart the stage takes one item at first, and one more for each that succeeds.
+/// Which of them are running, and for which the time is up, is known to items_in_hand.
 /// Failure: an exception ends the worker, as everywhere; runs that go on keep the function they began with. A run
 /// without progress within `item_time_max` is abandoned: its item is dead-lettered, the worker ends, the run is left alone.
 template <class In, class Exit>
 class runs_stepper : public stepper {
   using Out = typename Exit::output;
   using item_runner = runner<In, Out>;
+  using typed = typed_run<In, Out>;
 
 public:
   runs_stepper(const ports& where, std::unique_ptr<item_runner> how)
-      : how_{std::move(how)}, exit_{where} {
-    for (const auto& one : where.in)
-      in_.push_back({one, static_cast<ring<In>*>(one.get()), 0});
-  }
+      : how_{std::move(how)}, in_{where.in}, exit_{where}, items_{*how_} {}
 
   result<void> rebuild(context& where) override {
-    if (std::exchange(built_before_, true))
-      window_ = 1;
+    items_.stage_built();
     return how_->rebuild(where);
   }
 
   slice_result step(std::size_t budget, worker& self) override {
-    const bool wished = std::exchange(held_back_, false);
+    const bool wished = items_.forget_held_back();
     auto done = step_on(budget, self);
-    if (wished && !held_back_) // others must not wait for what waits for them: credit, say
-      self.withdraw();
+    if (wished && !items_.held_back()) // others must not wait for what waits for them: credit, say
+      self.suspicion().withdraw();
     return done;
   }
 
-  void inputs(std::vector<ring_base*>& rings) const override {
-    for (const auto& one : in_)
-      if (!exhausted(one))
-        rings.push_back(one.from);
-  }
-  bool input_there() const override {
-    return std::ranges::any_of(in_, [](const auto& one) {
-      return !exhausted(one) && one.from->consumer_may_go_on(one.taken);
-    });
-  }
+  void inputs(std::vector<ring_base*>& rings) const override { in_.waiting_for(rings); }
+  bool input_there() const override { return in_.something_there(); }
   void blocked_on(std::vector<ring_base*>& rings) const override { exit_.blocked_on(rings); }
-  std::size_t backlog() const override {
-    std::size_t items = 0;
-    for (const auto& one : in_)
-      items += one.from->size();
-    return items;
-  }
+  std::size_t backlog() const override { return in_.size(); }
 
   bool takes_permits() const override { return true; }
 
-  void cancel(worker& self) override {
-    for (auto& one : runs_)
-      if (one.now == state::running)
-        cancel(one, self);
-  }
-  bool quiet() const override {
-    return std::ranges::none_of(
-        runs_, [](const auto& one) { return one.now == state::running && !one.run->has_ended(); });
-  }
+  void cancel(worker& self) override { items_.cancel_all(self); }
+  bool quiet() const override { return items_.quiet(); }
   std::optional<time_point> abandon_late(worker& self) override {
-    std::optional<time_point> next;
-    const auto limit = self.options().item_time_max;
-    for (auto& one : runs_) {
-      if (limit.count() == 0 || one.now != state::running || one.run->has_ended())
-        continue;
-      const auto end = one.run->silent_since().value_or(self.now()) + limit;
-      if (end > self.now()
-          || !abandon(one, self)) // its item stays unsettled: the source delivers it again
-        next = std::min(next.value_or(end), end);
-    }
-    return next;
+    return items_.abandon_late(self);
   }
-  void abandon_all(worker& self) noexcept override {
-    for (auto& one : runs_) {
-      if (one.now != state::running || !one.run) // it may be this one's beginning that failed
-        continue;
-      try {
-        cancel(one, self);
-      } catch (...) { // no memory to ask for it: then it goes on to its end
-      }
-      try {
-        abandon(one, self);
-      } catch (...) { // abandoned, and no memory to remember it
-      }
-    }
-  }
+  void abandon_all(worker& self) noexcept override { items_.abandon_all(self); }
 
 private:
-  enum class state { running, waiting_to_run_again, succeeded, ended };
-
-  /// An item that was taken and not released.
-  struct in_hand {
-    std::size_t input; // index into in_
-    std::uint64_t id;  // see item_id
-    origin from;
-    state now = state::running;
-    std::shared_ptr<typename item_runner::run> run;
-    time_point began{};
-    time_point until{}; // the end of its time, or of its back-off
-    bool timed_out = false;
-    item_trouble trouble{};
-    hand recorded{};                  // of the flight recorder
-    bool entered = false;             // see worker::enter
-    std::vector<std::size_t> lanes{}; // of its outputs
-  };
-
-  struct input {
-    std::shared_ptr<ring_base> owned;
-    ring<In>* from;
-    std::size_t taken; // items at the front that are in runs_
-  };
+  using state = item_in_hand::state;
 
   /// What a step is about.
   struct slice {
@@ -214,15 +85,15 @@ private:
 
   slice_result step_on(std::size_t budget, worker& self) {
     slice_result done{.timed = how_->outside()};
-    std::optional<time_point> later;
+    next_look later;
     bool took = false;
     down_.reset();
     stage_failed_.reset();
     exit_.flush();
     {
       slice now{self, done, {self.books(), Exit::ends_as}};
-      for (auto& one : runs_)
-        if (one.now == state::running && one.run->has_ended())
+      for (auto& one : items_)
+        if (one.has_ended())
           reap(one, now);
       leave(now);
       if (!ends())
@@ -230,7 +101,7 @@ private:
       if (!ends() && exit_.ready())
         if (auto why = without_item(&item_runner::timer, self))
           return failed_with(std::move(*why), done.items);
-      if (!ends() && !held_back_) {
+      if (!ends() && !items_.held_back()) {
         const auto demand = how_->demand(self.where());
         refused_ = demand == 0;
         took = take_new(std::min(budget, demand), now);
@@ -238,103 +109,91 @@ private:
       leave(now);
     }
     const bool ready = exit_.flush();
-    if (down_) {
-      auto failed = failed_with(std::move(down_->why), done.items);
-      failed.timed = done.timed;
-      failed.charge = down_->charge;
-      return failed;
-    }
-    if (stage_failed_) { // with no item in hand: the worker ends
-      auto failed = failed_with(std::move(*stage_failed_), done.items);
-      failed.timed = done.timed;
-      return failed;
-    }
-    if (done.items > 0 || took || (later && *later <= self.now()))
+    if (ends())
+      return worker_ends(done);
+    if (done.items > 0 || took || (later.at && *later.at <= self.now()))
       return done;
-    return nothing_to_do(ready, later, self);
+    return nothing_to_do(ready, later.at, self);
   }
 
-  static bool exhausted(const input& one) {
-    const bool closed = one.from->closed(); // before the size: nothing comes after it
-    return closed && one.from->size() == one.taken;
+  /// A run that failed takes the worker down; or the stage failed, with no item in hand.
+  slice_result worker_ends(const slice_result& done) {
+    auto failed = failed_with(std::move(down_ ? down_->why : *stage_failed_), done.items);
+    failed.timed = done.timed;
+    if (down_)
+      failed.charge = down_->charge;
+    return failed;
   }
 
   // --- beginning -------------------------------------------------------------------------------------
 
   /// Takes items as long as there are permits and places in flight.
   bool take_new(std::size_t budget, slice& now) {
-    auto& self = now.self;
     bool took = false;
-    for (std::size_t tried = 0; tried < in_.size() && budget > 0;) {
-      if (ends() || !exit_.ready() || self.aborted() || in_flight() >= places(self))
+    while (budget > 0 && !ends() && exit_.ready() && !now.self.aborted() && !items_.full(now.self)
+           && in_.next()) {
+      const auto taken = take_one(now);
+      if (taken == came_of_it::none)
         break;
-      auto& from = in_[current_];
-      if (from.from->available(from.taken + 1) <= from.taken) {
-        current_ = (current_ + 1) % in_.size();
-        ++tried;
-        continue;
-      }
-      const auto index = from.from->read_index() + from.taken;
-      auto& item = *from.from->value(index);
-      in_hand next{.input = current_,
-                   .id = item_id(*from.from, index),
-                   .from = from.from->from(index),
-                   .run = {}};
-      std::optional<suspect> known;
-      if (self.suspects_remain()) {
-        known = self.suspicion(next.from);
-        if (auto why = known ? self.sentence(*known) : std::nullopt) {
-          self.dead_letter_unrun(next.from, kept_as<In>::payload(item), kept_as<In>::type(item),
-                                 *known, std::move(*why));
-          next.now = state::ended;
-          ++from.taken;
-          runs_.push_back(std::move(next));
-          took = true;
-          continue;
-        }
-      }
-      if (self.permits().take(1, self.now()) == 0)
-        break;
-      if (!may_begin(next, known, self)) {
-        self.permits().give_back(1);
-        break;
-      }
-      if (known)
-        next.trouble = worker::trouble_of(*known);
-      next.recorded = self.take_place();
-      ++from.taken;
-      begin(runs_.emplace_back(std::move(next)), std::move(item), now);
-      leave(now);
-      --budget;
       took = true;
-      current_ = (current_ + 1) % in_.size(); // a mailbox that never runs dry starves no other
-      tried = 0;
+      if (taken == came_of_it::not_run)
+        continue;
+      --budget;
+      in_.turn_over(); // a mailbox that never runs dry starves no other
     }
     return took;
   }
 
-  /// False: not now, for the sake of a suspect of the flight recorder.
-  bool may_begin(in_hand& one, const std::optional<suspect>& known, worker& self) {
-    if (!self.suspects_remain())
-      return true;
-    if (held_back_)
-      return false;
-    one.entered = self.enter(known && known->deaths > 0);
-    held_back_ = !one.entered;
-    return one.entered;
+  enum class came_of_it {
+    none,    ///< for want of a permit, or for the sake of a suspect
+    not_run, ///< it became a dead letter instead
+    run
+  };
+
+  came_of_it take_one(slice& now) {
+    auto& self = now.self;
+    auto& from = in_.from();
+    const auto index = in_.index();
+    auto& item = *from.value(index);
+    item_in_hand next{
+        .input = in_.current(), .id = item_id(from, index), .from = from.from(index), .run = {}};
+    std::optional<suspect> known;
+    if (self.suspicion().remains()) {
+      known = self.suspicion().at(next.from);
+      if (auto why = known ? self.suspicion().sentence(*known) : std::nullopt) {
+        self.dead_letter_unrun(next.from, kept_as<In>::payload(item), kept_as<In>::type(item),
+                               *known, std::move(*why));
+        next.now = state::ended;
+        in_.take();
+        items_.add(std::move(next));
+        return came_of_it::not_run;
+      }
+    }
+    if (self.permits().take(1, self.now()) == 0 || !may_begin(next, known, self))
+      return came_of_it::none;
+    if (known)
+      next.trouble = item_trouble::of(*known);
+    next.recorded = self.hands().take();
+    in_.take();
+    begin(items_.add(std::move(next)), std::move(item), false, now);
+    leave(now);
+    return came_of_it::run;
   }
 
-  void begin(in_hand& one, In item, slice& now) {
+  /// False: not now, for the sake of a suspect. Then the permit that it had is given back.
+  bool may_begin(item_in_hand& one, const std::optional<suspect>& known, worker& self) {
+    if (items_.may_begin(one, known, self))
+      return true;
+    self.permits().give_back(1);
+    return false;
+  }
+
+  void begin(item_in_hand& one, In item, bool again, slice& now) {
     auto& self = now.self;
     if (one.recorded)
       one.recorded.take(one.from);
     one.run = how_->make(std::move(item), self);
-    one.now = state::running;
-    one.began = self.now();
-    one.timed_out = false;
-    one.until = self.options().timeout.count() > 0 ? self.now() + self.options().timeout
-                                                   : time_point::max();
-    ++running_;
+    items_.begins(one, again, self);
     how_->begin(one.run, one.from, self);
     if (!how_->outside())
       reap(one, now);
@@ -344,99 +203,58 @@ private:
 
   /// Looks at the clock: runs that take too long, and items whose back-off is over. Of these up to `budget` are run
   /// now; where they were too many, the next look begins with the rest. Returns when to look next.
-  std::optional<time_point> look_at_clock(std::size_t budget, slice& now) {
+  next_look look_at_clock(std::size_t budget, slice& now) {
     auto& self = now.self;
-    const auto limit = self.options().item_time_max;
-    std::optional<time_point> next;
-    const auto not_before = [&next](time_point when) {
-      if (when != time_point::max() && (!next || when < *next))
-        next = when;
-    };
+    next_look next;
     std::optional<std::size_t> rest; // begins there
-    for (std::size_t k = 0; k < runs_.size(); ++k) {
-      const auto index = (look_from_ + k) % runs_.size();
-      auto& one = runs_[index];
-      const bool due = one.now == state::waiting_to_run_again && one.until <= self.now();
-      if (due && budget == 0 && !rest)
-        rest = index;
-      if (due && budget > 0 && !ends() && !self.aborted()) {
-        if (self.permits().take(1, self.now()) == 0) {
-          not_before(self.permits().next(self.now()));
-          continue;
+    for (std::size_t k = 0; k < items_.size(); ++k) {
+      const auto index = items_.index_of_look(k);
+      auto& one = items_[index];
+      if (one.is_due(self.now())) {
+        if (budget == 0 && !rest)
+          rest = index;
+        if (budget > 0 && !ends() && !self.aborted()) {
+          if (!run_again(one, next, now))
+            continue;
+          --budget;
         }
-        const auto known = self.suspects_remain() ? self.suspicion(one.from) : std::nullopt;
-        if (!may_begin(one, known, self)) {
-          self.permits().give_back(1);
-          continue;
-        }
-        --waiting_;
-        --budget;
-        begin(one, std::move(one.run->item), now);
       }
-      if (one.now == state::waiting_to_run_again)
-        not_before(one.until);
-      if (one.now != state::running)
-        continue;
-      if (!one.timed_out && one.until <= self.now()) {
-        one.timed_out = true;
-        cancel(one, self);
-      }
-      if (!one.timed_out)
-        not_before(one.until);
-      if (limit.count() == 0)
-        continue;
-      if (const auto since = one.run->silent_since()) {
-        if (*since + limit > self.now())
-          not_before(*since + limit);
-        else if (abandon(one, self))
-          dead_letter_stuck(one, self);
-      }
+      if (items_.watch(one, next, self))
+        dead_letter_stuck(one, self);
     }
-    look_from_ = rest.value_or(0);
+    items_.look_from(rest.value_or(0));
     return next;
   }
 
-  void cancel(in_hand& one, worker& self) {
-    one.run->hurry(self.now());
-    how_->cancel(one.run);
-  }
-
-  void not_running(in_hand& one, worker& self) {
-    --running_;
-    if (one.recorded)
-      one.recorded.empty();
-    if (std::exchange(one.entered, false))
-      self.leave();
-  }
-
-  /// Leaves a run to itself; false if it has ended by now.
-  bool abandon(in_hand& one, worker& self) {
-    if (!one.run->abandon())
+  /// False: it has to wait on, for a permit or until it is woken.
+  bool run_again(item_in_hand& one, next_look& next, slice& now) {
+    auto& self = now.self;
+    if (self.permits().take(1, self.now()) == 0) {
+      next.not_after(self.permits().next(self.now()));
       return false;
-    not_running(one, self);
-    self.give_place(std::exchange(one.recorded, {}));
-    how_->let_go(*one.run);
-    self.abandon(one.run);
-    one.now = state::ended;
+    }
+    const auto known = self.suspicion().remains() ? self.suspicion().at(one.from) : std::nullopt;
+    if (!may_begin(one, known, self))
+      return false;
+    begin(one, std::move(of(one).item), true, now);
     return true;
   }
 
   /// Who was stuck once would be again, and cost another thread: the item is not run again.
-  void dead_letter_stuck(in_hand& one, worker& self) {
+  void dead_letter_stuck(item_in_hand& one, worker& self) {
     auto why =
         fatal("no progress for " + std::to_string(self.options().item_time_max.count()) + " ms");
-    const auto decision = self.decide(why, one.trouble, one.id, one.began, false);
+    const auto verdict = self.decide(why, one.trouble, one.id, one.began, false);
     to_dead_letters(one, why, self);
-    goes_down(std::move(why), decision.charge);
+    goes_down(std::move(why), verdict.charge);
   }
 
-  void to_dead_letters(in_hand& one, const failure& why, worker& self) {
-    const auto& item = one.run->item;
-    const auto& taken = one.run->payload; // made of the item as it was
-    self.to_dead_letters(one.from, taken ? *taken : kept_as<In>::payload(item),
-                         taken ? typeid(In) : kept_as<In>::type(item), why, one.trouble);
-    self.give_place(std::exchange(one.recorded, {}));
-    one.now = state::ended;
+  void to_dead_letters(item_in_hand& one, const failure& why, worker& self) {
+    const auto& item = of(one).item;
+    const auto& kept = one.run->payload; // made of the item as it was
+    self.letters().add(one.from, kept ? *kept : kept_as<In>::payload(item),
+                       kept ? typeid(In) : kept_as<In>::type(item), why, one.trouble);
+    items_.ended(one, self);
   }
 
   void goes_down(failure why, std::uint32_t charge) {
@@ -444,96 +262,97 @@ private:
       down_.emplace(end_of_worker{std::move(why), charge});
   }
 
-  /// A run has ended.
-  void reap(in_hand& one, slice& now) {
+  /// A run has ended: its item is done, or fails.
+  void reap(item_in_hand& one, slice& now) {
     auto& self = now.self;
-    auto& run = *one.run;
-    not_running(one, self);
-    if (how_->outside())
-      self.counters().latency.add(self.now() - one.began);
-    if (one.timed_out && run.failed) // its own words would only say that it was cancelled
-      run.failed =
-          transient("timed out after " + std::to_string(self.options().timeout.count()) + " ms");
-    if (!run.failed && run.outputs.size() > self.options().outputs_max)
-      run.failed = fatal(too_many_outputs(self.options().outputs_max));
-    if (!run.failed) {
-      try {
-        one.lanes = exit_.lanes_of(run.outputs);
-      } catch (...) {
-        run.failed = describe_current_exception();
-      }
-    }
+    auto& run = of(one);
+    items_.run_ended(one, self);
+    look_at_outputs(one, self);
     auto wrong = how_->ended(run, self.where());
     if (const auto turn = run.wanted_turn())
       self.wake_at(*turn);
     if (wrong && !run.failed) { // the item has not happened
       wrong->kind = failure_kind::fatal;
       run.outputs.clear();
-      one.now = state::waiting_to_run_again;
-      one.until = self.now();
-      ++waiting_;
+      items_.waits_to_run_again(one, self.now());
       stage_failed_ = std::move(wrong);
       return;
     }
     if (!run.failed) {
-      one.now = state::succeeded;
-      self.give_place(std::exchange(one.recorded, {}));
-      ++now.done.items;
-      if (window_ < self.options().in_flight_max)
-        ++window_;
-      self.succeeded();
-      if (down_) // what is charged for a run that failed before this one is forgiven, not told later
-        down_->charge = 0;
-      if (self.options().order == order::relaxed)
-        leave(one, now);
+      succeeded(one, now);
       return;
     }
     if (wrong)
       stage_failed_ = std::move(wrong);
     ++now.done.wasted;
+    failed(one, self);
+  }
+
+  /// An item fails too by outputs that are too many, or of which one has no place.
+  void look_at_outputs(item_in_hand& one, worker& self) {
+    auto& run = of(one);
+    if (!run.failed && run.outputs.size() > self.options().outputs_max)
+      run.failed = fatal(too_many_outputs(self.options().outputs_max));
+    if (run.failed)
+      return;
+    try {
+      one.lanes = exit_.lanes_of(run.outputs);
+    } catch (...) {
+      run.failed = describe_current_exception();
+    }
+  }
+
+  void succeeded(item_in_hand& one, slice& now) {
+    items_.succeeded(one, now.self);
+    ++now.done.items;
+    now.self.succeeded();
+    if (down_) // what is charged for a run that failed before this one is forgiven, not told later
+      down_->charge = 0;
+    if (now.self.options().order == order::relaxed)
+      leave(one, now);
+  }
+
+  void failed(item_in_hand& one, worker& self) {
+    auto& run = of(one);
     auto why = std::move(*run.failed);
     run.failed.reset();
     run.outputs.clear();
-    const auto decision = self.decide(why, one.trouble, one.id, one.began, !run.payload);
-    switch (decision.what) {
+    const auto verdict = self.decide(why, one.trouble, one.id, one.began, !run.payload);
+    switch (verdict.what) {
     case answer::retry:
-    case answer::restart:
-      one.now = state::waiting_to_run_again;
-      one.until = self.services().node.now() + decision.delay; // the run may have taken its time
+    case answer::restart: // the run may have taken its time
+      items_.waits_to_run_again(one, self.services().node.now() + verdict.delay);
       if (one.recorded)
         one.recorded.failed(one.from, one.trouble.failures());
-      ++waiting_;
       break;
     case answer::dead_letter:
     case answer::dead_letter_and_restart:
       to_dead_letters(one, why, self);
       break;
     }
-    if (decision.what == answer::restart || decision.what == answer::dead_letter_and_restart)
-      goes_down(std::move(why), decision.charge);
+    if (verdict.what == answer::restart || verdict.what == answer::dead_letter_and_restart)
+      goes_down(std::move(why), verdict.charge);
   }
 
   // --- leaving ---------------------------------------------------------------------------------------
 
-  void leave(in_hand& one, slice& now) {
-    exit_.leave(*one.run, one.from, one.lanes, one.trouble, now.settled, now.self);
+  void leave(item_in_hand& one, slice& now) {
+    exit_.leave(of(one), one.from, one.lanes, one.trouble, now.settled, now.self);
     one.now = state::ended;
     one.run.reset();
   }
 
   /// Hands on what may leave, and releases the oldest items that are done.
   void leave(slice& now) {
-    while (!runs_.empty()) {
-      auto& oldest = runs_.front();
+    while (!items_.empty()) {
+      auto& oldest = items_.front();
       if (oldest.now == state::succeeded)
         leave(oldest, now);
       if (oldest.now != state::ended)
         break;
-      auto& from = in_[oldest.input];
-      --from.taken;
-      runs_.pop_front();
-      look_from_ -= std::min<std::size_t>(look_from_, 1);
-      from.from->release(1);
+      const auto input = oldest.input;
+      items_.pop_front();
+      in_.release(input);
     }
   }
 
@@ -541,7 +360,7 @@ private:
   std::optional<failure> without_item(std::optional<failure> (item_runner::*what)(std::vector<Out>&,
                                                                                   context&),
                                       worker& self) {
-    if (running_ > 0)
+    if (items_.running() > 0)
       return std::nullopt;
     std::vector<Out> outputs;
     std::vector<std::size_t> lanes;
@@ -560,33 +379,30 @@ private:
   // --- waiting ---------------------------------------------------------------------------------------
 
   slice_result nothing_to_do(bool ready, std::optional<time_point> later, worker& self) {
-    if (runs_.empty() && ready
-        && std::ranges::all_of(in_, [](const auto& one) { return exhausted(one); }))
+    if (items_.empty() && ready && in_.exhausted())
       return end_of_stream(self);
     slice_result wait{.what = slice_result::state::waiting, .until = later};
     wait.for_credit = !ready;
-    if (held_back_) { // woken when it may go on
+    if (items_.held_back()) { // woken when it may go on
       wait.time = waiting_as::blocked;
       return wait;
     }
-    if (ready && !refused_ && in_flight() < places(self)) {
+    if (ready && !refused_ && !items_.full(self)) {
       wait.for_input = true;
-      const bool untaken =
-          std::ranges::any_of(in_, [](const auto& one) { return one.from->size() > one.taken; });
-      if (untaken && self.permits().limited()) { // only permits are missing
+      if (in_.untaken() && self.permits().limited()) { // only permits are missing
         wait.for_input = false;
         const auto permit = self.permits().next(self.now());
         wait.until = later ? std::min(*later, permit) : permit;
       }
     }
-    wait.time = running_ > 0                               ? waiting_as::busy
-                : ready && runs_.empty() && wait.for_input ? waiting_as::idle
-                                                           : waiting_as::blocked;
+    wait.time = items_.running() > 0                        ? waiting_as::busy
+                : ready && items_.empty() && wait.for_input ? waiting_as::idle
+                                                            : waiting_as::blocked;
     return wait;
   }
 
   slice_result end_of_stream(worker& self) {
-    if (!self.dead_letters_stored())
+    if (!self.letters().all_stored())
       return {.what = slice_result::state::waiting, .time = waiting_as::blocked};
     if (!drained_) {
       if (auto why = without_item(&item_runner::drain, self))
@@ -602,24 +418,15 @@ private:
   /// Does the worker end with this step?
   bool ends() const { return down_ || stage_failed_; }
 
-  std::size_t in_flight() const { return running_ + waiting_; }
-  std::size_t places(worker& self) const {
-    return std::min<std::size_t>(self.options().in_flight_max, window_);
-  }
+  /// Every run in hand was made by this stage's runner.
+  static typed& of(item_in_hand& one) { return static_cast<typed&>(*one.run); }
 
   const std::unique_ptr<item_runner> how_;
-  std::vector<input> in_;
-  std::size_t current_ = 0;
+  taking_inlet<In> in_;
   Exit exit_;
-  std::deque<in_hand> runs_; // in the order the items were taken
-  std::size_t running_ = 0;
-  std::size_t waiting_ = 0;   // to run again
-  std::size_t look_from_ = 0; // index into runs_: see look_at_clock
-  std::uint32_t window_ = unlimited;
-  bool built_before_ = false;
+  items_in_hand items_;
   bool drained_ = false;
-  bool refused_ = false;   // the function has no demand
-  bool held_back_ = false; // for the sake of a suspect
+  bool refused_ = false; // the function has no demand
   // In a step.
   std::optional<end_of_worker> down_;
   std::optional<failure> stage_failed_;

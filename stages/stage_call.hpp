@@ -2,7 +2,7 @@
 
 #include <weir/stages/context.hpp>
 #include <weir/stages/emitter.hpp>
-#include <weir/stages/signature.hpp>
+#include <weir/stages/stage_shape.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -94,20 +94,6 @@ struct stage_call {
       return failed;
     }
   }
-};
-
-/// What a stage with state does without an item: on_timer, on_drain. Both return void or result<void>.
-/// What one call emits is held until there is credit for it. No option limits it: it is made of the stage's own
-/// state, and so the stage has to see to it that this is bounded.
-template <class S>
-concept has_timer = stateful_stage<S> && requires(S stage, emitter<typename S::output>& emit,
-                                                  context& where) {
-  stage.on_timer(emit, where);
-};
-template <class S>
-concept has_drain = stateful_stage<S> && requires(S stage, emitter<typename S::output>& emit,
-                                                  context& where) {
-  stage.on_drain(emit, where);
 };
 
 } // namespace weir

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <weir/actors/runtime.hpp>
+#include <weir/actors/runtime_options.hpp>
 #include <weir/actors/token_bucket.hpp>
 #include <weir/supervision/retry.hpp>
 

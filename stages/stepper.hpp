@@ -36,13 +36,13 @@ struct slice_result {
   std::size_t wasted = 0; ///< runs that count for nothing, and have used permits
   bool timed = false;     ///< the stepper has counted their latencies itself
 
-  // Of waiting.
+  // Where it waits: for what, until when, and how that time is counted.
   bool for_input = false;
   bool for_credit = false;
   std::optional<time_point> until = {};
   waiting_as time = waiting_as::idle;
 
-  /// Of failed: the stepper has dealt with the item itself; the worker ends, charged with this.
+  /// Where it failed and this is set, the stepper has dealt with the item itself; the worker ends, charged with this.
   std::optional<std::uint32_t> charge = {};
 };
 
@@ -91,7 +91,7 @@ public:
   /// what needs no permit: hands on what waits for credit, looks at its timer, ends.
   virtual slice_result step(std::size_t budget, worker& self) = 0;
 
-  /// After slice_result::failed. The item in hand is the oldest one of its ring and stays there until it succeeds
+  /// Says why, after slice_result::state::failed. The item in hand is the oldest one of its ring and stays there until it succeeds
   /// or is discarded; where no item was in hand (at the start, at the end), there is no origin.
   failure take_failure();
   virtual std::optional<origin> in_hand() const { return std::nullopt; }
@@ -106,18 +106,18 @@ public:
   /// this item too. Nothing: it runs no items, or asks about each itself.
   virtual std::optional<next_item> next_in_line() { return std::nullopt; }
 
-  /// Of a stage with hold_key: how many of `budget` items the next `step` may take. Parks those in front of them
+  /// A stage with hold_key says how many of `budget` items the next `step` may take. It parks those in front of them
   /// that have to wait behind a letter of their key; 0 if it dead-lettered some, or may take nothing now.
   virtual std::size_t admit(std::size_t budget, worker&) { return budget; }
   virtual std::string key_in_hand() const { return {}; }
   /// The ring through which dead letters come back.
   virtual ring_base* replays() const { return nullptr; }
-  /// Can nothing come any more but through that one?
+  /// Can nothing come any more but through `replays`?
   virtual bool only_replays_left() const { return false; }
 
   /// The rings to wait for. Only those that may still change.
   virtual void inputs(std::vector<ring_base*>&) const {}
-  /// Is there something new in them? Asked after the wait for it was announced.
+  /// Is there something new in the `inputs`? Asked after the wait for it was announced.
   virtual bool input_there() const { return false; }
   virtual void blocked_on(std::vector<ring_base*>&) const {}
   virtual std::size_t backlog() const { return 0; }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <weir/mailbox/require.hpp>
+
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -36,7 +38,7 @@ struct failure {
   /// The least time to wait before the next attempt, where the other side named one (`Retry-After`).
   std::optional<std::chrono::milliseconds> retry_after;
 
-  /// The same failure seen from one layer further out: "`layer` ← what it was".
+  /// Makes it the failure as it is seen from one layer further out: "`layer` ← what it was".
   failure within(std::string layer) &&;
   /// The chain on one line, "outermost ← … ← root".
   std::string message() const;
@@ -95,19 +97,31 @@ public:
   bool has_value() const noexcept { return has_value_; }
   explicit operator bool() const noexcept { return has_value_; }
 
-  /// Require `has_value()`.
+  /// All require `has_value()`. Nobody checks it: they are called for each item.
   T& operator*() & noexcept { return value_; }
   const T& operator*() const& noexcept { return value_; }
   T&& operator*() && noexcept { return std::move(value_); }
   T* operator->() noexcept { return &value_; }
   const T* operator->() const noexcept { return &value_; }
 
-  /// Require `!has_value()`.
-  failure& error() & noexcept { return why_; }
-  const failure& error() const& noexcept { return why_; }
-  failure&& error() && noexcept { return std::move(why_); }
+  /// All require `!has_value()`.
+  failure& error() & noexcept {
+    require_failure();
+    return why_;
+  }
+  const failure& error() const& noexcept {
+    require_failure();
+    return why_;
+  }
+  failure&& error() && noexcept {
+    require_failure();
+    return std::move(why_);
+  }
 
 private:
+  void require_failure() const noexcept {
+    require(!has_value_, "result: there is no error in a result that has a value");
+  }
   template <class Other>
   void begin(Other&& other) {
     if (has_value_)
@@ -140,11 +154,25 @@ public:
   bool has_value() const noexcept { return !why_; }
   explicit operator bool() const noexcept { return has_value(); }
 
-  failure& error() & noexcept { return *why_; }
-  const failure& error() const& noexcept { return *why_; }
-  failure&& error() && noexcept { return std::move(*why_); }
+  /// All require `!has_value()`.
+  failure& error() & noexcept {
+    require_failure();
+    return *why_;
+  }
+  const failure& error() const& noexcept {
+    require_failure();
+    return *why_;
+  }
+  failure&& error() && noexcept {
+    require_failure();
+    return std::move(*why_);
+  }
 
 private:
+  void require_failure() const noexcept {
+    require(why_.has_value(), "result: there is no error in a result that has a value");
+  }
+
   std::optional<failure> why_;
 };
 

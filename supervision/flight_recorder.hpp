@@ -1,8 +1,10 @@
 #pragma once
 
+#include <weir/supervision/autopsy.hpp>
 #include <weir/supervision/failure.hpp>
 #include <weir/supervision/flight_slot.hpp>
-#include <weir/supervision/process_death.hpp>
+#include <weir/supervision/past_life.hpp>
+#include <weir/supervision/stage_hands.hpp>
 #include <weir/supervision/suspects.hpp>
 
 #include <cstddef>
@@ -26,15 +28,14 @@ namespace weir {
 /// anew; what can't be used at all, or is somebody else's, is refused with a reason.
 class flight_recorder {
 public:
-  /// What the last life left behind.
-  struct life {
-    std::vector<process_death>
-        deaths;        ///< since the last end that left no suspects, the oldest first
-    bool died = false; ///< the last one ended in the last of `deaths`
-    std::vector<std::string> remarks; ///< what had to be left out, for the log
-  };
+  using life = past_life;
+  using stage_hands = weir::stage_hands;
+  using autopsy = weir::autopsy;
 
-  /// `program` says whose file it is.
+  /// Deaths with an item in hand after which it is dead-lettered, where its stage would try without end.
+  static constexpr std::uint32_t deaths_max = 3;
+
+  /// Opens the file, and begins it anew for this life. `program` says whose file it is.
   static result<std::unique_ptr<flight_recorder>> open(const std::string& path,
                                                        const std::string& program);
   flight_recorder(const flight_recorder&) = delete;
@@ -44,10 +45,6 @@ public:
   const life& last_life() const noexcept { return last_life_; }
   weir::suspects& suspects() noexcept { return suspects_; }
 
-  struct stage_hands {
-    std::string stage;
-    std::uint32_t slots = 0;
-  };
   /// Makes the slots of a pipeline, those of a stage together and stages in their order. The partitions are in the
   /// order of their numbers in origins.
   result<std::span<flight_slot>> add(const std::string& pipeline,
@@ -65,16 +62,10 @@ public:
 
   // --- for the parent of the process --------------------------------------------------------------
 
-  struct autopsy {
-    std::optional<std::uint64_t> culprit; ///< the one item in hand, by a number of its own
-    bool recovered = false;               ///< `recovered` was called in that life
-  };
-  /// Writes down how the process that made the file has ended, for the next one, and says what it died of. Nothing
-  /// if the file is not that process's.
-  static std::optional<autopsy> examine(const std::string& path, int pid, int status);
-
-  /// Deaths with an item in hand after which it is dead-lettered, where its stage would try without end.
-  static constexpr std::uint32_t deaths_max = 3;
+  /// See examine_recorder.
+  static std::optional<autopsy> examine(const std::string& path, int pid, int status) {
+    return examine_recorder(path, pid, status);
+  }
 
 private:
   struct mapping {

@@ -10,7 +10,11 @@
 
 namespace weir {
 
+struct flight_slot_bytes;
+
 /// One thing that can have an item in hand, in the recorder's file: what it holds survives the process.
+///
+/// Owner: who works with the items; the next life reads it from the file.
 class alignas(128) flight_slot {
 public:
   static constexpr std::size_t ranges_max = 6;
@@ -20,8 +24,8 @@ public:
   };
 
   /// The items of a batch, in as few ranges as a slot has places for. Neither empty origins nor groups are kept; what
-  /// needs more ranges than there are is covered by wider ones. A range has one partition: of a batch of more partitions than
-  /// ranges, some are left out, and the next life is told so.
+  /// needs more ranges than there are is covered by wider ones. A range has one partition: of a batch of more
+  /// partitions than ranges, some are left out, and the next life is told so.
   class ranges {
   public:
     void add(origin where) noexcept;
@@ -40,7 +44,7 @@ public:
     in_hand_.store(origin_word, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
   }
-  /// The same for a batch.
+  /// A batch is about to be run, as one item is.
   void take(const ranges& batch) noexcept;
   void take(std::span<const origin> batch) noexcept {
     ranges all;
@@ -57,9 +61,9 @@ public:
   }
 
 private:
-  friend class flight_recorder;
+  friend struct flight_slot_bytes; // how the next life reads it
 
-  // With the number of ranges, and from `left_out_shift` on the number of items that are in none.
+  // A batch is kept as this bit, the number of its ranges and, from `left_out_shift` on, that of items in none of them.
   static constexpr std::uint64_t batch_bit = std::uint64_t{1} << 63U;
   static constexpr unsigned left_out_shift = 16;
   static constexpr std::uint64_t left_out_max = 0xFFFF'FFFFU;

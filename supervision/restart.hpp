@@ -3,9 +3,9 @@
 #include <weir/supervision/retry.hpp>
 
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
-#include <utility>
+#include <string>
+#include <vector>
 
 /// OTP's words for what happens when a child ends, and the table that decides.
 namespace weir {
@@ -57,10 +57,13 @@ struct supervision_options {
   /// More than `intensity` restarts within `period`, and the supervisor escalates.
   std::uint32_t intensity = 5;
   std::chrono::milliseconds period{30'000};
-  /// Before each restart of a child, by the number of its restarts since it last did some work. What a child was
-  /// charged with does not age while it waits: else long delays would keep the window from ever filling.
+  /// The waits before each restart of a child, by the number of its restarts since it last did some work. What a child
+  /// was charged with does not age while it waits: else long delays would keep the window from ever filling.
   backoff delays{.delay_min = std::chrono::milliseconds{5},
                  .delay_max = std::chrono::milliseconds{500}};
 };
+
+/// What is wrong with them, a sentence each.
+std::vector<std::string> problems(const supervision_options& options);
 
 } // namespace weir

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <weir/supervision/time_point.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -7,10 +9,8 @@
 
 namespace weir {
 
-using time_point = std::chrono::steady_clock::time_point;
-
-/// OTP's restart arithmetic: more than `intensity` restarts within `period` is too many. Restarts that turn
-/// out to have been an item's fault can be forgiven.
+/// The restarts of a supervisor that count, by OTP's arithmetic: more than `intensity` restarts within `period` is too
+/// many. Restarts that turn out to have been an item's fault can be forgiven.
 class restart_window {
 public:
   restart_window(std::uint32_t intensity, std::chrono::milliseconds period)

@@ -14,7 +14,7 @@ inline constexpr std::uint32_t unlimited = std::numeric_limits<std::uint32_t>::m
 /// No time that can be chosen is longer: what ends after it must not lie beyond the clock's range.
 inline constexpr std::chrono::hours duration_max{24 * 365};
 
-/// Growing delays: delay_min · factor^(n-1) for the n-th in a row, at most delay_max, shifted by up to
+/// Delays that grow: delay_min · factor^(n-1) for the n-th in a row, at most delay_max, shifted by up to
 /// ± jitter (a share of the delay), so that many who failed together do not come back together.
 struct backoff {
   std::chrono::milliseconds delay_min{50};
@@ -31,7 +31,7 @@ struct backoff {
 
 /// What a stage does about an item that failed.
 struct retry_policy {
-  /// Runs of one item before it is dead-lettered as a dead letter, the first included.
+  /// Runs of one item before it is dead-lettered, the first included.
   std::uint32_t attempts = 3;
   /// How many of the retries after a transient failure come at once: most such failures are over by then. Those
   /// after them follow the back-off. A time that the other side asked for (Retry-After) is kept in any case.
@@ -42,7 +42,7 @@ struct retry_policy {
   double jitter = 0.2;
 
   backoff delays() const { return {delay_min, delay_max, factor, jitter}; }
-  /// Before the next run, after so many that failed; `random` is in [0, 1).
+  /// How long to wait before the next run, after so many that failed; `random` is in [0, 1).
   std::chrono::nanoseconds delay(std::uint32_t failed_runs, double random) const;
 };
 
@@ -53,6 +53,8 @@ enum class answer {
   dead_letter_and_restart ///< both: the item has used up its attempts, and the worker's state is in doubt
 };
 
+/// Decides by this table:
+///
 /// | kind \ attempts | left    | used up          |
 /// |-----------------|---------|------------------|
 /// | transient       | retry   | dead-letter      |

@@ -22,7 +22,7 @@ struct suspect {
   static constexpr std::int32_t unknown_status = -1;
 
   std::optional<int> last_status() const;
-  /// As the runs of an item are counted.
+  /// Its runs so far, as those of an item are counted.
   std::uint32_t attempts() const { return deaths + failures; }
 
   bool operator==(const suspect&) const = default;

@@ -1,3 +1,4 @@
+#include <weir/mailbox/require.hpp>
 #include <weir/supervision/suspects.hpp>
 
 #include <algorithm>
@@ -128,6 +129,7 @@ void suspects::leave() noexcept {
   std::vector<waker*> refused;
   {
     const std::lock_guard guard{lock_};
+    require(inside_ > 0, "suspects: only what has entered can leave");
     alone_ = false;
     if (--inside_ == 0)
       refused.swap(refused_);

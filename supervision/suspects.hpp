@@ -26,21 +26,23 @@ class suspects {
 public:
   suspects() = default;
 
-  /// Before anything runs.
+  /// Takes what the last life left, before anything runs.
   void set(std::vector<suspect> kept);
 
-  /// This stage reads this partition, and what comes again of it lies behind `resume_after`: what does not is forgotten.
+  /// This stage reads this partition, and what comes again of it lies behind `resume_after`: what does not is
+  /// forgotten.
   void watch(std::uint64_t stage, std::uint64_t partition, std::uint64_t resume_after);
 
-  /// Is there any? A relaxed load.
+  /// Is any suspect watched? Costs a relaxed load.
   bool remain() const noexcept { return remaining_.load(std::memory_order_relaxed) > 0; }
 
+  /// What is known of this position at this stage.
   std::optional<suspect> at(std::uint64_t stage, std::uint64_t partition,
                             std::uint64_t position) const;
-  /// At any stage that died with it in hand.
+  /// Did any stage die with this position in hand?
   bool any_at(std::uint64_t partition, std::uint64_t position) const;
 
-  /// The same for one position of a partition without order, from now until it is `gone`.
+  /// One position of a partition without order comes again: it is watched from now until it is `gone`.
   void comes_again(std::uint64_t partition, std::uint64_t position);
   void gone(std::uint64_t partition, std::uint64_t position);
 
@@ -51,10 +53,10 @@ public:
   /// known still, unless all of it is `stored`: else it may come again.
   std::vector<suspect> left(bool stored) const;
 
-  /// Before an item is run while suspects remain. False: not now, `who` is woken when it may ask again. Somebody
-  /// who asked to be alone holds up all others until it is: it asks again, or withdraws.
+  /// Asks to run an item, as has to be done while suspects remain. False: not now, `who` is woken when it may ask
+  /// again. Somebody who asked to be alone holds up all others until it is: it asks again, or withdraws.
   bool enter(bool alone, waker& who);
-  /// After it was run.
+  /// The item was run. Requires that `enter` let it in.
   void leave() noexcept;
   /// `who` will not ask again soon.
   void withdraw(waker& who) noexcept;

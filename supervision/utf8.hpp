@@ -5,10 +5,10 @@
 
 namespace weir {
 
-/// Is it text that everybody can read: valid UTF-8 (RFC 3629) without NUL bytes?
+/// Are the bytes text that everybody can read: valid UTF-8 (RFC 3629) without NUL bytes?
 bool is_text(std::string_view bytes);
 
-/// The same with U+FFFD, the replacement character, for each byte that is not.
+/// `bytes` as text that everybody can read: each byte that is not becomes U+FFFD, the replacement character.
 std::string readable(std::string_view bytes);
 
 } // namespace weir

@@ -30,7 +30,7 @@ namespace weir::testkit {
 /// node.settle();
 /// out.expect({1, 2, 3});
 /// ```
-/// Of batches it is a sink that settles row by row.
+/// A probe of batches is a sink that settles row by row.
 template <class T>
 class sink_probe {
 public:

@@ -24,7 +24,7 @@ struct run_outcome {
   std::optional<failure> why; ///< the pipeline failed
 };
 
-/// And what it made.
+/// What became of a stage that was run alone, and what it made.
 template <class Out>
 struct stage_outcome : run_outcome {
   std::vector<Out> outputs;
@@ -46,7 +46,7 @@ inline run_outcome run_alone(pipeline around, std::size_t which) {
           .why = how == running_pipeline::state::failed ? std::optional{run.why()} : std::nullopt};
 }
 
-/// A source of these items.
+/// A source that yields these items, and then ends.
 template <class T>
 source_probe<T> source_of(std::vector<T> items) {
   source_probe<T> in;

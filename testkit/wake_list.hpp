@@ -16,7 +16,7 @@ public:
       one->wake();
   }
 
-  /// In a probe's copy: puts the worker that holds it on the list, and takes it off once the copy is gone. A copy of
+  /// Lies in a probe's copy: puts the worker that holds it on the list, and takes it off once the copy is gone. A copy of
   /// this is on no list yet.
   class place {
   public:

@@ -9,6 +9,10 @@
 #include <optional>
 #include <span>
 
+namespace weir::sqlite {
+class letter_access;
+}
+
 namespace weir::dead_letters {
 
 struct sqlite_options {
@@ -57,13 +61,11 @@ public:
   static constexpr std::chrono::milliseconds tool_busy_timeout{5000};
 
 private:
-  struct connection;
-  struct shared;
-
-  std::shared_ptr<shared> shared_;
+  sqlite_options options_;
+  std::shared_ptr<weir::sqlite::letter_access> store_;
 };
 
-/// The letter with this id, for weir::repro and the like. Poison if there is none; the file must be there.
+/// Reads the letter with this id, for weir::repro and the like. Poison if there is none; the file must be there.
 result<dead_letter> load(const std::filesystem::path& path, std::uint64_t id);
 
 } // namespace weir::dead_letters

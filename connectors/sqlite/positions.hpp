@@ -1,7 +1,7 @@
 #pragma once
 
 #include <weir/connectors/sqlite/database.hpp>
-#include <weir/mailbox/acknowledgement.hpp>
+#include <weir/mailbox/resume_point.hpp>
 
 #include <cstdint>
 #include <filesystem>

@@ -2,7 +2,7 @@
 
 #include <weir/connectors/sqlite/database.hpp>
 #include <weir/connectors/sqlite/positions.hpp>
-#include <weir/mailbox/acknowledgement.hpp>
+#include <weir/mailbox/resume_point.hpp>
 #include <weir/stages/sink.hpp>
 
 #include <concepts>

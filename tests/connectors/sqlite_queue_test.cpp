@@ -3,6 +3,7 @@
 
 #include <weir/connectors/sqlite/claims.hpp>
 #include <weir/connectors/sqlite/dead_letters.hpp>
+#include <weir/connectors/sqlite/letter_schema.hpp>
 
 #include <fstream>
 #include <iterator>
@@ -86,6 +87,107 @@ TEST(SqliteQueue, WorksBesideAProgramOfTheFirstVersion) {
             "done");
   EXPECT_EQ(shown(store->put(std::vector{letter(3)})), "done");
   EXPECT_EQ(shown(store->select({}, 9)), ":1 :2 :3");
+}
+
+/// The table as it was when the state of letters that nobody works on was called 'parked', with one such letter and one
+/// that is requested.
+constexpr auto when_letters_were_parked = R"(CREATE TABLE dead_letters(
+  id INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, stage TEXT NOT NULL, source TEXT NOT NULL,
+  position INTEGER NOT NULL, part INTEGER NOT NULL, kind TEXT NOT NULL, cause TEXT NOT NULL,
+  chain TEXT NOT NULL, payload BLOB NOT NULL, payload_type TEXT NOT NULL,
+  attempts INTEGER NOT NULL, first_failed_at TEXT NOT NULL, last_failed_at TEXT NOT NULL,
+  replay_count INTEGER NOT NULL DEFAULT 0, key TEXT NOT NULL DEFAULT '',
+  trace_id TEXT NOT NULL DEFAULT '', state TEXT NOT NULL DEFAULT 'parked', claimed_by INTEGER,
+  edited_at TEXT, UNIQUE(pipeline, stage, source, position, part));
+CREATE INDEX dead_letters_in_order ON dead_letters(key, id);
+CREATE INDEX dead_letters_under_way ON dead_letters(state) WHERE state <> 'parked';
+CREATE TABLE dead_letter_audit(number INTEGER PRIMARY KEY AUTOINCREMENT,
+  at TEXT NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, about TEXT NOT NULL, outcome TEXT NOT NULL);
+CREATE TABLE dead_letter_replaced(
+  line INTEGER PRIMARY KEY, letter INTEGER NOT NULL, payload BLOB NOT NULL);
+CREATE TRIGGER dead_letters_removed AFTER DELETE ON dead_letters
+  BEGIN DELETE FROM dead_letter_replaced WHERE letter = OLD.id; END;
+INSERT INTO dead_letters VALUES(41, 'events', 'parse', 'in.jsonl', 17, 0, 'poison',
+  'line is no JSON', '["line is no JSON"]', 'p', 'std::string', 3, '2024-01-31T12:00:00.007Z',
+  '2024-01-31T12:00:01.250Z', 2, '', '', 'parked', NULL, NULL);
+INSERT INTO dead_letters VALUES(42, 'events', 'parse', 'in.jsonl', 18, 0, 'poison',
+  'line is no JSON', '["line is no JSON"]', 'p', 'std::string', 3, '2024-01-31T12:00:00.007Z',
+  '2024-01-31T12:00:01.250Z', 0, '', '', 'requested', NULL, NULL))";
+
+/// A letter as the program of that time puts it: the state is the table's default.
+std::string put_by_an_older_program(int position) {
+  return "INSERT INTO dead_letters(pipeline, stage, source, position, part, kind, cause, chain, "
+         "payload, payload_type, attempts, first_failed_at, last_failed_at) SELECT pipeline, "
+         "stage, source, "
+         + std::to_string(position)
+         + ", part, kind, cause, chain, payload, payload_type, attempts, first_failed_at, "
+           "last_failed_at FROM dead_letters LIMIT 1";
+}
+
+constexpr auto states = "SELECT position || ' ' || state FROM dead_letters ORDER BY position";
+constexpr auto index_of_states =
+    "SELECT substr(sql, instr(sql, 'WHERE')) FROM sqlite_master WHERE name = "
+    "'dead_letters_under_way'";
+
+TEST(SqliteQueue, KeepsWhatAnOlderVersionHasParked) {
+  sqlite_shelves queues{0};
+  EXPECT_EQ(sql(queues.path, when_letters_were_parked), "done");
+  auto store = queues.open();
+  EXPECT_THAT(rows(queues.path, states), ElementsAre("17 kept", "18 requested"));
+  EXPECT_THAT(rows(queues.path, index_of_states), ElementsAre("WHERE state <> 'kept'"));
+  EXPECT_EQ(shown(store->select({.state = dead_letter_state::kept}, 9)), ":17");
+  EXPECT_EQ(shown(store->claim_requested({}, 9)), ":18");
+  EXPECT_EQ(shown(store->request_replay({.ids = {41}}, {}, somebody)), "1 letter requested");
+  EXPECT_EQ(shown(store->cancel_replay({}, somebody)), "1");
+}
+
+TEST(SqliteQueue, NamesTheStateWhereTheTableHasAnOlderDefault) {
+  sqlite_shelves queues{0};
+  EXPECT_EQ(sql(queues.path, when_letters_were_parked), "done");
+  auto store = queues.open();
+  EXPECT_EQ(shown(store->put(std::vector{letter(19)})), "done");
+  EXPECT_THAT(rows(queues.path, states), ElementsAre("17 kept", "18 requested", "19 kept"));
+}
+
+TEST(SqliteQueue, KeepsWhatAnOlderProgramParksLater) {
+  sqlite_shelves queues{0};
+  EXPECT_EQ(sql(queues.path, when_letters_were_parked), "done");
+  auto store = queues.open();
+  EXPECT_EQ(sql(queues.path, put_by_an_older_program(19)), "done");
+  EXPECT_THAT(rows(queues.path, states), ElementsAre("17 kept", "18 requested", "19 parked"));
+  EXPECT_EQ(shown(queues.open()->select({.state = dead_letter_state::kept}, 9)), ":17 :19");
+  EXPECT_THAT(rows(queues.path, states), ElementsAre("17 kept", "18 requested", "19 kept"));
+  EXPECT_EQ(sql(queues.path, put_by_an_older_program(20)), "done");
+  EXPECT_THAT(shown(store->select({}, 9)), HasSubstr("expected a state, found 'parked'"));
+  EXPECT_EQ(shown(store->select({}, 9)), ":17 :18 :19 :20") << "it has opened the file anew";
+}
+
+TEST(SqliteQueue, ShowsWhatIsParkedAsKeptAndLeavesItAsItIs) {
+  sqlite_shelves queues{0};
+  EXPECT_EQ(sql(queues.path, when_letters_were_parked), "done");
+  const auto kept = [&] {
+    const auto tool = dead_letters::sqlite{queues.path}.for_tool(tool_use::look);
+    return tool ? shown((*tool)->select({.state = dead_letter_state::kept}, 9))
+                : tool.error().message();
+  };
+  EXPECT_EQ(kept(), ":17");
+  EXPECT_THAT(rows(queues.path, states), ElementsAre("17 parked", "18 requested"));
+  EXPECT_THAT(rows(queues.path, index_of_states), ElementsAre("WHERE state <> 'parked'"));
+  queues.open();
+  EXPECT_EQ(sql(queues.path, put_by_an_older_program(19)), "done");
+  EXPECT_EQ(kept(), ":17 :19") << "with the new index too";
+  EXPECT_THAT(rows(queues.path, states), ElementsAre("17 kept", "18 requested", "19 parked"));
+}
+
+TEST(SqliteQueue, LooksAtNoLetterThatIsKeptWhenItOpensAFile) {
+  sqlite_shelves queues{0};
+  queues.open();
+  auto opened = database::open(queues.path, {.busy_timeout = 5s});
+  ASSERT_TRUE(opened);
+  auto plan = opened->prepare(std::string{"EXPLAIN QUERY PLAN "} + sqlite::older_state_sql);
+  ASSERT_TRUE(plan && *plan->step());
+  EXPECT_THAT(plan->text(3), AllOf(StartsWith("SEARCH dead_letters"),
+                                   HasSubstr("INDEX dead_letters_under_way (state=?)")));
 }
 
 TEST(SqliteQueue, LeavesATableOfAnotherProgramAsItIs) {

@@ -1,4 +1,5 @@
 #include <weir/mailbox/acknowledgement.hpp>
+#include <weir/mailbox/batched_settlement.hpp>
 
 #include <algorithm>
 #include <array>

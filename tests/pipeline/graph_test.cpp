@@ -143,11 +143,13 @@ TEST(Graph, WithABadNameIsRefused) {
 
 TEST(Graph, WithACapacityOfZeroOrBeyondTheLimitIsRefused) {
   EXPECT_EQ(of_options([](auto& o) { o.mailbox_capacity = 0; }),
-            sentences{"stage 'stage': mailbox_capacity must be 1 to 1048576, not 0"});
-  EXPECT_EQ(of_options([](auto& o) { o.mailbox_capacity = 1048577; }),
-            sentences{"stage 'stage': mailbox_capacity must be 1 to 1048576, not 1048577"});
-  EXPECT_EQ(of_options([](auto& o) { o.mailbox_capacity = UINT32_MAX; }),
-            sentences{"stage 'stage': mailbox_capacity must be 1 to 1048576, not 4294967295"});
+            sentences{"stage 'stage': mailbox_capacity must be 1 to 1,048,576, not 0 items"});
+  EXPECT_EQ(
+      of_options([](auto& o) { o.mailbox_capacity = 1048577; }),
+      sentences{"stage 'stage': mailbox_capacity must be 1 to 1,048,576, not 1,048,577 items"});
+  EXPECT_EQ(
+      of_options([](auto& o) { o.mailbox_capacity = UINT32_MAX; }),
+      sentences{"stage 'stage': mailbox_capacity must be 1 to 1,048,576, not 4,294,967,295 items"});
   for (std::uint32_t capacity : {1U, 3U, 1048576U})
     EXPECT_EQ(of_options([&](auto& o) { o.mailbox_capacity = capacity; }), sentences{});
 }
@@ -169,7 +171,7 @@ TEST(Graph, WithABatchLargerThanItsMailboxIsRefused) {
             }),
             sentences{"stage 'stage': size_max 11 is larger than mailbox_capacity 10"});
   EXPECT_EQ(of_batch([](auto& b) { b.size_max = 0; }),
-            sentences{"stage 'stage': size_max must be at least 1"});
+            sentences{"stage 'stage': size_max must be 1 to 131,008, not 0 items"});
   EXPECT_EQ(of_batch([](auto& b) { b.size_max = 1024; }), sentences{});
 }
 
@@ -182,36 +184,37 @@ TEST(Graph, WithABatchLargerThanASourcesItemsInFlightIsRefused) { // it would ne
     });
   };
   EXPECT_EQ(of_size(131'008), sentences{});
-  EXPECT_EQ(of_size(131'009), sentences{"stage 'stage': size_max 131009 is more than the 131008 "
-                                        "items that a source may have in flight"});
+  EXPECT_EQ(of_size(131'009),
+            sentences{"stage 'stage': size_max must be 1 to 131,008, not 131,009 items"});
 }
 
 TEST(Graph, WithANegativeDurationIsRefused) {
   EXPECT_EQ(of_batch([](auto& b) { b.delay_max = -1ms; }),
-            sentences{"stage 'stage': delay_max must not be negative, but is -1 ms"});
+            sentences{"stage 'stage': delay_max must be 0 to 365 days, not -1 ms"});
   EXPECT_EQ(of_options([](auto& o) { o.retry.delay_min = -5ms; }),
-            sentences{"stage 'stage': retry.delay_min must not be negative, but is -5 ms"});
+            sentences{"stage 'stage': retry.delay_min must be 0 to 365 days, not -5 ms"});
   EXPECT_EQ(of_options([](auto& o) { o.retry.delay_max = -5ms; }),
-            (sentences{"stage 'stage': retry.delay_max must not be negative, but is -5 ms",
+            (sentences{"stage 'stage': retry.delay_max must be 0 to 365 days, not -5 ms",
                        "stage 'stage': retry.delay_max is less than retry.delay_min"}));
   EXPECT_EQ(of_stage([](auto& one) {
               one.waits = true;
               one.options.timeout = -1ms;
             }),
-            sentences{"stage 'stage': timeout must not be negative, but is -1 ms"});
+            sentences{"stage 'stage': timeout must be 0 to 365 days, not -1 ms"});
   EXPECT_EQ(of_options([](auto& o) { o.item_time_max = -1ms; }),
-            sentences{"stage 'stage': item_time_max must not be negative, but is -1 ms"});
+            sentences{"stage 'stage': item_time_max must be 0 to 365 days, not -1 ms"});
   EXPECT_EQ(of_options([](auto& o) { o.rate = {.permits = 1, .per = 0ms}; }),
-            sentences{"stage 'stage': rate.per must be longer than 0"});
+            sentences{"stage 'stage': rate.per must be 1 to 365 days, not 0 ms"});
   EXPECT_EQ(of_options([](auto& o) { o.rate = {.permits = 1, .per = -1ms}; }),
-            sentences{"stage 'stage': rate.per must be longer than 0"});
+            sentences{"stage 'stage': rate.per must be 1 to 365 days, not -1 ms"});
 }
 
 TEST(Graph, WithADurationOfMoreThanAYearIsRefused) {
   static constexpr auto most = std::chrono::milliseconds::max();
   const auto too_long = [](const std::string& what) {
-    return sentences{"stage 'stage': " + what + " must not be longer than a year, but is "
-                     + std::to_string(most.count()) + " ms"};
+    const auto from = what == "rate.per" ? "1" : "0";
+    return sentences{"stage 'stage': " + what + " must be " + from
+                     + " to 365 days, not 9.22337e+18 ms"};
   };
   EXPECT_EQ(of_batch([](auto& b) { b.delay_max = most; }), too_long("delay_max"));
   EXPECT_EQ(of_batch([](auto& b) { b.delay_max = std::chrono::hours{24 * 365}; }), sentences{});
@@ -229,19 +232,20 @@ TEST(Graph, WithADurationOfMoreThanAYearIsRefused) {
 
 TEST(Graph, WithARetryThatMakesNoSenseIsRefused) {
   EXPECT_EQ(of_options([](auto& o) { o.retry.attempts = 0; }),
-            sentences{"stage 'stage': retry.attempts must be at least 1: the first run counts"});
+            sentences{"stage 'stage': retry.attempts must be at least 1, not 0"});
   EXPECT_EQ(of_options([](auto& o) { o.retry.factor = 0.5; }),
-            sentences{"stage 'stage': retry.factor must be at least 1"});
+            sentences{"stage 'stage': retry.factor must be at least 1, not 0.5"});
   for (double jitter : {-0.1, 1.1})
     EXPECT_EQ(of_options([&](auto& o) { o.retry.jitter = jitter; }),
-              sentences{"stage 'stage': retry.jitter must be 0 to 1"});
+              sentences{"stage 'stage': retry.jitter must be 0 to 1, not "
+                        + std::string{jitter < 0 ? "-0.1" : "1.1"}});
   EXPECT_EQ(of_options([](auto& o) { o.retry.delay_min = 6s; }),
             sentences{"stage 'stage': retry.delay_max is less than retry.delay_min"});
   const auto not_a_number = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(of_options([&](auto& o) { o.retry.factor = not_a_number; }),
-            sentences{"stage 'stage': retry.factor must be at least 1"});
+            sentences{"stage 'stage': retry.factor must be at least 1, not nan"});
   EXPECT_EQ(of_options([&](auto& o) { o.retry.jitter = not_a_number; }),
-            sentences{"stage 'stage': retry.jitter must be 0 to 1"});
+            sentences{"stage 'stage': retry.jitter must be 0 to 1, not nan"});
 }
 
 TEST(Graph, WithTooFewOrTooManyWorkersIsRefused) {
@@ -266,9 +270,9 @@ TEST(Graph, WithAnOptionForAnotherKindOfStageIsRefused) {
       of_options([](auto& o) { o.timeout = 1s; }),
       sentences{"stage 'stage': timeout is for awaitable stages: another can't be interrupted"});
   EXPECT_EQ(of_options([](auto& o) { o.in_flight_max = 0; }),
-            sentences{"stage 'stage': in_flight_max must be at least 1"});
+            sentences{"stage 'stage': in_flight_max must be 1 to 1,048,576, not 0 items"});
   EXPECT_EQ(of_options([](auto& o) { o.outputs_max = 0; }),
-            sentences{"stage 'stage': outputs_max must be at least 1"});
+            sentences{"stage 'stage': outputs_max must be at least 1, not 0 items"});
   EXPECT_EQ(of_stage([](auto& one) {
               one.waits = true;
               one.options.in_flight_max = 11;

@@ -1,14 +1,13 @@
-#include <weir/stages/payload.hpp>
+#include <weir/stages/payload_text.hpp>
+
+#include <weir/mailbox/require.hpp>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstdlib>
-#include <memory>
-#include <string_view>
-#include <typeinfo>
-
-#include <cxxabi.h>
+#include <exception>
+#include <system_error>
+#include <utility>
 
 namespace weir::payloads {
 
@@ -74,6 +73,7 @@ result<double> read_double(std::string_view text) { return read_number<double>(t
 result<float> read_float(std::string_view text) { return read_number<float>(text, "a number"); }
 
 std::string no_payload() noexcept {
+  require(std::current_exception() != nullptr, "no_payload: must be called in a catch clause");
   const auto why = describe_current_exception();
   try {
     return std::string{none} + why.message();
@@ -100,40 +100,56 @@ std::string join(const std::vector<std::string>& items) {
   return text;
 }
 
-result<std::vector<std::string>> split(std::string_view text) {
-  std::vector<std::string> items;
-  const auto line = [&text]() -> result<std::string_view> {
+namespace {
+
+/// What is left of a text that is read from its beginning.
+struct reader {
+  std::string_view text;
+
+  result<std::string_view> line() {
     const auto end = text.find('\n');
     if (end == std::string_view::npos)
       return poison("expected a line, found " + found(text) + " without its end");
     const auto one = text.substr(0, end);
     text.remove_prefix(end + 1);
     return one;
-  };
+  }
+
+  /// A line has the length of the item behind it.
+  result<std::string_view> item_of(std::string_view length) {
+    auto size = read_unsigned(length, text.size());
+    if (!size)
+      return std::move(size.error()).within("the length of an item");
+    if (*size == text.size() || text[*size] != '\n')
+      return poison("expected an item of " + std::to_string(*size) + " bytes and a line end");
+    const auto item = text.substr(0, *size);
+    text.remove_prefix(*size + 1);
+    return item;
+  }
+};
+
+} // namespace
+
+result<std::vector<std::string>> split(std::string_view text) {
+  std::vector<std::string> items;
+  reader from{text};
   const bool lengths = text.starts_with(with_lengths);
   std::uint64_t count = 0;
   if (lengths) {
-    auto head = line();
+    auto head = from.line();
     if (!head)
       return std::move(head.error());
-    auto number = read_unsigned(head->substr(with_lengths.size()), text.size());
+    auto number = read_unsigned(head->substr(with_lengths.size()), from.text.size());
     if (!number)
       return std::move(number.error());
     count = *number;
   }
-  while (!text.empty()) {
-    auto one = line();
+  while (!from.text.empty()) {
+    auto one = from.line();
+    if (one && lengths)
+      one = from.item_of(*one);
     if (!one)
       return std::move(one.error());
-    if (lengths) {
-      auto size = read_unsigned(*one, text.size());
-      if (!size)
-        return std::move(size.error()).within("the length of an item");
-      if (*size == text.size() || text[*size] != '\n')
-        return poison("expected an item of " + std::to_string(*size) + " bytes and a line end");
-      *one = text.substr(0, *size);
-      text.remove_prefix(*size + 1);
-    }
     items.emplace_back(*one);
   }
   if (lengths && items.size() != count)
@@ -143,25 +159,3 @@ result<std::vector<std::string>> split(std::string_view text) {
 }
 
 } // namespace weir::payloads
-
-namespace weir {
-
-std::string type_name(const std::type_info& type) {
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> readable{
-      abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), &std::free};
-  std::string name = status == 0 ? readable.get() : type.name();
-  // The library's inline namespaces say nothing to a reader.
-  for (const std::string_view noise : {"std::__cxx11::", "[abi:cxx11]"})
-    for (auto at = name.find(noise); at != std::string::npos; at = name.find(noise))
-      name.replace(at, noise.size(), noise.starts_with("std") ? "std::" : "");
-  for (auto at = name.find(" >"); at != std::string::npos; at = name.find(" >"))
-    name.erase(at, 1);
-  const std::string_view long_string =
-      "std::basic_string<char, std::char_traits<char>, std::allocator<char>>";
-  for (auto at = name.find(long_string); at != std::string::npos; at = name.find(long_string))
-    name.replace(at, long_string.size(), "std::string");
-  return name;
-}
-
-} // namespace weir

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <cstdint>
+
+namespace weir {
+
+/// How an admitted item's way ended. Where an item was broadcast, the gravest end of its copies counts: they are in
+/// the order of their gravity.
+enum class outcome : std::uint8_t { filtered, acknowledged, dropped, dead_lettered };
+
+} // namespace weir

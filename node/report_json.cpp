@@ -1,0 +1,84 @@
+#include <weir/node/report_json.hpp>
+#include <weir/supervision/utc.hpp>
+
+#include <cmath>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace weir {
+
+namespace {
+
+using json = nlohmann::ordered_json; // keys in the order they are written down
+
+double rounded(double value, double steps) { return std::round(value * steps) / steps; }
+
+json to_json_value(const ledger_totals& ledger) {
+  return {{"admitted", ledger.admitted},         {"replayed", ledger.replayed},
+          {"acknowledged", ledger.acknowledged}, {"filtered", ledger.filtered},
+          {"dropped", ledger.dropped},           {"dead_lettered", ledger.dead_lettered},
+          {"in_flight", ledger.in_flight}};
+}
+
+json to_json_value(const stage_report& stage) {
+  constexpr double millionths = 1e6;
+  constexpr double nanoseconds = 1e9;
+  return {{"stage", stage.stage},
+          {"processed", stage.processed},
+          {"failed", stage.failed},
+          {"restarts", stage.restarts},
+          {"busy", rounded(stage.busy, millionths)},
+          {"blocked", rounded(stage.blocked, millionths)},
+          {"idle", rounded(stage.idle, millionths)},
+          {"latency_seconds",
+           {{"p50", rounded(stage.latency.p50, nanoseconds)},
+            {"p99", rounded(stage.latency.p99, nanoseconds)}}},
+          {"backlog_max", stage.backlog_max},
+          {"mailbox_capacity", stage.mailbox_capacity}};
+}
+
+json to_json_value(const pipeline_report& pipeline) {
+  auto stages = json::array();
+  for (const auto& stage : pipeline.stages)
+    stages.push_back(to_json_value(stage));
+  auto causes = json::array();
+  for (const auto& one : pipeline.dead_letter_causes)
+    causes.push_back({{"stage", one.stage}, {"cause", one.cause}, {"count", one.count}});
+  auto abandoned = json::array();
+  for (const auto& one : pipeline.abandoned)
+    abandoned.push_back(
+        {{"stage", one.stage}, {"worker", one.worker}, {"seconds", rounded(one.seconds, 1e3)}});
+  return {{"pipeline", pipeline.pipeline},
+          {"elapsed_seconds", rounded(pipeline.elapsed_seconds, 1e6)},
+          {"ledger", to_json_value(pipeline.ledger)},
+          {"stages", std::move(stages)},
+          {"dead_letter_causes", std::move(causes)},
+          {"abandoned", std::move(abandoned)}};
+}
+
+} // namespace
+
+std::string to_json(const run_report& report) {
+  json made;
+  if (report.pipelines.size() == 1) {
+    made = to_json_value(report.pipelines.front());
+  } else {
+    made["pipelines"] = json::array();
+    for (const auto& one : report.pipelines)
+      made["pipelines"].push_back(to_json_value(one));
+  }
+  if (report.deaths) {
+    made["deaths"] = json::array();
+    for (const auto& one : *report.deaths)
+      made["deaths"].push_back({{"at", utc_text(one.at)},
+                                {"pid", one.pid},
+                                {"cause", cause_of_death(one.status)},
+                                {"in_hand", one.in_hand}});
+  }
+  made["outcome"] = {{"exit_code", report.outcome.exit_code},
+                     {"sentence", report.outcome.sentence}};
+  return made.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+} // namespace weir

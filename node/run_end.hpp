@@ -1,0 +1,65 @@
+#pragma once
+
+#include <weir/actors/runtime.hpp>
+#include <weir/node/log.hpp>
+#include <weir/node/stop_signals.hpp>
+#include <weir/pipeline/running_pipeline.hpp>
+#include <weir/supervision/failure.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace weir {
+
+/// How running pipelines are brought to their end: told to drain at first, and aborted where that takes too long.
+///
+/// | state \ event | a signal | told again | a pipeline failed | nothing healthy runs | the time is up |
+/// |---------------|----------|------------|-------------------|----------------------|----------------|
+/// | running       | draining | –          | draining          | aborting             | –              |
+/// | draining      | draining | aborting   | draining          | aborting             | aborting       |
+/// | aborting      | aborting | aborting   | aborting          | aborting             | stuck          |
+///
+/// Owner: the node's thread.
+/// Invariants: what fails is remembered before anything is aborted, so that the first cause is told. Nothing goes back
+/// to an earlier state.
+class run_end {
+public:
+  /// They may still grow, until the first call of anything.
+  run_end(const std::vector<std::unique_ptr<running_pipeline>>& running, const runtime& clock,
+          std::chrono::milliseconds drain_timeout, log& into)
+      : running_{running}, clock_{clock}, drain_timeout_{drain_timeout}, log_{into} {}
+
+  bool all_ended() const;
+  void on_signal(const stop_signal& told);
+  /// Does what is due now. Returns how long to wait before it is called again, `wait` at most; nothing if a worker does
+  /// not obey the abort, so that there is nothing left to wait for.
+  std::optional<std::chrono::milliseconds> advance(std::chrono::milliseconds wait);
+
+  bool draining() const noexcept { return draining_; }
+  bool aborting() const noexcept { return aborting_; }
+  bool stuck() const noexcept { return stuck_; }
+  /// Why the first pipeline failed, of those that were not aborted by us.
+  std::optional<failure> failed() const;
+
+private:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  bool any_healthy() const;
+  void drain_all();
+  void abort_all();
+  void look_for_failures();
+
+  const std::vector<std::unique_ptr<running_pipeline>>& running_;
+  const runtime& clock_;
+  const std::chrono::milliseconds drain_timeout_;
+  log& log_;
+  std::optional<time_point> deadline_; // of the drain, or of the abort
+  bool draining_ = false;
+  bool aborting_ = false;
+  bool stuck_ = false;
+  std::optional<failure> failed_;
+};
+
+} // namespace weir

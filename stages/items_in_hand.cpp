@@ -1,0 +1,180 @@
+#include <weir/stages/items_in_hand.hpp>
+
+#include <weir/stages/runner.hpp>
+#include <weir/stages/worker.hpp>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace weir {
+
+namespace {
+
+using state = item_in_hand::state;
+
+} // namespace
+
+item_in_hand& items_in_hand::add(item_in_hand one) { return items_.emplace_back(std::move(one)); }
+
+void items_in_hand::pop_front() {
+  items_.pop_front();
+  look_from_ -= std::min<std::size_t>(look_from_, 1);
+}
+
+bool items_in_hand::full(const worker& self) const {
+  const auto places = std::min<std::size_t>(self.options().in_flight_max, window_);
+  return running_ + waiting_ >= places;
+}
+
+// --- what becomes of one -----------------------------------------------------------------------------
+
+bool items_in_hand::may_begin(item_in_hand& one, const std::optional<suspect>& known,
+                              worker& self) {
+  if (!self.suspicion().remains())
+    return true;
+  if (held_back_)
+    return false;
+  one.entered = self.suspicion().enter(known && known->deaths > 0);
+  held_back_ = !one.entered;
+  return one.entered;
+}
+
+void items_in_hand::begins(item_in_hand& one, bool again, worker& self) {
+  if (again)
+    --waiting_;
+  ++running_;
+  one.now = state::running;
+  one.began = self.now();
+  one.timed_out = false;
+  one.until =
+      self.options().timeout.count() > 0 ? self.now() + self.options().timeout : time_point::max();
+}
+
+void items_in_hand::not_running(item_in_hand& one, worker& self) {
+  --running_;
+  if (one.recorded)
+    one.recorded.empty();
+  if (std::exchange(one.entered, false))
+    self.suspicion().leave();
+}
+
+void items_in_hand::run_ended(item_in_hand& one, worker& self) {
+  not_running(one, self);
+  if (how_.outside())
+    self.counters().latency.add(self.now() - one.began);
+  if (one.timed_out && one.run->failed) // its own words would only say that it was cancelled
+    one.run->failed =
+        transient("timed out after " + std::to_string(self.options().timeout.count()) + " ms");
+}
+
+void items_in_hand::succeeded(item_in_hand& one, worker& self) {
+  one.now = state::succeeded;
+  self.hands().give_back(std::exchange(one.recorded, {}));
+  if (window_ < self.options().in_flight_max)
+    ++window_;
+}
+
+void items_in_hand::waits_to_run_again(item_in_hand& one, time_point until) {
+  one.now = state::waiting_to_run_again;
+  one.until = until;
+  ++waiting_;
+}
+
+void items_in_hand::ended(item_in_hand& one, worker& self) {
+  self.hands().give_back(std::exchange(one.recorded, {}));
+  one.now = state::ended;
+}
+
+// --- the clock ---------------------------------------------------------------------------------------
+
+bool items_in_hand::watch(item_in_hand& one, next_look& next, worker& self) {
+  if (one.now == state::waiting_to_run_again)
+    next.not_after(one.until);
+  if (one.now != state::running)
+    return false;
+  if (!one.timed_out && one.until <= self.now()) {
+    one.timed_out = true;
+    cancel(one, self.now());
+  }
+  if (!one.timed_out)
+    next.not_after(one.until);
+  const auto limit = self.options().item_time_max;
+  if (limit.count() == 0)
+    return false;
+  const auto since = one.run->silent_since();
+  if (!since)
+    return false;
+  if (*since + limit <= self.now())
+    return abandon(one, self);
+  next.not_after(*since + limit);
+  return false;
+}
+
+void items_in_hand::cancel(item_in_hand& one, time_point now) {
+  one.run->hurry(now);
+  how_.cancel(one.run);
+}
+
+/// Leaves a run to itself; false if it has ended by now.
+bool items_in_hand::abandon(item_in_hand& one, worker& self) {
+  if (!one.run->abandon())
+    return false;
+  not_running(one, self);
+  self.hands().give_back(std::exchange(one.recorded, {}));
+  how_.let_go(*one.run);
+  self.abandon(one.run);
+  one.now = state::ended;
+  return true;
+}
+
+// --- all of them -------------------------------------------------------------------------------------
+
+void items_in_hand::stage_built() {
+  if (std::exchange(built_before_, true))
+    window_ = 1;
+}
+
+bool items_in_hand::forget_held_back() { return std::exchange(held_back_, false); }
+
+void items_in_hand::cancel_all(worker& self) {
+  for (auto& one : items_)
+    if (one.now == state::running)
+      cancel(one, self.now());
+}
+
+bool items_in_hand::quiet() const {
+  return std::ranges::none_of(
+      items_, [](const auto& one) { return one.now == state::running && !one.run->has_ended(); });
+}
+
+std::optional<time_point> items_in_hand::abandon_late(worker& self) {
+  std::optional<time_point> next;
+  const auto limit = self.options().item_time_max;
+  for (auto& one : items_) {
+    if (limit.count() == 0 || one.now != state::running || one.run->has_ended())
+      continue;
+    const auto end = one.run->silent_since().value_or(self.now()) + limit;
+    if (end > self.now()
+        || !abandon(one, self)) // its item stays unsettled: the source delivers it again
+      next = std::min(next.value_or(end), end);
+  }
+  return next;
+}
+
+void items_in_hand::abandon_all(worker& self) noexcept {
+  for (auto& one : items_) {
+    if (one.now != state::running || !one.run) // it may be this one's beginning that failed
+      continue;
+    try {
+      cancel(one, self.now());
+    } catch (...) { // no memory to ask for it: then it goes on to its end
+    }
+    try {
+      abandon(one, self);
+    } catch (...) { // abandoned, and no memory to remember it
+    }
+  }
+}
+
+} // namespace weir

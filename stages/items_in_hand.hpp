@@ -1,0 +1,137 @@
+#pragma once
+
+#include <weir/actors/actor.hpp>
+#include <weir/mailbox/origin.hpp>
+#include <weir/stages/hand.hpp>
+#include <weir/stages/item_run.hpp>
+#include <weir/stages/item_trouble.hpp>
+#include <weir/supervision/retry.hpp>
+#include <weir/supervision/suspect.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace weir {
+
+class any_runner;
+class worker;
+
+/// An item that was taken from a mailbox and not released.
+///
+/// | state \ event        | begins  | run succeeded | run failed           | left, dead-lettered, abandoned |
+/// |----------------------|---------|---------------|----------------------|--------------------------------|
+/// | running              | –       | succeeded     | waiting_to_run_again | ended                          |
+/// | waiting_to_run_again | running | –             | –                    | –                              |
+/// | succeeded            | –       | –             | –                    | ended                          |
+struct item_in_hand {
+  enum class state { running, waiting_to_run_again, succeeded, ended };
+
+  std::size_t input; ///< index of its mailbox
+  std::uint64_t id;  ///< see item_id
+  origin from;
+  state now = state::running;
+  std::shared_ptr<item_run> run;
+  time_point began{};
+  time_point until{}; ///< the end of its time, or of its back-off
+  bool timed_out = false;
+  item_trouble trouble{};
+  hand recorded{};                  ///< of the flight recorder
+  bool entered = false;             ///< see suspicion::enter
+  std::vector<std::size_t> lanes{}; ///< of its outputs
+
+  bool has_ended() const { return now == state::running && run->has_ended(); }
+  bool is_due(time_point at) const { return now == state::waiting_to_run_again && until <= at; }
+};
+
+/// When to look at the clock next.
+struct next_look {
+  std::optional<time_point> at;
+
+  void not_after(time_point when) {
+    if (when != time_point::max() && (!at || when < *at))
+      at = when;
+  }
+};
+
+/// The items that a stage has in hand, whatever their type is: which are running, which wait to be run again, and
+/// for which the time is up.
+///
+/// Owner: the worker's turns.
+/// Invariants: items are in the order in which they were taken, and leave at the front. Of the places in flight each
+/// item takes one while it runs or waits to run again.
+class items_in_hand {
+public:
+  explicit items_in_hand(any_runner& how) : how_{how} {}
+  items_in_hand(const items_in_hand&) = delete;
+  items_in_hand& operator=(const items_in_hand&) = delete;
+
+  // --- the items -----------------------------------------------------------------------------------
+
+  bool empty() const { return items_.empty(); }
+  std::size_t size() const { return items_.size(); }
+  auto begin() { return items_.begin(); }
+  auto end() { return items_.end(); }
+  item_in_hand& add(item_in_hand one);
+  item_in_hand& front() { return items_.front(); }
+  void pop_front();
+
+  std::size_t running() const { return running_; }
+  /// Are all places in flight taken?
+  bool full(const worker& self) const;
+
+  // --- what becomes of one -------------------------------------------------------------------------
+
+  /// Where suspects of the flight recorder remain, an item may have to wait before it begins. Then false.
+  bool may_begin(item_in_hand& one, const std::optional<suspect>& known, worker& self);
+  /// Its run, which it has by now, begins. `again`: it had waited for that.
+  void begins(item_in_hand& one, bool again, worker& self);
+  /// Its run has ended: it takes no time any more. Says so in the run if that was too long.
+  void run_ended(item_in_hand& one, worker& self);
+  void succeeded(item_in_hand& one, worker& self);
+  void waits_to_run_again(item_in_hand& one, time_point until);
+  void ended(item_in_hand& one, worker& self);
+
+  // --- the clock -----------------------------------------------------------------------------------
+
+  /// The `k`th item of a look at the clock, which begins where the last one had to stop.
+  std::size_t index_of_look(std::size_t k) const { return (look_from_ + k) % items_.size(); }
+  item_in_hand& operator[](std::size_t index) { return items_[index]; }
+  void look_from(std::size_t index) { look_from_ = index; }
+  /// Cancels a run that takes too long, and abandons one that is stuck: then true.
+  bool watch(item_in_hand& one, next_look& next, worker& self);
+
+  // --- all of them ---------------------------------------------------------------------------------
+
+  /// The stage was built. After a restart it takes one item at first, and one more for each that succeeds.
+  void stage_built();
+  /// Was an item held back for the sake of a suspect since this was asked last?
+  bool forget_held_back();
+  bool held_back() const { return held_back_; }
+
+  void cancel_all(worker& self);
+  /// Has every run ended?
+  bool quiet() const;
+  /// Leaves to itself what has had its time to end. Returns when to look next.
+  std::optional<time_point> abandon_late(worker& self);
+  void abandon_all(worker& self) noexcept;
+
+private:
+  void cancel(item_in_hand& one, time_point now);
+  bool abandon(item_in_hand& one, worker& self);
+  void not_running(item_in_hand& one, worker& self);
+
+  any_runner& how_;
+  std::deque<item_in_hand> items_;
+  std::size_t running_ = 0;
+  std::size_t waiting_ = 0;   // to run again
+  std::size_t look_from_ = 0; // index into items_
+  std::uint32_t window_ = unlimited;
+  bool built_before_ = false;
+  bool held_back_ = false; // for the sake of a suspect
+};
+
+} // namespace weir

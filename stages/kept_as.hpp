@@ -1,0 +1,28 @@
+#pragma once
+
+#include <weir/stages/payload.hpp>
+
+#include <string>
+#include <typeinfo>
+
+namespace weir {
+
+/// How an item is kept if it becomes a dead letter: a batch of one as a row that a sink rejects.
+template <class In>
+struct kept_as {
+  static std::string payload(const In& item) noexcept {
+    if constexpr (is_batch<In>)
+      if (item.items.size() == 1)
+        return kept_payload_of(item.items.front());
+    return kept_payload_of(item);
+  }
+  static const std::type_info& type(const In& item) {
+    if constexpr (is_batch<In>)
+      if (item.items.size() == 1)
+        return typeid(typename In::value_type);
+    static_cast<void>(item);
+    return typeid(In);
+  }
+};
+
+} // namespace weir

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <weir/actors/runtime.hpp>
+#include <weir/mailbox/acknowledgement.hpp>
+
+#include <cstdint>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+class dead_letter_actor;
+class flight_recorder;
+class replay_actor;
+
+/// What the workers of one pipeline share.
+/// Owner: the pipeline, which outlives them. It is set up before the first turn and read from any thread.
+struct pipeline_services {
+  runtime& node;
+  std::string pipeline;
+  acknowledgement books;
+  dead_letter_actor* dead_letters = nullptr; ///< null where no stage can fail
+  replay_actor* replays = nullptr;           ///< null where the dead letters can't be read
+  std::stop_source stopping;
+  flight_recorder* recorder = nullptr; ///< null: nothing is recorded
+  std::vector<std::uint64_t> partition_keys =
+      {}; ///< flight_key of each partition, where something is
+
+  /// Tells the recorder how far each partition is settled. Any thread; where something is recorded.
+  void note_settled() const;
+};
+
+} // namespace weir

@@ -1,0 +1,162 @@
+#pragma once
+
+#include <weir/mailbox/batched_settlement.hpp>
+#include <weir/mailbox/origin_group.hpp>
+#include <weir/stages/consuming_stepper.hpp>
+#include <weir/stages/settle_members.hpp>
+#include <weir/stages/sink.hpp>
+#include <weir/stages/sink_call.hpp>
+#include <weir/stages/worker.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+namespace weir {
+
+/// The loop around a sink: what it has taken is settled.
+template <class F>
+class sink_stepper final : public consuming_stepper<typename sink_shape<product_t<F>>::input> {
+  using sink = product_t<F>;
+  using In = typename sink_shape<sink>::input;
+  using calls = sink_call<F>;
+  using consuming_stepper<In>::in_;
+
+public:
+  sink_stepper(const ports& where, F prototype)
+      : consuming_stepper<In>{where}, prototype_{std::move(prototype)} {}
+
+  result<void> rebuild(context& where) override {
+    sink_.reset();
+    sink_.emplace(product<F>::make(prototype_));
+    return started(*sink_, where);
+  }
+
+  slice_result step(std::size_t budget, worker& self) override {
+    auto* from = in_.next();
+    if (from == nullptr)
+      return in_.finished() ? end_of_stream(self)
+                            : slice_result{.what = slice_result::state::waiting, .for_input = true};
+    if (budget == 0)
+      return {};
+    if constexpr (demanding_sink<sink>) {
+      budget = std::min<std::size_t>(budget, sink_->demand(self.where()));
+      if (budget == 0)
+        return {.what = slice_result::state::waiting, .time = waiting_as::blocked};
+    }
+    auto came = take_items(*from, budget, self);
+    if (came.done > 0)
+      from->release(came.done);
+    if (came.failed)
+      return this->item_failed(std::move(*came.failed), came.done);
+    in_.turn_over();
+    return {.items = came.done};
+  }
+
+private:
+  /// What came of the items of a slice.
+  struct ran {
+    std::size_t done = 0;
+    std::optional<failure> failed{};
+  };
+
+  ran take_items(ring<In>& from, std::size_t budget, worker& self) {
+    const auto first = from.read_index();
+    const auto count = std::min({budget, from.available(), from.contiguous(first)});
+    In* const items = from.value(first);
+    const origin* const origins = &from.from(first);
+    std::size_t done = 0;
+    std::optional<failure> failed;
+    auto in_hand = self.hands().in_turns();
+    batched_settlement stored{self.books(), outcome::acknowledged};
+    try {
+      if constexpr (cannot_refuse())
+        if (!in_hand) // what it costs where nothing is recorded is the call
+          for (; done < count && !self.aborted(); ++done)
+            calls::direct(*sink_, items[done], self.where());
+      for (; done < count && !self.aborted(); ++done) {
+        if (in_hand)
+          in_hand.take(origins[done]);
+        if constexpr (cannot_refuse()) {
+          calls::direct(*sink_, items[done], self.where());
+        } else {
+          failed = take(items[done], origins[done], stored, self);
+          if (failed)
+            break;
+        }
+      }
+    } catch (...) {
+      failed = describe_current_exception();
+    }
+    if constexpr (cannot_refuse())
+      stored.add(std::span{origins, done});
+    return {done, std::move(failed)};
+  }
+
+  /// Does a call return nothing, so that it can only throw?
+  static constexpr bool cannot_refuse() {
+    if constexpr (batch_sink<sink>)
+      return false;
+    else
+      return std::is_void_v<decltype(calls::direct(std::declval<sink&>(), std::declval<const In&>(),
+                                                   std::declval<context&>()))>;
+  }
+
+  std::optional<failure> take(In& item, origin where, batched_settlement& stored, worker& self) {
+    if constexpr (batch_sink<sink>) {
+      return take_batch(item, where, self);
+    } else {
+      result<void> answer = calls::direct(*sink_, item, self.where());
+      if (!answer)
+        return std::move(answer.error());
+      stored.add(where);
+      return std::nullopt;
+    }
+  }
+
+  std::optional<failure> take_batch(In& batch, origin where, worker& self) {
+    // While another copy of the batch is on its way, storing this one settles nothing.
+    if (where.is_group() && !where.group()->shared())
+      self.batch_in_hand = where.group()->members();
+    result<batch_outcome> answer{batch_outcome{}};
+    try {
+      answer = calls::of_batch(*sink_, batch, self.where());
+    } catch (...) {
+      self.batch_in_hand = {};
+      throw;
+    }
+    self.batch_in_hand = {};
+    if (!answer)
+      return std::move(answer.error());
+    settle_members(batch, where, *answer, self.trouble_in_hand(), self);
+    return std::nullopt;
+  }
+
+  slice_result end_of_stream(worker& self) {
+    if (!self.letters().all_stored())
+      return {.what = slice_result::state::waiting, .time = waiting_as::blocked};
+    if constexpr (requires { sink_->on_drain(self.where()); }) {
+      if (!drained_) {
+        result<void> answer;
+        try {
+          answer = sink_->on_drain(self.where());
+        } catch (...) {
+          answer = describe_current_exception();
+        }
+        if (!answer)
+          return this->stage_failed(std::move(answer.error()), 0);
+        drained_ = true;
+      }
+    }
+    return {.what = slice_result::state::finished};
+  }
+
+  F prototype_;
+  std::optional<sink> sink_;
+  bool drained_ = false;
+};
+
+} // namespace weir

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <string>
+#include <typeinfo>
+
+namespace weir {
+
+/// The readable name of a type, as dead letters and the graph of a pipeline name it.
+std::string type_name(const std::type_info& type);
+
+} // namespace weir

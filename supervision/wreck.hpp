@@ -1,0 +1,22 @@
+#pragma once
+
+#include <weir/supervision/hand_range.hpp>
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace weir {
+
+/// What the slots of a process that died hold.
+struct wreck {
+  std::vector<hand_range> in_hand;
+  std::vector<hand_range> failed;
+  std::uint64_t left_out = 0; ///< items that were in hand too
+  bool damaged = false;       ///< some of it can't be read
+};
+
+/// Reads the slots of all sections in the bytes of a flight recorder's file, which may be anything.
+wreck read_wreck(std::string_view bytes);
+
+} // namespace weir
