@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <sys/resource.h>
 
 namespace weir::bench {
 
@@ -67,14 +68,30 @@ constexpr std::uint64_t expected_sum(std::uint64_t items, std::uint64_t hops) {
   return pairs + items * hops;
 }
 
+struct elapsed {
+  double seconds;
+  double processor_seconds; // of all threads of the process, in the kernel too
+};
+
 class stopwatch {
 public:
-  double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  elapsed read() const {
+    return {std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(),
+            processor_now() - processor_start_};
   }
 
 private:
+  static double processor_now() {
+    rusage used{};
+    getrusage(RUSAGE_SELF, &used);
+    const auto seconds = [](const timeval& time) {
+      return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+    };
+    return seconds(used.ru_utime) + seconds(used.ru_stime);
+  }
+
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  double processor_start_ = processor_now();
 };
 
 // Ends the program with status 1.
@@ -84,20 +101,22 @@ private:
 }
 
 // Prints the line bench/run.py reads.
-inline void print_result(const char* name, std::uint64_t items, double seconds) {
-  std::printf("{\"name\": \"%s\", \"items\": %" PRIu64
-              ", \"seconds\": %.6f, \"items_per_second\": %.0f}\n",
-              name, items, seconds, static_cast<double>(items) / seconds);
+inline void print_result(const char* name, std::uint64_t items, const elapsed& time) {
+  const auto count = static_cast<double>(items);
+  std::printf("{\"name\": \"%s\", \"items\": %" PRIu64 ", \"seconds\": %.6f"
+              ", \"items_per_second\": %.0f, \"processor_us_per_item\": %.4f}\n",
+              name, items, time.seconds, count / time.seconds,
+              time.processor_seconds * 1e6 / count);
 }
 
 // The same after a check of the sum; returns 0.
-inline int finish(const char* name, std::uint64_t items, double seconds, std::uint64_t sum,
+inline int finish(const char* name, std::uint64_t items, const elapsed& time, std::uint64_t sum,
                   std::uint64_t hops) {
   const auto expected = expected_sum(items, hops);
   if (sum != expected)
     fail(name,
          "the sink's sum is " + std::to_string(sum) + ", expected " + std::to_string(expected));
-  print_result(name, items, seconds);
+  print_result(name, items, time);
   return 0;
 }
 

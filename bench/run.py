@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the contestants of scripts/bench.sh round-robin, prints a table of medians, and closes with
-lines `ratio NAME VALUE`: weir's median rate divided by NAME's.
+"""Runs the contestants of scripts/bench.sh round-robin, prints tables of medians, and closes with
+lines `ratio NAME VALUE`: weir's median rate divided by NAME's, where NAME does not say otherwise.
 
 Every run is appended to build/bench/results.jsonl. A contestant that is not there is named and left
 out; one that fails ends the whole with status 1.
@@ -12,116 +12,98 @@ import gzip
 import json
 import os
 import platform
-import resource
-import statistics
 import subprocess
 import sys
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from contest import DISTURBED, ROOT, Comparison, Contest, run
+
 BUILD = os.path.join(ROOT, "build", "release")
 WORK = os.path.join(ROOT, "build", "bench")
+PROGRAMS = os.path.join(BUILD, "bench")
 EVENTS = 200_000
-DISTURBED = 0.1  # share of the machine taken by others
+
+def figures_reported(command):
+    """What a program prints: its clock starts once it is up."""
+    last = json.loads(run(command).splitlines()[-1])
+    return {key: last[key] for key in ("items_per_second", "processor_us_per_item") if key in last}
 
 
-class Others:
-    """The share of the machine that other processes took meanwhile: what spoils a measurement."""
-
-    def __init__(self):
-        self.started, self.busy = time.monotonic(), self.busy_by_others()
-
-    def share(self):
-        capacity = (time.monotonic() - self.started) * os.cpu_count()
-        return max(0.0, self.busy_by_others() - self.busy) / capacity
-
-    @staticmethod
-    def busy_by_others():
-        with open("/proc/stat", encoding="utf-8") as stat:
-            user, nice, system, _, _, irq, softirq, steal = map(int, stat.readline().split()[1:9])
-        ticks = user + nice + system + irq + softirq + steal
-        ours = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        return (ticks / os.sysconf("SC_CLK_TCK")
-                - sum(usage.ru_utime + usage.ru_stime for usage in ours))
-
-
-class Contest:
-    """One table: programs doing the same work. `suffix` tells its ratios from those of others."""
-
-    def __init__(self, title, suffix, commands, measure):
-        self.title, self.suffix, self.measure = title, suffix, measure
-        self.rates = {}
-        self.disturbance = 0.0
-        self.commands = {}
-        for name, command in commands.items():
-            if os.access(command[0], os.X_OK):
-                self.commands[name] = command
-                self.rates[name] = []
-            else:
-                program = os.path.relpath(command[0], ROOT)
-                print(f"left out of “{title}”: {name} ({program} has not been built)")
-
-    def round(self, number, patient_until):
-        """Each contestant once; another one begins in every round. Until then, a run that was
-        disturbed is repeated."""
-        names = list(self.commands)
-        first = number % len(names) if names else 0
-        for name in names[first:] + names[:first]:
-            while True:
-                others = Others()
-                rate = self.measure(self.commands[name])
-                share = others.share()
-                if share <= DISTURBED or time.monotonic() > patient_until:
-                    break
-                time.sleep(1)
-            self.rates[name].append(rate)
-            self.disturbance = max(self.disturbance, share)
-            yield {"contest": self.title, "name": name, "round": number, "items_per_second": rate,
-                   "others": round(share, 3)}
-
-    def median(self, name):
-        return statistics.median(self.rates[name])
-
-    def table(self):
-        weir = self.median("weir") if "weir" in self.rates else None
-        lines = [f"\n{self.title}",
-                 f"  {'':<14}{'median /s':>15}{'lowest':>15}{'highest':>15}{'weir is':>10}"]
-        for name, rates in self.rates.items():
-            times = f"{weir / self.median(name):.2f}x" if weir and name != "weir" else ""
-            lines.append(f"  {name:<14}{self.median(name):>15,.0f}{min(rates):>15,.0f}"
-                         f"{max(rates):>15,.0f}{times:>10}")
-        lines.append(f"  others took up to {self.disturbance:.0%} of the machine during a run")
-        return "\n".join(lines)
-
-    def ratios(self):
-        """bare_ring is the machine's limit, not a contestant: it has a row but no ratio."""
-        if "weir" not in self.rates:
-            return []
-        return [f"ratio {name}{self.suffix} {self.median('weir') / self.median(name):.2f}"
-                for name in self.rates if name not in ("weir", "bare_ring")]
-
-
-def run(command):
-    """Standard output of a program that must succeed."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"bench: {' '.join(command)} ended with status {done.returncode}:\n"
-                 f"{done.stdout}{done.stderr}")
-    return done.stdout
-
-
-def rate_reported(command):
-    """The rate a stream program prints: its clock starts once the program is up."""
-    return json.loads(run(command).splitlines()[-1])["items_per_second"]
+def to_weir(peers, suffix):
+    """bare_ring is the machine's limit, not a contestant: it has a row but no ratio."""
+    return [Comparison(peer, "weir is", "weir", peer, "" if peer == "bare_ring" else peer + suffix)
+            for peer in peers]
 
 
 def stream_contest(title, suffix, item, capacity, peers):
     options = ["--item", item, "--capacity", str(capacity)]
     programs = {"weir": "bench_pipeline", "caf_streams": "bench_caf_streams",
                 "go_channels": "go_channels", "bare_ring": "bench_bare_ring"}
-    commands = {name: [os.path.join(BUILD, "bench", programs[name])] + options
+    commands = {name: [os.path.join(PROGRAMS, programs[name])] + options
                 for name in ["weir"] + peers}
-    return Contest(title, suffix, commands, rate_reported)
+    return Contest(title, commands, figures_reported, to_weir(peers, suffix))
+
+
+def stage_command(stage, items, **options):
+    flags = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    return [os.path.join(PROGRAMS, "bench_stage"), stage, "--items", str(items)] + flags
+
+
+def pool_command(items, **options):
+    flags = [f"-{name}={value}" for name, value in options.items()]
+    return [os.path.join(PROGRAMS, "go_pool"), f"-items={items}"] + flags
+
+
+# Items without work, and with a microsecond of it: half a second or so each.
+IN_HAND = {"function": (2_000_000, 300_000), "threads": (50_000, 50_000),
+           "awaitable": (50_000, 50_000), "go_pool": (2_000_000, 300_000)}
+
+
+def in_hand_contest():
+    """Several items in hand: each of Weir's ways beside a pool of as many goroutines, in order."""
+    commands, comparisons = {}, []
+    for in_flight in (4, 64):
+        for work in (0, 1):
+            setting = f"{in_flight}_{work}us"
+            peer = f"go_pool_{setting}"
+            for stage in ("function", "threads", "awaitable"):
+                name = f"{stage}_{setting}"
+                commands[name] = stage_command(stage, IN_HAND[stage][work], in_flight=in_flight,
+                                               work=work)
+                comparisons.append(Comparison(name, "to go_pool", name, peer, f"{peer}_{stage}"))
+            commands[peer] = pool_command(IN_HAND["go_pool"][work], goroutines=in_flight,
+                                          work=work, ordered="true")
+    return Contest("4 or 64 items in hand, 0 or 1 µs of work on each", commands, figures_reported,
+                   comparisons)
+
+
+def workers_contest(quick):
+    """Workers of a stage that does nothing, beside goroutines on one channel."""
+    # One worker needs more of them for a run that is longer than a tick of the clocks.
+    items = {1: 20_000_000, 16: 2_000_000, 64: 2_000_000, 256: 2_000_000}
+    if quick:
+        items |= {64: 500_000, 256: 500_000}
+    commands, comparisons = {}, []
+    for workers, count in items.items():
+        name, peer = f"weir_{workers}", f"go_pool_{workers}"
+        commands[name] = stage_command("function", count, workers=workers)
+        commands[peer] = pool_command(2_000_000, goroutines=workers)
+        comparisons.append(Comparison(name, "to go_pool", name, peer, f"go_pool_workers_{workers}"))
+        if workers > 1:
+            comparisons += [
+                Comparison(name, "to 1 worker", name, "weir_1", f"workers_{workers}_to_1"),
+                Comparison(peer, "to 1 worker", peer, "go_pool_1")]
+    return Contest("1 to 256 workers, or goroutines", commands, figures_reported, comparisons)
+
+
+def failing_contest():
+    """Items that pass beside a first one that keeps failing; and where that passes too."""
+    # All of them have room in the mailbox, where the one that fails holds their places.
+    commands = {stage: stage_command(stage, 30_000, in_flight=4)
+                for stage in ("all_pass", "first_fails")}
+    return Contest("beside an item that keeps failing, 4 items in hand", commands, figures_reported,
+                   [Comparison("first_fails", "to all_pass", "first_fails", "all_pass",
+                               "first_fails_to_all_pass")])
 
 
 def rate_by_wall_clock(command):
@@ -134,7 +116,7 @@ def rate_by_wall_clock(command):
     rows = int(run(["sqlite3", os.path.join(WORK, "run.db"), "SELECT count(*) FROM events"]))
     if rows != EVENTS:
         sys.exit(f"bench: {os.path.basename(command[0])} stored {rows} events, expected {EVENTS}")
-    return EVENTS / elapsed
+    return {"items_per_second": EVENTS / elapsed}
 
 
 def events_contest(sample):
@@ -148,8 +130,8 @@ def events_contest(sample):
         "plain_sqlite": [os.path.join(BUILD, "bench", "bench_plain_sqlite"),
                          "--input", source, "--store", store],
     }
-    return Contest(f"events into SQLite, {EVENTS:,} lines, wall clock", "", commands,
-                   rate_by_wall_clock)
+    return Contest(f"events into SQLite, {EVENTS:,} lines, wall clock", commands,
+                   rate_by_wall_clock, to_weir(["plain_sqlite"], ""))
 
 
 def repeat_sample(sample):
@@ -186,9 +168,40 @@ def circumstances():
             "cpu": cpu, "cores": len(os.sched_getaffinity(0))}
 
 
+def stream_contests(options):
+    contests = [stream_contest("uint64, capacity 1024", "", "uint64", 1024,
+                               ["caf_streams", "go_channels", "bare_ring"])]
+    if not options.quick:
+        contests += [stream_contest(f"uint64, capacity {capacity}", f"_capacity_{capacity}",
+                                    "uint64", capacity, ["go_channels"]) for capacity in (64, 4096)]
+        contests.append(stream_contest("event of two strings, capacity 1024", "_event", "event",
+                                       1024, ["caf_streams", "go_channels"]))
+    return contests
+
+
+def events_contests(options):
+    if os.path.exists(options.sample):
+        return [events_contest(options.sample)]
+    print(f"left out: events into SQLite (no {os.path.relpath(options.sample, ROOT)})")
+    return []
+
+
+TABLES = {
+    "stream": stream_contests,
+    "events": events_contests,
+    "in_hand": lambda options: [in_hand_contest()],
+    "workers": lambda options: [workers_contest(options.quick)],
+    "failing": lambda options: [failing_contest()],
+}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--quick", action="store_true", help="only what the ratios are asked of")
+    parser.add_argument("--quick", action="store_true",
+                        help="no other capacities, no event of two strings, fewer items for"
+                             " the workers")
+    parser.add_argument("--only", action="append", metavar="TABLE", choices=TABLES,
+                        help="only this table; may be given again: " + ", ".join(TABLES))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--patient", type=float, default=0, metavar="MINUTES",
                         help="for so long, repeat runs that other processes disturbed")
@@ -201,17 +214,7 @@ def main():
     here = circumstances()
     print(f"{here['cpu']}, {here['cores']} cores; medians of {options.rounds}, round-robin")
 
-    contests = [stream_contest("uint64, capacity 1024", "", "uint64", 1024,
-                               ["caf_streams", "go_channels", "bare_ring"])]
-    if not options.quick:
-        contests += [stream_contest(f"uint64, capacity {capacity}", f"_capacity_{capacity}",
-                                    "uint64", capacity, ["go_channels"]) for capacity in (64, 4096)]
-        contests.append(stream_contest("event of two strings, capacity 1024", "_event", "event",
-                                       1024, ["caf_streams", "go_channels"]))
-    if os.path.exists(options.sample):
-        contests.append(events_contest(options.sample))
-    else:
-        print(f"left out: events into SQLite (no {os.path.relpath(options.sample, ROOT)})")
+    contests = [contest for table in options.only or TABLES for contest in TABLES[table](options)]
 
     patient_until = time.monotonic() + 60 * options.patient
     with open(os.path.join(WORK, "results.jsonl"), "a", encoding="utf-8") as results:

@@ -13,18 +13,25 @@ namespace {
 
 using state = item_in_hand::state;
 
+/// Orders a heap: what is due first is in front, and of those that are due together what was taken first.
+bool is_due_after(const item_in_hand* one, const item_in_hand* other) {
+  return one->until != other->until ? one->until > other->until : one->id > other->id;
+}
+
 } // namespace
 
-item_in_hand& items_in_hand::add(item_in_hand one) { return items_.emplace_back(std::move(one)); }
-
-void items_in_hand::pop_front() {
-  items_.pop_front();
-  look_from_ -= std::min<std::size_t>(look_from_, 1);
+item_in_hand& items_in_hand::add(item_in_hand one) {
+  // Room for it to wait in is made now: later, when its run has failed, there may be no memory.
+  if (const auto places = running_ + waiting_.size() + 1; waiting_.capacity() < places)
+    waiting_.reserve(2 * places);
+  return items_.emplace_back(std::move(one));
 }
+
+void items_in_hand::pop_front() { items_.pop_front(); }
 
 bool items_in_hand::full(const worker& self) const {
   const auto places = std::min<std::size_t>(self.options().in_flight_max, window_);
-  return running_ + waiting_ >= places;
+  return running_ + waiting_.size() >= places;
 }
 
 // --- what becomes of one -----------------------------------------------------------------------------
@@ -41,8 +48,14 @@ bool items_in_hand::may_begin(item_in_hand& one, const std::optional<suspect>& k
 }
 
 void items_in_hand::begins(item_in_hand& one, bool again, worker& self) {
-  if (again)
-    --waiting_;
+  if (again) {
+    std::ranges::pop_heap(waiting_, is_due_after);
+    waiting_.pop_back();
+  }
+  one.earlier = last_running_;
+  one.later = nullptr;
+  (last_running_ != nullptr ? last_running_->later : first_running_) = &one;
+  last_running_ = &one;
   ++running_;
   one.now = state::running;
   one.began = self.now();
@@ -51,8 +64,15 @@ void items_in_hand::begins(item_in_hand& one, bool again, worker& self) {
       self.options().timeout.count() > 0 ? self.now() + self.options().timeout : time_point::max();
 }
 
-void items_in_hand::not_running(item_in_hand& one, worker& self) {
+void items_in_hand::leaves_running(item_in_hand& one) {
+  (one.earlier != nullptr ? one.earlier->later : first_running_) = one.later;
+  (one.later != nullptr ? one.later->earlier : last_running_) = one.earlier;
+  one.earlier = one.later = nullptr;
   --running_;
+}
+
+void items_in_hand::not_running(item_in_hand& one, worker& self) {
+  leaves_running(one);
   if (one.recorded)
     one.recorded.empty();
   if (std::exchange(one.entered, false))
@@ -78,7 +98,8 @@ void items_in_hand::succeeded(item_in_hand& one, worker& self) {
 void items_in_hand::waits_to_run_again(item_in_hand& one, time_point until) {
   one.now = state::waiting_to_run_again;
   one.until = until;
-  ++waiting_;
+  waiting_.push_back(&one);
+  std::ranges::push_heap(waiting_, is_due_after);
 }
 
 void items_in_hand::ended(item_in_hand& one, worker& self) {
@@ -89,10 +110,6 @@ void items_in_hand::ended(item_in_hand& one, worker& self) {
 // --- the clock ---------------------------------------------------------------------------------------
 
 bool items_in_hand::watch(item_in_hand& one, next_look& next, worker& self) {
-  if (one.now == state::waiting_to_run_again)
-    next.not_after(one.until);
-  if (one.now != state::running)
-    return false;
   if (!one.timed_out && one.until <= self.now()) {
     one.timed_out = true;
     cancel(one, self.now());
@@ -138,40 +155,43 @@ void items_in_hand::stage_built() {
 bool items_in_hand::forget_held_back() { return std::exchange(held_back_, false); }
 
 void items_in_hand::cancel_all(worker& self) {
-  for (auto& one : items_)
-    if (one.now == state::running)
-      cancel(one, self.now());
+  for (auto* one = first_running_; one != nullptr; one = one->later)
+    cancel(*one, self.now());
 }
 
 bool items_in_hand::quiet() const {
-  return std::ranges::none_of(
-      items_, [](const auto& one) { return one.now == state::running && !one.run->has_ended(); });
+  for (const auto* one = first_running_; one != nullptr; one = one->later)
+    if (!one->run->has_ended())
+      return false;
+  return true;
 }
 
 std::optional<time_point> items_in_hand::abandon_late(worker& self) {
   std::optional<time_point> next;
   const auto limit = self.options().item_time_max;
-  for (auto& one : items_) {
-    if (limit.count() == 0 || one.now != state::running || one.run->has_ended())
+  if (limit.count() == 0)
+    return next;
+  for (auto *one = first_running_, *then = one; one != nullptr; one = then) {
+    then = one->later;
+    if (one->run->has_ended())
       continue;
-    const auto end = one.run->silent_since().value_or(self.now()) + limit;
+    const auto end = one->run->silent_since().value_or(self.now()) + limit;
     if (end > self.now()
-        || !abandon(one, self)) // its item stays unsettled: the source delivers it again
+        || !abandon(*one, self)) // its item stays unsettled: the source delivers it again
       next = std::min(next.value_or(end), end);
   }
   return next;
 }
 
 void items_in_hand::abandon_all(worker& self) noexcept {
-  for (auto& one : items_) {
-    if (one.now != state::running || !one.run) // it may be this one's beginning that failed
-      continue;
+  for (auto *one = first_running_, *then = one; one != nullptr; one = then) {
+    then = one->later;
     try {
-      cancel(one, self.now());
+      cancel(*one, self.now());
     } catch (...) { // no memory to ask for it: then it goes on to its end
     }
     try {
-      abandon(one, self);
+      abandon(*one, self);
     } catch (...) { // abandoned, and no memory to remember it
     }
   }

@@ -42,9 +42,11 @@ struct item_in_hand {
   hand recorded{};                  ///< of the flight recorder
   bool entered = false;             ///< see suspicion::enter
   std::vector<std::size_t> lanes{}; ///< of its outputs
+  // Its neighbours in the order in which runs began, while it runs.
+  item_in_hand* earlier = nullptr;
+  item_in_hand* later = nullptr;
 
   bool has_ended() const { return now == state::running && run->has_ended(); }
-  bool is_due(time_point at) const { return now == state::waiting_to_run_again && until <= at; }
 };
 
 /// When to look at the clock next.
@@ -62,7 +64,8 @@ struct next_look {
 ///
 /// Owner: the worker's turns.
 /// Invariants: items are in the order in which they were taken, and leave at the front. Of the places in flight each
-/// item takes one while it runs or waits to run again.
+/// item takes one while it runs or waits to run again. Whatever happens to an item costs the same however many others
+/// are in hand, but for the logarithm of those that wait to run again.
 class items_in_hand {
 public:
   explicit items_in_hand(any_runner& how) : how_{how} {}
@@ -72,14 +75,13 @@ public:
   // --- the items -----------------------------------------------------------------------------------
 
   bool empty() const { return items_.empty(); }
-  std::size_t size() const { return items_.size(); }
-  auto begin() { return items_.begin(); }
-  auto end() { return items_.end(); }
   item_in_hand& add(item_in_hand one);
   item_in_hand& front() { return items_.front(); }
   void pop_front();
 
   std::size_t running() const { return running_; }
+  /// The runs that go on, in the order in which they began: the first one, and from there by `later`.
+  item_in_hand* first_running() const { return first_running_; }
   /// Are all places in flight taken?
   bool full(const worker& self) const;
 
@@ -97,10 +99,8 @@ public:
 
   // --- the clock -----------------------------------------------------------------------------------
 
-  /// The `k`th item of a look at the clock, which begins where the last one had to stop.
-  std::size_t index_of_look(std::size_t k) const { return (look_from_ + k) % items_.size(); }
-  item_in_hand& operator[](std::size_t index) { return items_[index]; }
-  void look_from(std::size_t index) { look_from_ = index; }
+  /// Of the items that wait to run again, the one whose back-off ends first; null if there is none.
+  item_in_hand* first_waiting() const { return waiting_.empty() ? nullptr : waiting_.front(); }
   /// Cancels a run that takes too long, and abandons one that is stuck: then true.
   bool watch(item_in_hand& one, next_look& next, worker& self);
 
@@ -122,13 +122,15 @@ public:
 private:
   void cancel(item_in_hand& one, time_point now);
   bool abandon(item_in_hand& one, worker& self);
+  void leaves_running(item_in_hand& one);
   void not_running(item_in_hand& one, worker& self);
 
   any_runner& how_;
   std::deque<item_in_hand> items_;
   std::size_t running_ = 0;
-  std::size_t waiting_ = 0;   // to run again
-  std::size_t look_from_ = 0; // index into items_
+  item_in_hand* first_running_ = nullptr;
+  item_in_hand* last_running_ = nullptr;
+  std::vector<item_in_hand*> waiting_; // to run again: a heap, the one that is due first in front
   std::uint32_t window_ = unlimited;
   bool built_before_ = false;
   bool held_back_ = false; // for the sake of a suspect

@@ -49,7 +49,7 @@ public:
   /// No more is held than there is credit for, but for one item's outputs.
   template <class Room>
   bool full(const Room& room) const {
-    return held_outputs_ > 0 && held_outputs_ >= room();
+    return held_outputs_ > 0 && held_outputs_ >= room(held_outputs_ + 1);
   }
   std::vector<held_item>& held() { return held_; }
   void let_go() {

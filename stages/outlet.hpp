@@ -25,6 +25,7 @@ public:
         key_{std::static_pointer_cast<const key_function>(ports.key)} {
     for (const auto& one : ports.rings)
       rings_.push_back({static_cast<ring<T>*>(one.get()), 0});
+    touched_.reserve(rings_.size());
   }
   outlet(outlet&&) = default; // and no copy NOLINT(performance-noexcept-move-constructor)
 
@@ -44,11 +45,11 @@ public:
       waiting_.push_back({std::move(item), from, lane});
   }
 
-  /// How many items find credit now, if they spread evenly.
-  std::size_t room() const {
+  /// How many items find credit now, if they spread evenly; it looks no further once they are `enough`.
+  std::size_t room(std::size_t enough) const {
     std::size_t items = 0;
-    for (const auto& one : rings_)
-      items += one.where->credit(one.where->capacity());
+    for (auto one = rings_.begin(); one != rings_.end() && items < enough; ++one)
+      items += one->where->credit(one->where->capacity());
     return items;
   }
 
@@ -65,9 +66,14 @@ public:
   }
 
   void publish() {
-    for (auto& one : rings_)
-      if (one.written > 0)
-        one.where->publish(std::exchange(one.written, 0));
+    if (touched_.empty())
+      return;
+    run_length_ = std::clamp<std::size_t>(written_ / rings_.size(), 1, run_max);
+    written_ = 0;
+    run_left_ = 0; // the credits are known anew
+    for (auto* one : touched_)
+      one->where->publish(std::exchange(one->written, 0));
+    touched_.clear();
   }
 
   void close() {
@@ -91,34 +97,60 @@ private:
     std::size_t written; // beyond the published cursor
   };
 
+  /// Of so many rings at most the credit is looked at before one is chosen: with more the choice is hardly better.
+  static constexpr std::size_t looked_at = 8;
+  /// So many items in a row at most go the same way, and fewer while a slice has few for each ring.
+  static constexpr std::size_t run_max = 16;
+
   bool write(T& item, origin from, std::size_t lane) {
-    leg* best = nullptr;
-    if (how_ == spread::by_key) {
-      best = &rings_[lane];
-      if (best->where->credit(best->written + 1) <= best->written)
-        return false;
-    } else {
-      std::size_t most = 0;
-      for (auto& one : rings_) {
-        const auto credit = one.where->credit(one.where->capacity());
-        const auto left = credit > one.written ? credit - one.written : 0;
-        if (left > most) {
-          most = left;
-          best = &one;
-        }
-      }
-      if (best == nullptr)
-        return false;
-    }
-    const auto index = best->where->write_index() + best->written;
-    std::construct_at(best->where->value(index), std::move(item));
-    best->where->from(index) = from;
-    ++best->written;
+    auto* const to = how_ == spread::by_key ? with_credit(rings_[lane]) : any();
+    if (to == nullptr)
+      return false;
+    const auto index = to->where->write_index() + to->written;
+    std::construct_at(to->where->value(index), std::move(item));
+    to->where->from(index) = from;
+    if (to->written++ == 0)
+      touched_.push_back(to);
+    ++written_;
     return true;
+  }
+
+  static leg* with_credit(leg& one) {
+    return one.where->credit(one.written + 1) > one.written ? &one : nullptr;
+  }
+
+  /// The ring that a run of items goes to: among a few in a row the one with the most credit. Those that were not
+  /// looked at have their turn next.
+  leg* any() {
+    if (run_left_ > 0) {
+      --run_left_;
+      return chosen_;
+    }
+    std::size_t most = 0;
+    for (std::size_t k = 0; k < rings_.size() && (k < looked_at || most == 0); ++k) {
+      auto& one = rings_[next_];
+      next_ = next_ + 1 < rings_.size() ? next_ + 1 : 0;
+      const auto credit = one.where->credit(one.where->capacity());
+      if (const auto left = credit > one.written ? credit - one.written : 0; left > most) {
+        most = left;
+        chosen_ = &one;
+      }
+    }
+    if (most == 0)
+      return nullptr;
+    run_left_ = std::min(most, run_length_) - 1;
+    return chosen_;
   }
 
   std::vector<std::shared_ptr<ring_base>> owned_;
   std::vector<leg> rings_;
+  std::vector<leg*> touched_; // with something to publish; has room for all
+  std::size_t written_ = 0;   // since the last publish
+  // Of spread::any.
+  std::size_t run_length_ = 1;
+  std::size_t run_left_ = 0; // items that go to `chosen_` before another one is chosen
+  leg* chosen_ = nullptr;
+  std::size_t next_ = 0; // to be looked at
   const spread how_;
   const std::shared_ptr<const key_function> key_;
   struct waiting_item {

@@ -1,5 +1,6 @@
+#include <weir/actors/runtime.hpp>
+#include <weir/stages/item_run.hpp>
 #include <weir/stages/repro.hpp>
-#include <weir/stages/worker.hpp>
 
 namespace weir {
 
@@ -19,35 +20,31 @@ std::string repro_report::text() const {
 
 namespace repros {
 
-namespace {
-
-/// A worker that never has a turn has nothing to tell.
-class nobody final : public worker_observer {
-public:
-  void worker_failed(std::size_t, std::uint32_t, failure) override {}
-  void worker_stopped(std::size_t) override {}
-  void worker_recovered(std::size_t) override {}
-  void worker_finished(std::size_t, std::optional<failure>) override {}
-};
-
-} // namespace
-
-struct surroundings::parts {
+/// Nobody is woken, and nothing was read before.
+struct surroundings::parts final : turn_of_worker, waker {
   explicit parts(const dead_letter& letter)
-      : services{.node = node, .pipeline = letter.pipeline, .books = {}, .stopping = {}},
-        permits{{}, node.now()},
-        who{"repro", services, observer, 0, letter.stage, 0, {}, permits, nullptr} {}
+      : place{.pipeline = letter.pipeline,
+              .stage = letter.stage,
+              .worker = "repro",
+              .stopping = stop.get_token(),
+              .node = &node,
+              .worker_waker = this} {}
+
+  time_point now() const noexcept override { return node.now(); }
+  void wake_at(time_point) noexcept override {}
+  std::uint64_t last_position() const noexcept override { return 0; }
+  std::vector<resume_point> resume_points() const override { return {}; }
+  void wake() noexcept override {}
 
   runtime node{{.threads = 1}};
-  pipeline_services services;
-  nobody observer;
-  token_bucket permits;
-  worker who;
+  std::stop_source stop;
+  run_place place;
+  context here{place, *this};
 };
 
 surroundings::surroundings(const dead_letter& letter) : parts_{std::make_unique<parts>(letter)} {}
 surroundings::~surroundings() = default;
-context& surroundings::where() noexcept { return parts_->who.where(); }
+context& surroundings::where() noexcept { return parts_->here; }
 
 std::optional<failure> wrong_type(const dead_letter& letter, const std::type_info& taken) {
   if (letter.payload_type.empty() || letter.payload_type == type_name(taken))

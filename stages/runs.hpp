@@ -92,9 +92,11 @@ private:
     exit_.flush();
     {
       slice now{self, done, {self.books(), Exit::ends_as}};
-      for (auto& one : items_)
-        if (one.has_ended())
-          reap(one, now);
+      for (auto *one = items_.first_running(), *then = one; one != nullptr; one = then) {
+        then = one->later;
+        if (one->has_ended())
+          reap(*one, now);
+      }
       leave(now);
       if (!ends())
         later = look_at_clock(budget, now);
@@ -202,27 +204,24 @@ private:
   // --- going on --------------------------------------------------------------------------------------
 
   /// Looks at the clock: runs that take too long, and items whose back-off is over. Of these up to `budget` are run
-  /// now; where they were too many, the next look begins with the rest. Returns when to look next.
+  /// now, those first that are due longest. Returns when to look next.
   next_look look_at_clock(std::size_t budget, slice& now) {
     auto& self = now.self;
     next_look next;
-    std::optional<std::size_t> rest; // begins there
-    for (std::size_t k = 0; k < items_.size(); ++k) {
-      const auto index = items_.index_of_look(k);
-      auto& one = items_[index];
-      if (one.is_due(self.now())) {
-        if (budget == 0 && !rest)
-          rest = index;
-        if (budget > 0 && !ends() && !self.aborted()) {
-          if (!run_again(one, next, now))
-            continue;
-          --budget;
-        }
-      }
-      if (items_.watch(one, next, self))
-        dead_letter_stuck(one, self);
+    for (auto *one = items_.first_running(), *then = one; one != nullptr; one = then) {
+      then = one->later;
+      if (items_.watch(*one, next, self))
+        dead_letter_stuck(*one, self);
     }
-    items_.look_from(rest.value_or(0));
+    for (auto* one = items_.first_waiting(); one != nullptr; one = items_.first_waiting()) {
+      if (budget == 0 || ends() || self.aborted() || one->until > self.now()) {
+        next.not_after(one->until);
+        break;
+      }
+      if (!run_again(*one, next, now))
+        break;
+      --budget;
+    }
     return next;
   }
 

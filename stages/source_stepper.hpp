@@ -44,7 +44,7 @@ public:
     if (auto wait = without_positions(budget, partition, self))
       return std::move(*wait);
     auto* const single = out_.single();
-    budget = std::min(budget, single != nullptr ? single->credit(budget) : out_.room());
+    budget = std::min(budget, single != nullptr ? single->credit(budget) : out_.room(budget));
     if (budget == 0)
       return without_credit();
     auto deferred = std::exchange(deferred_, std::nullopt);

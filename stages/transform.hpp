@@ -144,7 +144,7 @@ private:
 
   /// Is as much held as there is credit for?
   bool full() const {
-    return state_.full([this] { return out_.room(); });
+    return state_.full([this](std::size_t enough) { return out_.room(enough); });
   }
 
   /// Keeps the state after a slice, and hands on what it led to; or says what came of the slice instead.

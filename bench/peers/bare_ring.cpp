@@ -46,5 +46,5 @@ int main(int argc, char** argv) {
     head.position.store(at, std::memory_order_release);
   }
   producer.join();
-  return weir::bench::finish("bare_ring", options.items, watch.seconds(), sum, 0);
+  return weir::bench::finish("bare_ring", options.items, watch.read(), sum, 0);
 }

@@ -87,5 +87,5 @@ int main(int argc, char** argv) {
   const auto sum =
       options.events ? run<event>(system, options.items, weir::bench::make_event)
                      : run<std::uint64_t>(system, options.items, [](std::uint64_t i) { return i; });
-  return weir::bench::finish("caf_streams", options.items, watch.seconds(), sum, 2);
+  return weir::bench::finish("caf_streams", options.items, watch.read(), sum, 2);
 }

@@ -147,7 +147,7 @@ int load(const std::string& input, const std::string& path) {
     out.commit(line_number);
   if (refused > 0)
     std::fprintf(stderr, "plain_sqlite: %" PRIu64 " lines are no events\n", refused);
-  weir::bench::print_result("plain_sqlite", line_number - start, watch.seconds());
+  weir::bench::print_result("plain_sqlite", line_number - start, watch.read());
   return 0;
 }
 

@@ -129,7 +129,7 @@ def check_caf(house):
     allowed = in_cluster[:CAF_FILES_OF_CLUSTER]
     for source, one, where in foreign_includes(house):
         if one.target.startswith("caf/") and not CAF_HOME.fullmatch(source.path) and source.path not in allowed:
-            yield (f"{where}: CAF is for actors/runtime* and one file of cluster/"
+            yield (f"{where}: CAF is for actors/runtime_caf.cpp and one file of cluster/"
                    f"{''.join(f' ({file})' for file in allowed)}; found <{one.target}>")
 
 

@@ -90,12 +90,12 @@ TEST_F(DeadLettersCommand, ListsThemInATable) {
   often.replay_count = 1;
   keep({letter(1), often});
   EXPECT_EQ(run({"list"}),
-            "ID  LAST FAILED          STATE   TRIES  STAGE  POSITION  KEY  CAUSE\n"
-            " 1  2024-01-31 12:00:00  kept        2  parse         1       it is broken ← root\n"
-            " 2  2024-01-31 12:00:00  kept      2+1  store         2  k    it is broken ← root\n");
+            "ID  LAST FAILED          STATE  TRIES  STAGE  POSITION  KEY  CAUSE\n"
+            " 1  2024-01-31 12:00:00  kept       2  parse         1       it is broken ← root\n"
+            " 2  2024-01-31 12:00:00  kept     2+1  store         2  k    it is broken ← root\n");
   EXPECT_EQ(run({"list", "--stage", "parse"}),
-            "ID  LAST FAILED          STATE   TRIES  STAGE  POSITION  CAUSE\n"
-            " 1  2024-01-31 12:00:00  kept        2  parse         1  it is broken ← root\n");
+            "ID  LAST FAILED          STATE  TRIES  STAGE  POSITION  CAUSE\n"
+            " 1  2024-01-31 12:00:00  kept       2  parse         1  it is broken ← root\n");
 }
 
 TEST_F(DeadLettersCommand, SaysWhereACauseIsOfAnEarlierPayload) {
@@ -103,10 +103,10 @@ TEST_F(DeadLettersCommand, SaysWhereACauseIsOfAnEarlierPayload) {
   ASSERT_TRUE(store.edit(1, "mended", {"bob", wall_time{1706702500s}}));
   EXPECT_EQ(
       run({"list"}),
-      "ID  LAST FAILED          STATE   TRIES  STAGE  POSITION  CAUSE\n"
-      " 1  2024-01-31 12:00:00  kept        2  parse         1  before the edit: it is broken ← "
+      "ID  LAST FAILED          STATE  TRIES  STAGE  POSITION  CAUSE\n"
+      " 1  2024-01-31 12:00:00  kept       2  parse         1  before the edit: it is broken ← "
       "root\n"
-      " 2  2024-01-31 12:00:00  kept        2  parse         2  it is broken ← root\n");
+      " 2  2024-01-31 12:00:00  kept       2  parse         2  it is broken ← root\n");
   const auto page = run({"show", "1"});
   EXPECT_NE(page.find("\nedited        2024-01-31T12:01:40.000Z: the cause is that of the payload "
                       "before (--payload-before)\n"),

@@ -1,0 +1,3 @@
+module go_pool
+
+go 1.19
