@@ -4,9 +4,12 @@
 #include <weir/pipeline/running_pipeline.hpp>
 #include <weir/testkit/seeded.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
+#include <string_view>
 
 namespace weir::testkit {
 
@@ -26,8 +29,11 @@ public:
   /// With a seed, chance picks who has the next turn and how many items a slice takes: the same seed leads to
   /// the same run. Without one, turns are taken in the order they were asked for.
   explicit node(std::optional<std::uint64_t> seed = {});
+  /// Whatever is chosen is the test's choice.
+  explicit node(runtime_options options, virtual_choices choices = {});
 
   virtual_runtime& runtime() noexcept { return runtime_; }
+  time_point now() const noexcept { return runtime_.now(); }
 
   /// Starts a pipeline. Throws std::invalid_argument, with its problems, if it can't run.
   running_pipeline& run(pipeline definition);
@@ -36,6 +42,8 @@ public:
   void settle() { runtime_.run_until_idle(); }
   /// Lets time pass, and everything happen that it leads to.
   void pass(clock::duration time) { runtime_.advance(time); }
+  /// Lets things happen, and time pass, until a fact holds; false if it doesn't by then.
+  bool until(const std::function<bool()>& fact, clock::duration within = std::chrono::hours{24});
   /// Lets time pass until the pipeline has ended. Throws std::logic_error if it can't end any more: a source
   /// that never completes, a store that nobody makes room in.
   running_pipeline::state finish(running_pipeline& one) { return one.wait(); }
@@ -51,5 +59,8 @@ private:
   virtual_runtime runtime_;
   std::deque<running_pipeline> pipelines_;
 };
+
+/// What a stage has done so far. Throws std::invalid_argument if there is none of that name.
+stage_snapshot counts_of(const running_pipeline& one, std::string_view stage);
 
 } // namespace weir::testkit

@@ -1,4 +1,4 @@
-#include "../probes.hpp"
+#include "../threads.hpp"
 
 #include "../supervision/recorder_file.hpp"
 
@@ -63,11 +63,11 @@ outcome run(weir::pipeline definition, const earlier_lives& lives, bool ends_wel
     weir::running_pipeline running{std::move(definition), node, {}, recorder.get()};
     const auto started = running.start();
     EXPECT_TRUE(started) << started.error().message();
-    const auto how = running.wait_until(std::chrono::steady_clock::now() + probes::patience);
+    const auto how = running.wait_until(std::chrono::steady_clock::now() + weir_test::patience);
     EXPECT_EQ(how, weir::running_pipeline::state::finished)
-        << probes::to_string(running.snapshot());
+        << weir_test::to_string(running.snapshot());
     seen.end = running.snapshot();
-    EXPECT_TRUE(seen.end.ledger.balanced()) << probes::to_string(seen.end);
+    EXPECT_TRUE(seen.end.ledger.balanced()) << weir_test::to_string(seen.end);
     EXPECT_EQ(seen.end.ledger.in_flight, 0U);
   }
   if (ends_well)
@@ -99,22 +99,23 @@ public:
     state_->seen.add(item);
   }
   bool was_alone() const { return !state_->company; }
-  const probes::collected<int>& seen() const { return state_->seen; }
+  const weir_test::collected<int>& seen() const { return state_->seen; }
 
 private:
   struct state {
     std::atomic<int> inside{0};
     std::atomic<bool> is_there{false};
     std::atomic<bool> company{false};
-    probes::collected<int> seen;
+    weir_test::collected<int> seen;
   };
   int alone_;
   std::shared_ptr<state> state_ = std::make_shared<state>();
 };
 
-weir::pipeline of_stage(const probes::collected<int>& ran, const probes::collected<int>& stored) {
+weir::pipeline of_stage(const weir_test::collected<int>& ran,
+                        const weir_test::collected<int>& stored) {
   weir::pipeline p{"p"};
-  p.from("source", probes::numbers(count))
+  p.from("source", weir_test::numbers(count))
       .via("stage",
            [ran](int n) {
              ran.add(n);
@@ -128,7 +129,7 @@ TEST(FlightRecorderPipeline, ParksWhatKilledOftenEnoughWithoutRunningIt) {
   const earlier_lives lives;
   for (int life = 0; life < 3; ++life)
     lives.die("stage", {5}); // positions count from 1: the item 4
-  const probes::collected<int> ran, stored;
+  const weir_test::collected<int> ran, stored;
   const auto seen = run(of_stage(ran, stored), lives);
   ASSERT_EQ(seen.letters.size(), 1U);
   const auto& letter = seen.letters[0];
@@ -138,7 +139,7 @@ TEST(FlightRecorderPipeline, ParksWhatKilledOftenEnoughWithoutRunningIt) {
   EXPECT_EQ(letter.position, 5U);
   EXPECT_EQ(letter.attempts, 3U);
   EXPECT_EQ(letter.payload, "4");
-  const auto others = probes::up_to(count, [](int n) { return n != 4; });
+  const auto others = weir_test::up_to(count, [](int n) { return n != 4; });
   EXPECT_EQ(ran.items(), others);
   EXPECT_EQ(stored.items(), others);
   EXPECT_EQ(seen.end.ledger.dead_lettered, 1U);
@@ -148,27 +149,27 @@ TEST(FlightRecorderPipeline, RunsWhatHasNotKilledOftenEnough) {
   const earlier_lives lives;
   lives.die("stage", {5});
   lives.die("stage", {5});
-  const probes::collected<int> ran, stored;
+  const weir_test::collected<int> ran, stored;
   const auto seen = run(of_stage(ran, stored), lives);
   EXPECT_TRUE(seen.letters.empty());
-  EXPECT_EQ(stored.items(), probes::up_to(count));
+  EXPECT_EQ(stored.items(), weir_test::up_to(count));
 }
 
 TEST(FlightRecorderPipeline, SparesWhoWasOnlyThere) {
   const earlier_lives lives;
   for (int life = 0; life < 5; ++life)
     lives.die("stage", {5, 9, 11});
-  const probes::collected<int> ran, stored;
+  const weir_test::collected<int> ran, stored;
   const auto seen = run(of_stage(ran, stored), lives);
   EXPECT_TRUE(seen.letters.empty());
-  EXPECT_EQ(stored.items(), probes::up_to(count));
+  EXPECT_EQ(stored.items(), weir_test::up_to(count));
 }
 
 TEST(FlightRecorderPipeline, AccusesAtTheStageOnly) {
   const earlier_lives lives;
   for (int life = 0; life < 3; ++life)
     lives.die("another", {5});
-  const probes::collected<int> ran, stored;
+  const weir_test::collected<int> ran, stored;
   EXPECT_TRUE(run(of_stage(ran, stored), lives).letters.empty());
 }
 
@@ -176,9 +177,9 @@ TEST(FlightRecorderPipeline, CountsTheRunsOfEarlierLives) {
   const earlier_lives lives;
   lives.die("stage", {5}, 2);
   weir::pipeline p{"p"};
-  const probes::collected<int> stored;
+  const weir_test::collected<int> stored;
   std::atomic<int> runs{0};
-  p.from("source", probes::numbers(count))
+  p.from("source", weir_test::numbers(count))
       .via("stage",
            [&runs](int n) -> weir::result<int> {
              if (n != 4)
@@ -186,7 +187,7 @@ TEST(FlightRecorderPipeline, CountsTheRunsOfEarlierLives) {
              ++runs;
              return weir::transient("not now");
            },
-           {.retry = probes::at_once(3)})
+           {.retry = weir_test::at_once(3)})
       .to("sink", stored.sink());
   const auto seen = run(std::move(p), lives);
   EXPECT_EQ(runs, 1) << "two runs were before";
@@ -200,7 +201,7 @@ TEST(FlightRecorderPipeline, RunsASuspectAlone) {
   lives.die("stage", {5, 6});
   const witness all{4};
   weir::pipeline p{"p"};
-  p.from("source", probes::numbers(400))
+  p.from("source", weir_test::numbers(400))
       .via("stage",
            [all](int n) {
              all.see(n);
@@ -217,9 +218,9 @@ TEST(FlightRecorderPipeline, RunsASuspectAlone) {
 TEST(FlightRecorderPipeline, GivesASuspectABatchOfItsOwn) {
   const earlier_lives lives;
   lives.die("sink", {5, 6, 7, 8, 9, 10});
-  const probes::collected<std::size_t> sizes;
+  const weir_test::collected<std::size_t> sizes;
   weir::pipeline p{"p"};
-  p.from("source", probes::numbers(count))
+  p.from("source", weir_test::numbers(count))
       .batch("batch", {.size_max = 10, .delay_max = 10s})
       .to("sink", [sizes](const weir::batch<int>& in) { sizes.add(in.items.size()); });
   EXPECT_TRUE(run(std::move(p), lives).letters.empty());
@@ -231,9 +232,9 @@ TEST(FlightRecorderPipeline, ParksTheRowThatABatchSinkDiedOf) {
   lives.die("sink", {4, 5, 6});
   lives.die("sink", {5});
   lives.die("sink", {5});
-  const probes::collected<int> rows;
+  const weir_test::collected<int> rows;
   weir::pipeline p{"p"};
-  p.from("source", probes::numbers(count))
+  p.from("source", weir_test::numbers(count))
       .batch("batch", {.size_max = 10})
       .to("sink", [rows](const weir::batch<int>& in) {
         for (const int one : in.items)
@@ -244,7 +245,7 @@ TEST(FlightRecorderPipeline, ParksTheRowThatABatchSinkDiedOf) {
   EXPECT_EQ(seen.letters[0].payload, "4");
   EXPECT_EQ(seen.letters[0].payload_type, "int");
   EXPECT_EQ(seen.letters[0].position, 5U);
-  EXPECT_EQ(rows.items(), probes::up_to(count, [](int n) { return n != 4; }));
+  EXPECT_EQ(rows.items(), weir_test::up_to(count, [](int n) { return n != 4; }));
 }
 
 TEST(FlightRecorderPipeline, ParksAndSparesInAnAwaitableStage) {
@@ -252,10 +253,10 @@ TEST(FlightRecorderPipeline, ParksAndSparesInAnAwaitableStage) {
   lives.die("stage", {4, 5, 6, 7, 8});
   lives.die("stage", {5});
   lives.die("stage", {5});
-  const probes::collected<int> stored;
+  const weir_test::collected<int> stored;
   const witness all{5}; // position 6, still a suspect
   weir::pipeline p{"p"};
-  p.from("source", probes::numbers(200))
+  p.from("source", weir_test::numbers(200))
       .via("stage",
            [all](const int& n) -> boost::asio::awaitable<weir::result<int>> {
              all.see(n);
@@ -278,8 +279,8 @@ std::optional<weir::suspect> after_a_failure_and_a_death(weir::stage_options opt
   std::string last_words; // the file, as the death would leave it
   int runs = 0;
   weir::pipeline p{"p"};
-  options.retry = probes::at_once(10);
-  p.from("source", probes::numbers(count))
+  options.retry = weir_test::at_once(10);
+  p.from("source", weir_test::numbers(count))
       .via(
           "stage",
           [&](int n) -> weir::result<int> {
@@ -317,7 +318,7 @@ TEST(FlightRecorderPipeline, RemembersASuspectThatDidNotComeBeforeTheEnd) {
     const auto recorder = lives.file.open();
     weir::runtime node{{.threads = 1}};
     weir::pipeline p{"p"};
-    p.from("source", probes::numbers(3))
+    p.from("source", weir_test::numbers(3))
         .via("stage", [](int n) { return n; })
         .to("sink", [](const int&) {});
     p.dead_letters_to(weir::dead_letters::memory{});
@@ -328,7 +329,7 @@ TEST(FlightRecorderPipeline, RemembersASuspectThatDidNotComeBeforeTheEnd) {
     recorder->end();
   }
   lives.die("stage", {5});
-  const probes::collected<int> ran, stored;
+  const weir_test::collected<int> ran, stored;
   const auto seen = run(of_stage(ran, stored), lives);
   ASSERT_EQ(seen.letters.size(), 1U);
   EXPECT_EQ(seen.letters[0].attempts, 3U);
@@ -337,10 +338,10 @@ TEST(FlightRecorderPipeline, RemembersASuspectThatDidNotComeBeforeTheEnd) {
 }
 
 /// Its items are in hand for an hour, so many at a time.
-weir::pipeline an_hour_each(const std::string& name, const probes::collected<int>& begun,
+weir::pipeline an_hour_each(const std::string& name, const weir_test::collected<int>& begun,
                             std::uint32_t in_flight_max) {
   weir::pipeline p{name};
-  p.from("source", probes::numbers(count))
+  p.from("source", weir_test::numbers(count))
       .via("wait",
            [begun](const int& n) -> boost::asio::awaitable<weir::result<int>> {
              begun.add(n);
@@ -360,24 +361,24 @@ TEST(FlightRecorderPipeline, HoldsUpNoOtherOnceItIsAborted) {
   const auto recorder = lives.file.open();
   weir::runtime node{{.threads = 2}};
 
-  const probes::collected<int> begun;
+  const weir_test::collected<int> begun;
   weir::running_pipeline aborted{an_hour_each("other", begun, 4), node, {}, recorder.get()};
   ASSERT_TRUE(aborted.start());
-  ASSERT_TRUE(begun.wait_for(1));
+  ASSERT_TRUE(weir_test::eventually([&] { return begun.size() >= 1; }));
   aborted.abort();
   aborted.wait();
 
   weir::pipeline p{"p"};
-  const probes::collected<int> stored;
-  p.from("source", probes::numbers(count))
+  const weir_test::collected<int> stored;
+  p.from("source", weir_test::numbers(count))
       .via("stage", [](int n) { return n; })
       .to("sink", stored.sink());
   p.dead_letters_to(weir::dead_letters::memory{});
   weir::running_pipeline running{std::move(p), node, {}, recorder.get()};
   ASSERT_TRUE(running.start());
-  EXPECT_EQ(running.wait_until(std::chrono::steady_clock::now() + probes::patience),
+  EXPECT_EQ(running.wait_until(std::chrono::steady_clock::now() + weir_test::patience),
             weir::running_pipeline::state::finished);
-  EXPECT_EQ(stored.items(), probes::up_to(count));
+  EXPECT_EQ(stored.items(), weir_test::up_to(count));
 }
 
 /// Another pipeline with the same recorder: of its items one at a time is in hand, for an hour.
@@ -393,7 +394,7 @@ public:
   std::size_t begun() const { return begun_.size(); }
 
 private:
-  probes::collected<int> begun_;
+  weir_test::collected<int> begun_;
   weir::running_pipeline running_;
 };
 
@@ -404,9 +405,9 @@ TEST(FlightRecorderPipeline, ASuspectHoldsUpNoOtherWhileItsWorkerIsDown) {
   const auto recorder = lives.file.open();
   weir::virtual_runtime node;
   const company others{node, *recorder};
-  const probes::collected<int> stored;
+  const weir_test::collected<int> stored;
   weir::pipeline p{"p", {.supervision = {.delays = {.delay_min = 24h, .delay_max = 24h}}}};
-  p.from("source", probes::numbers(count))
+  p.from("source", weir_test::numbers(count))
       .via("stage", [](int n) { return n; })
       .to("sink", stored.sink());
   p.dead_letters_to(weir::dead_letters::memory{});
@@ -421,7 +422,7 @@ TEST(FlightRecorderPipeline, ASuspectHoldsUpNoOtherWhileItsWorkerIsDown) {
   EXPECT_EQ(others.begun(), 2U);
   EXPECT_EQ(stored.size(), 4U);
   node.advance(48h);
-  EXPECT_EQ(stored.items(), probes::up_to(count));
+  EXPECT_EQ(stored.items(), weir_test::up_to(count));
 }
 
 struct order {
@@ -437,7 +438,7 @@ TEST(FlightRecorderPipeline, ASuspectHoldsUpNoOtherWhileItsStageHasTooManyLetter
   const auto recorder = lives.file.open();
   weir::virtual_runtime node;
   const company others{node, *recorder};
-  const probes::fed<order> source;
+  const weir_test::source_probe<order> source;
   std::map<std::string, std::uint32_t> workers; // of the customers
   weir::pipeline p{"p"};
   p.from("source", source)
@@ -457,7 +458,7 @@ TEST(FlightRecorderPipeline, ASuspectHoldsUpNoOtherWhileItsStageHasTooManyLetter
   const auto started = running.start();
   ASSERT_TRUE(started) << started.error().message();
   const auto feed = [&](const std::string& customer, const std::string& what) {
-    source.push({{customer, what}});
+    source.push(order{customer, what});
     node.run_until_idle();
   };
   for (const char one : std::string{"abcdefgh"})
@@ -477,10 +478,10 @@ TEST(FlightRecorderPipeline, ASuspectHoldsUpNoOtherWhileItsStageHasTooManyLetter
   EXPECT_EQ(others.begun(), 2U);
 }
 
-weir::pipeline closed_by(const probes::collected<std::vector<int>>& stored,
+weir::pipeline closed_by(const weir_test::collected<std::vector<int>>& stored,
                          std::function<bool(const int&)> closes) {
   weir::pipeline p{"p"};
-  p.from("source", probes::numbers(count))
+  p.from("source", weir_test::numbers(count))
       .batch("batch", {.size_max = 100, .delay_max = 10s}, std::move(closes))
       .to("sink", [stored](const weir::batch<int>& in) { stored.add(in.items); });
   return p;
@@ -491,8 +492,8 @@ TEST(FlightRecorderPipeline, ParksTheItemOverWhichAPredicateOfBatchesDied) {
   lives.die("batch", {4, 5, 6});
   lives.die("batch", {5});
   lives.die("batch", {5});
-  const probes::collected<int> ran;
-  const probes::collected<std::vector<int>> stored;
+  const weir_test::collected<int> ran;
+  const weir_test::collected<std::vector<int>> stored;
   const auto seen = run(closed_by(stored,
                                   [ran](const int& n) {
                                     ran.add(n);
@@ -503,11 +504,12 @@ TEST(FlightRecorderPipeline, ParksTheItemOverWhichAPredicateOfBatchesDied) {
   EXPECT_EQ(seen.letters[0].why.message(), "killed by SIGSEGV (signal 11) while in hand, 3 times");
   EXPECT_EQ(seen.letters[0].stage, "batch");
   EXPECT_EQ(seen.letters[0].payload, "4");
-  EXPECT_EQ(ran.items(), probes::up_to(count, [](int n) { return n != 4; }));
-  EXPECT_EQ(
-      stored.items(),
-      (std::vector<std::vector<int>>{
-          {0, 1, 2}, {3}, {5}, {6, 7, 8, 9}, probes::up_to(count, [](int n) { return n > 9; })}));
+  EXPECT_EQ(ran.items(), weir_test::up_to(count, [](int n) { return n != 4; }));
+  EXPECT_EQ(stored.items(),
+            (std::vector<std::vector<int>>{
+                {0, 1, 2}, {3}, {5}, {6, 7, 8, 9}, weir_test::up_to(count, [](int n) {
+                  return n > 9;
+                })}));
 }
 
 TEST(FlightRecorderPipeline, HasInHandWhatAPredicateOfBatchesLooksAt) {
@@ -532,7 +534,7 @@ TEST(FlightRecorderPipeline, HasInHandWhatAPredicateOfBatchesLooksAt) {
 
 TEST(FlightRecorderPipeline, HasNothingInHandAtTheEnd) {
   const earlier_lives lives;
-  const probes::collected<int> ran, stored;
+  const weir_test::collected<int> ran, stored;
   run(of_stage(ran, stored), lives, false);
   const auto last = lives.file.open()->last_life();
   ASSERT_TRUE(last.died);
@@ -543,16 +545,16 @@ TEST(FlightRecorderPipeline, KeepsTryingWhereNothingCanBeParked) {
   const earlier_lives lives;
   for (int life = 0; life < 3; ++life)
     lives.die("sink", {5});
-  const probes::collected<int> stored;
+  const weir_test::collected<int> stored;
   weir::pipeline p{"p"};
-  p.from("source", probes::numbers(count)).to("sink", stored.sink());
+  p.from("source", weir_test::numbers(count)).to("sink", stored.sink());
   const auto recorder = lives.file.open();
   weir::runtime node{{.threads = 2}};
   weir::running_pipeline running{std::move(p), node, {}, recorder.get()};
   ASSERT_TRUE(running.start());
-  EXPECT_EQ(running.wait_until(std::chrono::steady_clock::now() + probes::patience),
+  EXPECT_EQ(running.wait_until(std::chrono::steady_clock::now() + weir_test::patience),
             weir::running_pipeline::state::finished);
-  EXPECT_EQ(stored.items(), probes::up_to(count));
+  EXPECT_EQ(stored.items(), weir_test::up_to(count));
 }
 
 } // namespace

@@ -1,10 +1,10 @@
-#include "../probes.hpp"
+#include "../running.hpp"
 
 #include <string>
 
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 
 /// Small, and with one of each kind of edge.
 weir::pipeline drawn() {

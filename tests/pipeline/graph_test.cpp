@@ -1,4 +1,4 @@
-#include "../probes.hpp"
+#include "../running.hpp"
 
 #include <weir/pipeline/graph.hpp>
 
@@ -9,7 +9,7 @@
 
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 using namespace std::chrono_literals;
 using weir::graph;
 using weir::stage_kind;

@@ -1,4 +1,4 @@
-#include "../probes.hpp"
+#include "../threads.hpp"
 
 #include <algorithm>
 #include <map>
@@ -9,7 +9,7 @@
 
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 using weir::context;
 
 /// An item of an account; `seen_by` notes the workers that had it.
@@ -69,7 +69,7 @@ TEST_P(KeyBy, KeepsTheOrderOfEveryKeyThroughSeveralStages) {
       .merge()
       .to("sink", out_.sink(), options());
   p.dead_letters_to(letters_);
-  const auto done = run(std::move(p));
+  const auto done = run_on_threads(std::move(p));
   EXPECT_EQ(by_account(out_.items()), as_they_were_made());
   EXPECT_EQ(done.ledger.acknowledged, count);
 
@@ -134,7 +134,7 @@ TEST_P(KeyBy, AfterSeveralWorkersStillSendsEveryKeyOneWay) {
       .merge()
       .to("sink", out_.sink(), options());
   p.dead_letters_to(letters_);
-  EXPECT_EQ(run(std::move(p)).ledger.acknowledged, count);
+  EXPECT_EQ(run_on_threads(std::move(p)).ledger.acknowledged, count);
   std::map<std::string, std::set<std::uint32_t>> lanes;
   for (const auto& one : out_.items())
     lanes[one.account].insert(one.seen_by.front());

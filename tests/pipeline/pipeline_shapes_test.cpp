@@ -1,4 +1,4 @@
-#include "../probes.hpp"
+#include "../threads.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -9,7 +9,7 @@
 
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 using weir::emitter;
 using weir::execution;
 
@@ -28,7 +28,7 @@ TEST(Pipeline, LosesAndDoublesNothingWithSeveralWorkers) {
              },
              {.workers = 3, .mailbox_capacity = capacity})
         .to("sink", out.sink(), {.workers = 2, .mailbox_capacity = capacity});
-    const auto done = run(std::move(p));
+    const auto done = run_on_threads(std::move(p));
     auto got = out.items();
     std::ranges::sort(got);
     std::vector<int> expected;
@@ -61,7 +61,7 @@ TEST(Pipeline, GivesEveryWorkerItsOwnFunction) {
       .via("count", counting{&total}, {.workers = 4})
       .to("sink", out.sink());
   p.dead_letters_to(letters);
-  run(std::move(p));
+  run_on_threads(std::move(p));
   EXPECT_EQ(total, static_cast<int>(count));
   EXPECT_EQ(out.size(), 4U) << "every worker is drained";
 }
@@ -81,7 +81,7 @@ TEST(Pipeline, RunsStagesOnThreadsOfTheirOwn) {
           own)
       .via("shared", same)
       .to("sink", out.sink(), own);
-  run(std::move(p));
+  run_on_threads(std::move(p));
   EXPECT_EQ(out.items(), up_to(count));
   EXPECT_EQ(threads.size(), 1U);
   EXPECT_FALSE(threads.contains(std::this_thread::get_id()));
@@ -94,7 +94,7 @@ TEST(Pipeline, RunsOnASchedulerOfOneThread) {
       .via("one", same, {.mailbox_capacity = 1})
       .via("two", same, {.mailbox_capacity = 2})
       .to("sink", out.sink(), {.mailbox_capacity = 1});
-  running r{std::move(p), {.threads = 1}};
+  running_on_threads r{std::move(p), {.threads = 1}};
   r.finishes();
   EXPECT_EQ(out.items(), up_to(count));
 }
@@ -111,7 +111,7 @@ TEST(Pipeline, KeepsTheOrderThroughAChainOfOneItemMailboxes) {
       .via("e", same, one)
       .via("f", same, one)
       .to("sink", out.sink(), one);
-  run(std::move(p));
+  run_on_threads(std::move(p));
   EXPECT_EQ(out.items(), up_to(count));
 }
 
@@ -123,7 +123,7 @@ TEST(Pipeline, KeepsTheOrderThroughUnequalMailboxes) {
       .via("b", same, {.mailbox_capacity = 1000})
       .via("c", same, {.mailbox_capacity = 3})
       .to("sink", out.sink(), {.mailbox_capacity = 129});
-  run(std::move(p));
+  run_on_threads(std::move(p));
   EXPECT_EQ(out.items(), up_to(5000));
 }
 
@@ -142,46 +142,31 @@ struct passing {
 class EndOfStream : public testing::TestWithParam<shape> {};
 
 TEST_P(EndOfStream, FlowsThroughWithoutCredit) {
-  // The sink holds the only item its mailbox has room for; the source ends behind it.
-  gate held;
-  collected<int> out;
-  weir::dead_letters::memory letters;
+  // The sink leaves the only item its mailbox has room for where it is; the source ends behind it.
+  const auto out = sink_probe<int>::on_request();
   weir::pipeline p{"ends"};
   const weir::stage_options one{.mailbox_capacity = 1};
-  GetParam()
-      .add(p.from("source", numbers(1)), one)
-      .to("sink",
-          [held, out](const int& n) noexcept {
-            held.pass();
-            out.add(n);
-          },
-          {.mailbox_capacity = 1, .execution = execution::own_thread});
-  p.dead_letters_to(letters);
+  GetParam().add(p.from("source", numbers(1)), one).to("sink", out, one);
+  p.dead_letters_to(weir::dead_letters::memory{});
   running r{std::move(p)};
-  EXPECT_TRUE(held.wait_for(1));
-  held.open();
+  EXPECT_EQ(r.stage("sink").backlog, 1U);
+  out.request(1);
   r.finishes();
   EXPECT_EQ(out.items(), up_to(1));
 }
 
 TEST_P(EndOfStream, WaitsForWhatIsStillInTheMailboxes) {
-  gate held;
-  collected<int> out;
-  weir::dead_letters::memory letters;
+  const auto out = sink_probe<int>::on_request();
   weir::pipeline p{"ends"};
-  GetParam()
-      .add(p.from("source", numbers(50)), {.mailbox_capacity = 2})
-      .to("sink",
-          [held, out](const int& n) noexcept {
-            held.pass();
-            out.add(n);
-          },
-          {.mailbox_capacity = 2, .execution = execution::own_thread});
-  p.dead_letters_to(letters);
+  const weir::stage_options two{.mailbox_capacity = 2};
+  GetParam().add(p.from("source", numbers(50)), two).to("sink", out, two);
+  p.dead_letters_to(weir::dead_letters::memory{});
   running r{std::move(p)};
-  EXPECT_TRUE(held.wait_for(1));
+  EXPECT_EQ(r.stage("sink").backlog, 2U);
   r->drain();
-  held.open();
+  r.settle();
+  EXPECT_GT(r.ledger().in_flight, 0U);
+  out.request(50);
   r.finishes();
   auto admitted = up_to(r.ledger().admitted);
   EXPECT_EQ(out.items(), admitted);
@@ -309,52 +294,45 @@ TYPED_TEST(BoundedStage, HoldsNoMoreThanOneItemsOutputsBeyondTheNextMailbox) {
   auto token = std::make_shared<int>();
   TypeParam stage;
   stage.token = token;
-  gate held;
-  weir::dead_letters::memory letters;
+  const auto out = sink_probe<tracked>::on_request();
   weir::pipeline p{"bounded"};
-  p.from("source", numbers(count))
-      .via("stage", stage)
-      .to("sink", [held](const tracked&) noexcept { held.pass(); },
-          {.mailbox_capacity = 10, .execution = execution::own_thread});
-  p.dead_letters_to(letters);
+  p.from("source", numbers(count)).via("stage", stage).to("sink", out, {.mailbox_capacity = 10});
+  p.dead_letters_to(weir::dead_letters::memory{});
   running r{std::move(p)};
-  EXPECT_TRUE(held.wait_for(1));
-  EXPECT_TRUE(eventually([&] { return r.stage("stage").backlog > 400; }));
+  EXPECT_GT(r.stage("stage").backlog, 400U);
   EXPECT_LE(token.use_count() - 1, 10 + 100);
-  held.open();
+  out.request(100 * count);
   r.finishes();
 }
 
 TEST(Pipeline, AdmitsNoMoreThanItsMailboxesHold) {
-  gate held;
+  const auto out = sink_probe<int>::on_request();
   weir::pipeline p{"bounded"};
   p.from("source", numbers(100'000))
       .via("stage", same, {.mailbox_capacity = 10})
-      .to("sink", [held](const int&) noexcept { held.pass(); },
-          {.mailbox_capacity = 5, .execution = execution::own_thread});
+      .to("sink", out, {.mailbox_capacity = 5});
+  p.dead_letters_to(weir::dead_letters::memory{});
   running r{std::move(p)};
-  EXPECT_TRUE(held.wait_for(1));
-  EXPECT_TRUE(
-      eventually([&] { return r.stage("stage").backlog > 5 && r.stage("sink").backlog == 5; }));
+  EXPECT_GT(r.stage("stage").backlog, 5U);
+  EXPECT_EQ(r.stage("sink").backlog, 5U);
   r->drain();
-  held.open();
+  out.request(100'000);
   r.finishes();
   EXPECT_GT(r.ledger().admitted, 10U);
   EXPECT_LE(r.ledger().admitted, 15U);
 }
 
 TEST(Pipeline, SharesAMailboxAmongThoseWhoFillIt) {
-  gate held;
+  const auto out = sink_probe<int>::on_request();
   weir::pipeline p{"bounded"};
   p.merge(p.from("one", numbers(1000)), p.from("two", numbers(1000)),
           p.from("three", numbers(1000)))
-      .to("sink", [held](const int&) noexcept { held.pass(); },
-          {.mailbox_capacity = 10, .execution = execution::own_thread});
+      .to("sink", out, {.mailbox_capacity = 10});
+  p.dead_letters_to(weir::dead_letters::memory{});
   running r{std::move(p)};
-  EXPECT_TRUE(held.wait_for(1));
-  EXPECT_TRUE(eventually([&] { return r.stage("sink").backlog == 9; }));
+  EXPECT_EQ(r.stage("sink").backlog, 9U);
   EXPECT_LE(r.ledger().admitted, 10U);
-  held.open();
+  out.request(3000);
   r.finishes();
 }
 

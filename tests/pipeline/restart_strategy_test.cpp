@@ -1,4 +1,4 @@
-#include "../probes.hpp"
+#include "../threads.hpp"
 
 #include <map>
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 using state = weir::running_pipeline::state;
 using weir::context;
 using weir::emitter;
@@ -35,7 +35,7 @@ struct starts {
   }
 };
 
-struct watched_source : fed<int> {
+struct watched_source : source_probe<int> {
   std::shared_ptr<starts> seen;
   void on_start(context& where) { seen->add(where); }
 };
@@ -84,7 +84,7 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& each) { return std::string{each.param.name}; });
 
 TEST_P(RestartStrategy, RestartsItsStagesAndLosesNothing) {
-  fed<int> hand;
+  source_probe<int> hand;
   weir::pipeline p{"strategy", restarting(5, GetParam().strategy)};
   p.from("source", watched_source{hand, seen_})
       .via("a", watched{seen_}, {.mailbox_capacity = 7})
@@ -93,9 +93,11 @@ TEST_P(RestartStrategy, RestartsItsStagesAndLosesNothing) {
       .to("sink", watched_sink{seen_, out_}, {.mailbox_capacity = 7});
   p.dead_letters_to(letters_);
   running r{std::move(p)};
-  hand.push(up_to(1000));
-  EXPECT_TRUE(eventually([&] { return seen_->text() == GetParam().starts; })) << seen_->text();
-  EXPECT_TRUE(out_.wait_for(1000));
+  for (const int n : up_to(1000))
+    hand.push(n);
+  r.settle();
+  EXPECT_EQ(seen_->text(), GetParam().starts);
+  EXPECT_EQ(out_.size(), 1000U);
   hand.complete();
   r.finishes();
   EXPECT_EQ(seen_->text(), GetParam().starts);
@@ -118,7 +120,7 @@ TEST_P(RestartStrategy, LosesAndDoublesNothingOverManyRestarts) {
       .via("b", fails_at(50), {.mailbox_capacity = 5, .retry = at_once()})
       .to("sink", watched_sink{seen_, out}, {.mailbox_capacity = 5});
   p.dead_letters_to(letters_);
-  running r{std::move(p)};
+  running_on_threads r{std::move(p)};
   r.finishes();
   EXPECT_EQ(out.items(), up_to(2000));
   EXPECT_EQ(r.ledger(), (weir::ledger_totals{.admitted = 2000, .acknowledged = 2000}));
@@ -147,7 +149,7 @@ TEST_P(RestartStrategy, RestartsTheWorkersOfOneStageByTheSameRules) {
       .via("c", [](int n) noexcept { return n; }, {.workers = 3, .mailbox_capacity = 8})
       .to("sink", watched_sink{seen_, out_}, {.mailbox_capacity = 8});
   p.dead_letters_to(letters_);
-  running r{std::move(p)};
+  running_on_threads r{std::move(p)};
   r.finishes();
   auto got = out_.items();
   std::ranges::sort(got);
@@ -169,7 +171,7 @@ TEST_P(RestartStrategy, DoesNotRestartWhatHasDoneAllItsWork) {
            {.execution = weir::execution::own_thread})
       .to("sink", watched_sink{seen_, out_});
   p.dead_letters_to(letters_);
-  running r{std::move(p)};
+  running_on_threads r{std::move(p)};
   EXPECT_TRUE(held.wait_for(1));
   EXPECT_TRUE(eventually([&] { return r.ledger().admitted == 10; }));
   held.open();

@@ -1,4 +1,4 @@
-#include "../probes.hpp"
+#include "../running.hpp"
 
 #include <weir/actors/runtime_virtual.hpp>
 #include <weir/pipeline/supervisor_actor.hpp>
@@ -9,7 +9,7 @@
 
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 
 TEST(SupervisorActor, CountsTheWorkersThatFinishAfterATurnOfItsOwnThrew) {
   weir::virtual_runtime node;

@@ -1,4 +1,4 @@
-#include "../virtual_probes.hpp"
+#include "../running.hpp"
 
 #include <weir/actors/sleep.hpp>
 #include <weir/stages/awaitable.hpp>
@@ -15,7 +15,7 @@
 /// Stages that wait, in virtual time.
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 using boost::asio::awaitable;
 using weir::result;
 using state = weir::running_pipeline::state;
@@ -40,7 +40,7 @@ protected:
 };
 
 TEST_F(AwaitableStage, WorksOnNoMoreItemsThanItMay) {
-  still r{with(
+  running r{with(
       [begun = begun_](int n) -> awaitable<result<int>> {
         begun.add(n);
         co_await weir::sleep_for(1s);
@@ -59,7 +59,7 @@ TEST_F(AwaitableStage, WorksOnNoMoreItemsThanItMay) {
 TEST_F(AwaitableStage, KeepsTheOrderUnlessItIsRelaxed) {
   for (const auto order : {weir::order::kept, weir::order::relaxed}) {
     out_ = {};
-    still r{with(
+    running r{with(
         [](int n) -> awaitable<result<int>> {
           co_await weir::sleep_for((n % 4 == 0 ? 4 : 1) * 1s);
           co_return n;
@@ -78,7 +78,7 @@ TEST_F(AwaitableStage, KeepsTheOrderUnlessItIsRelaxed) {
 
 TEST_F(AwaitableStage, IsCancelledAfterItsTimeAndTriedAgain) {
   auto runs = std::make_shared<int>(0);
-  still r{with(
+  running r{with(
       [runs](int n) -> awaitable<result<int>> {
         if (n == 3 && ++*runs < 3)
           co_await weir::sleep_for(1h);
@@ -96,7 +96,7 @@ TEST_F(AwaitableStage, IsCancelledAfterItsTimeAndTriedAgain) {
 
 TEST_F(AwaitableStage, AnItemThatWaitsForItsRetryDoesNotHoldUpTheOthers) {
   auto runs = std::make_shared<int>(0);
-  still r{with(
+  running r{with(
       [runs](int n) -> awaitable<result<int>> {
         if (n == 3 && ++*runs < 3)
           co_return weir::transient("not yet");
@@ -128,7 +128,7 @@ TEST_F(AwaitableStage, ASuccessThatIsSeenWithAnEarlierFailureForgivesIt) {
       .to("sink", out_.sink());
   p.dead_letters_to(letters_);
   // What waits goes on first: so the runs of a pair end before the worker's turn.
-  still r{std::move(p), {.job = [](std::size_t jobs) { return jobs - 1; }}};
+  running r{std::move(p), {.job = [](std::size_t jobs) { return jobs - 1; }}};
   r.finishes();
   EXPECT_EQ(out_.items(), up_to(count));
   EXPECT_EQ(r.stage("first").restarts + r.stage("second").restarts, 2U)
@@ -137,7 +137,7 @@ TEST_F(AwaitableStage, ASuccessThatIsSeenWithAnEarlierFailureForgivesIt) {
 
 TEST_F(AwaitableStage, ThatThrowsGetsAFreshFunctionWhileItsOtherRunsGoOn) {
   auto runs = std::make_shared<int>(0);
-  still r{with(
+  running r{with(
       [runs](int n) -> awaitable<result<int>> {
         if (n == 3 && ++*runs == 1)
           throw std::runtime_error{"ouch"};
@@ -205,7 +205,7 @@ TEST_F(AwaitableStage, LeavesNothingBehindThatTouchesAWorkerThatCrashed) {
 }
 
 TEST_F(AwaitableStage, IsCancelledByAnAbort) {
-  still r{with(
+  running r{with(
       [](int n) -> awaitable<result<int>> {
         co_await weir::sleep_for(1h);
         co_return n;

@@ -1,4 +1,4 @@
-#include "../probes.hpp"
+#include "../running.hpp"
 
 #include <functional>
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 using weir::batch;
 using weir::batch_outcome;
 using weir::context;

@@ -1,11 +1,11 @@
-#include "../virtual_probes.hpp"
+#include "../running.hpp"
 
 #include <optional>
 #include <string>
 
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 using weir::batch;
 
 std::vector<std::size_t> sizes(const std::vector<std::vector<int>>& batches) {
@@ -52,12 +52,12 @@ TEST_F(Batch, OfNothingIsNone) {
 }
 
 TEST_F(Batch, GoesOnWhenItsFirstItemIsOldEnough) {
-  fed<int> hand;
-  still r{batches_of(hand, {.size_max = 100, .delay_max = 1ms})};
-  hand.push({1, 2, 3});
+  source_probe<int> hand;
+  running r{batches_of(hand, {.size_max = 100, .delay_max = 1ms})};
+  hand.push(1, 2, 3);
   r.pass(1ms);
   EXPECT_EQ(out_.size(), 1U);
-  hand.push({4});
+  hand.push(4);
   r.pass(1ms);
   EXPECT_EQ(out_.size(), 2U);
   hand.complete();
@@ -66,24 +66,27 @@ TEST_F(Batch, GoesOnWhenItsFirstItemIsOldEnough) {
 }
 
 TEST_F(Batch, WaitsForItsDelayAcrossSeveralArrivals) {
-  fed<int> hand;
+  source_probe<int> hand;
   running r{batches_of(hand, {.size_max = 4, .delay_max = 1h})};
   for (int n : {1, 2, 3}) {
-    hand.push({n});
-    EXPECT_TRUE(eventually([&] { return r.stage("batch").processed >= static_cast<unsigned>(n); }));
+    hand.push(n);
+    r.settle();
+    EXPECT_EQ(r.stage("batch").processed, static_cast<unsigned>(n));
   }
-  hand.push({4, 5});
-  EXPECT_TRUE(out_.wait_for(1));
+  hand.push(4, 5);
+  r.settle();
+  EXPECT_EQ(out_.size(), 1U);
   hand.complete();
   r.finishes();
   EXPECT_EQ(out_.items(), (std::vector<std::vector<int>>{{1, 2, 3, 4}, {5}}));
 }
 
 TEST_F(Batch, IsFlushedByADrain) {
-  fed<int> hand;
+  source_probe<int> hand;
   running r{batches_of(hand, {.size_max = 100, .delay_max = 1h})};
-  hand.push({1, 2});
-  EXPECT_TRUE(eventually([&] { return r.stage("batch").processed == 2; }));
+  hand.push(1, 2);
+  r.settle();
+  EXPECT_EQ(r.stage("batch").processed, 2U);
   EXPECT_EQ(r.ledger().in_flight, 2U);
   r->drain();
   r.finishes();
@@ -180,21 +183,21 @@ TEST_F(Batch, OfABroadcastIsSettledOnceAllCopiesAre) {
 }
 
 TEST_F(Batch, GoesOnBehindAnItemThatClosesIt) {
-  fed<int> hand;
+  source_probe<int> hand;
   weir::pipeline p{"batches"};
   p.from("source", hand)
       .batch("batch", {.size_max = 3, .delay_max = 1s},
              [](const int& n) noexcept { return n % 10 == 0; })
       .to("sink", [out = out_](const batch<int>& all) noexcept { out.add(all.items); });
-  still r{std::move(p)};
-  hand.push({1, 10, 20, 2, 3});
+  running r{std::move(p)};
+  hand.push(1, 10, 20, 2, 3);
   r.pass(0ms);
   EXPECT_EQ(out_.items(), (std::vector<std::vector<int>>{{1, 10}, {20}}));
   r.pass(999ms);
   EXPECT_EQ(out_.size(), 2U);
   r.pass(1ms); // the delay counts from the first item behind the one that closed
   EXPECT_EQ(out_.items().back(), (std::vector<int>{2, 3}));
-  hand.push({4, 5, 6, 30});
+  hand.push(4, 5, 6, 30);
   hand.complete();
   r.finishes();
   EXPECT_EQ(joined(out_.items()), (std::vector<int>{1, 10, 20, 2, 3, 4, 5, 6, 30}));
@@ -221,7 +224,7 @@ TEST_F(Batch, ClosedByAMemberNeedsNoDeadLetters) {
         out.add(pages);
       });
   EXPECT_EQ(p.validate(), std::vector<std::string>{});
-  still{std::move(p)}.finishes();
+  running{std::move(p)}.finishes();
   EXPECT_EQ(out_.items(), (std::vector<std::vector<int>>{{0, 1, 2, 3}, {4, 5, 6, 7}, {8, 9}}));
 }
 
@@ -238,7 +241,7 @@ TEST_F(Batch, AnItemThatCantBeJudgedBecomesADeadLetterAloneAndTheOthersGoOn) {
       .to("sink", [out = out_](const batch<int>& all) noexcept { out.add(all.items); });
   EXPECT_EQ(p.validate().size(), 1U); // it may fail, but has no dead letters
   p.dead_letters_to(letters);
-  still r{std::move(p)};
+  running r{std::move(p)};
   r.finishes();
   EXPECT_EQ(out_.items(), (std::vector<std::vector<int>>{{0, 1, 3, 4}, {5, 6}, {7, 8}}));
   EXPECT_EQ(r.ledger(),

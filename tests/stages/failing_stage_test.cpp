@@ -1,4 +1,4 @@
-#include "../probes.hpp"
+#include "../running.hpp"
 
 #include <atomic>
 #include <functional>
@@ -8,7 +8,7 @@
 
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 using state = weir::running_pipeline::state;
 using weir::context;
 using weir::emitter;

@@ -1,4 +1,4 @@
-#include "../virtual_probes.hpp"
+#include "../running.hpp"
 
 #include <weir/stages/awaitable.hpp>
 
@@ -12,7 +12,7 @@
 /// An item that fails, and that can't be kept either: its letter has the cause, and says what became of the payload.
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 using weir::batch;
 using weir::batch_outcome;
 using weir::result;
@@ -52,7 +52,7 @@ protected:
         .via("stage", std::move(stage), options)
         .to("sink", [out](const thing& one) noexcept { out.add(one.n); });
     p.dead_letters_to(letters_);
-    still r{std::move(p)};
+    running r{std::move(p)};
     r.finishes();
     EXPECT_EQ(out.items(), up_to(count, [](int n) { return n != bad; }));
     EXPECT_EQ(r.stage("stage").restarts, restarts);
@@ -102,7 +102,7 @@ TEST_F(PayloadThatThrows, DoesNotMatterToAnItemThatSucceeds) {
       .via("stage", [](unique_thing one) noexcept { return *one.n; }, {.item_time_max = 1h})
       .to("sink", out.sink());
   p.dead_letters_to(letters_);
-  still r{std::move(p)};
+  running r{std::move(p)};
   r.finishes();
   EXPECT_EQ(out.items(), up_to(count));
 }
@@ -125,7 +125,7 @@ TEST_F(PayloadThatThrows, IsSurvivedInARowThatASinkRejects) {
         .batch("batch", {.size_max = 4, .delay_max = 1h})
         .to("sink", rows{}, {.item_time_max = item_time_max});
     p.dead_letters_to(letters_);
-    still r{std::move(p)};
+    running r{std::move(p)};
     r.finishes();
     EXPECT_EQ(r.ledger(), (weir::ledger_totals{
                               .admitted = count, .acknowledged = count - 1, .dead_lettered = 1}));
@@ -140,7 +140,7 @@ TEST_F(PayloadThatThrows, DoesNotCostTheOthersOfItsBatchTheirs) {
       .batch("batch", {.size_max = 10, .delay_max = 1h})
       .to("sink", [](const batch<thing>&) -> result<void> { return weir::poison("no table"); });
   p.dead_letters_to(letters_);
-  still r{std::move(p)};
+  running r{std::move(p)};
   r.finishes();
   ASSERT_EQ(letters_.letters().size(), 1U);
   EXPECT_EQ(letters_.letters().front().payload, "0\n1\n2\n3\n4\n5\n6\n" + no_payload + "\n8\n9\n");
@@ -154,7 +154,7 @@ TEST_F(PayloadThatThrows, IsSurvivedBehindALetterOfItsKey) {
         return one.n == 5 ? weir::poison("refused") : result<void>{};
       });
   p.dead_letters_to(letters_);
-  still r{std::move(p)};
+  running r{std::move(p)};
   r.finishes();
   ASSERT_EQ(letters_.letters().size(), 3U);
   EXPECT_EQ(letters_.letters()[1].payload, no_payload);

@@ -1,4 +1,4 @@
-#include "../virtual_probes.hpp"
+#include "../running.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -8,7 +8,7 @@
 
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 using weir::context;
 using weir::emitter;
 using weir::result;
@@ -189,7 +189,7 @@ struct windowed_sum {
 
 TEST_F(RecoverableStage, KeepsWhatItsTimerHasChanged) {
   auto command = std::make_shared<std::atomic<windowed_sum::told>>(windowed_sum::nothing);
-  fed<int> hand;
+  source_probe<int> hand;
   collected<int> out;
   weir::pipeline p{"windows", restarting()};
   p.from("hand", hand)
@@ -197,12 +197,14 @@ TEST_F(RecoverableStage, KeepsWhatItsTimerHasChanged) {
       .to("sink", out.sink());
   p.dead_letters_to(letters_);
   running r{std::move(p)};
-  hand.push({1, 2, 3});
-  EXPECT_TRUE(eventually([&] { return r.ledger().filtered == 3; }));
+  hand.push(1, 2, 3);
+  r.settle();
+  EXPECT_EQ(r.ledger().filtered, 3U);
   *command = windowed_sum::hand_on;
-  EXPECT_TRUE(out.wait_for(1));
+  r.pass(1ms);
+  EXPECT_EQ(out.size(), 1U);
   *command = windowed_sum::fail;
-  hand.push({10});
+  hand.push(10);
   hand.complete();
   r.finishes();
   EXPECT_EQ(out.items(), (std::vector{6, 10}));
@@ -281,8 +283,8 @@ TEST_F(RecoverableStage, NeverBlamesOneItemForAnothersFailure) {
 }
 
 TEST_F(RecoverableStage, ThatRunsItsItemsAgainBitByBitBlamesNoneOfAnotherMailbox) {
-  fed<int> one;
-  fed<int> two;
+  source_probe<int> one;
+  source_probe<int> two;
   collected<int> out;
   weir::pipeline p{"blaming", restarting()};
   p.merge(p.from("one", one), p.from("two", two))
@@ -296,11 +298,11 @@ TEST_F(RecoverableStage, ThatRunsItsItemsAgainBitByBitBlamesNoneOfAnotherMailbox
            {.rate = {.permits = 1, .per = 1s, .burst = 4}})
       .to("sink", out.sink());
   p.dead_letters_to(letters_);
-  still r{std::move(p)};
+  running r{std::move(p)};
   r.pass(4s);
-  one.push({0, 1, 2, 3}); // one slice, whose permits are gone when it has failed
-  two.push({100, 200, 300, 400});
-  r.node().run_until_idle();
+  one.push(0, 1, 2, 3); // one slice, whose permits are gone when it has failed
+  two.push(100, 200, 300, 400);
+  r.settle();
   EXPECT_EQ(out.items(), std::vector<int>{});
   EXPECT_EQ(runs_of(3), 1);
   EXPECT_EQ(runs_of(100), 0);

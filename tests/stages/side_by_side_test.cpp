@@ -1,4 +1,4 @@
-#include "../virtual_probes.hpp"
+#include "../running.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -10,7 +10,7 @@
 /// Stages that wait for nothing, with more than one item in hand.
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 using weir::result;
 using state = weir::running_pipeline::state;
 
@@ -55,7 +55,8 @@ result<int> busy_line(int n, int run) {
 constexpr weir::retry_policy hourly{.delay_min = 1h, .delay_max = 1h, .jitter = 0};
 
 TEST_F(SideBySide, AnItemThatWaitsForItsRetryDoesNotHoldUpTheOthers) {
-  still r{through(busy_line, {.retry = hourly, .in_flight_max = 4, .order = weir::order::relaxed})};
+  running r{
+      through(busy_line, {.retry = hourly, .in_flight_max = 4, .order = weir::order::relaxed})};
   EXPECT_EQ(out_.items(), up_to(count, [](int n) { return n != 3; }));
   r.pass(1h);
   EXPECT_EQ(out_.items().back(), 3);
@@ -64,7 +65,7 @@ TEST_F(SideBySide, AnItemThatWaitsForItsRetryDoesNotHoldUpTheOthers) {
 }
 
 TEST_F(SideBySide, TheOrderIsKeptUnlessItIsRelaxed) {
-  still r{through(busy_line, {.retry = hourly, .in_flight_max = 4})};
+  running r{through(busy_line, {.retry = hourly, .in_flight_max = 4})};
   EXPECT_EQ(out_.items(), up_to(3)) << "those behind it wait for it";
   EXPECT_EQ(items_begun(), count) << "but they were run";
   r.pass(1h);
@@ -73,14 +74,14 @@ TEST_F(SideBySide, TheOrderIsKeptUnlessItIsRelaxed) {
 }
 
 TEST_F(SideBySide, WithOnePlaceAnItemHoldsUpAllBehindIt) {
-  still r{through(busy_line, {.retry = hourly})};
+  running r{through(busy_line, {.retry = hourly})};
   EXPECT_EQ(items_begun(), 4U);
   r.pass(1h);
   r.finishes();
 }
 
 TEST_F(SideBySide, NoMoreItemsAreInHandThanThereArePlaces) {
-  still r{through(
+  running r{through(
       [](int, int run) -> result<int> {
         if (run < 3)
           return weir::transient("all lines are busy");
@@ -96,7 +97,7 @@ TEST_F(SideBySide, NoMoreItemsAreInHandThanThereArePlaces) {
 TEST_F(SideBySide, ItemsInHandAreWithinTheMailboxInOrderOrNot) {
   for (const auto order : {weir::order::kept, weir::order::relaxed}) {
     runs_.clear();
-    still r{through(
+    running r{through(
         [](int n, int run) -> result<int> {
           if (n == 0 && run < 3)
             return weir::transient("the first one");
@@ -159,7 +160,7 @@ TEST_F(SideBySide, AnItemThatFailsWithoutEndHoldsUpNoOtherThatIsRunAgain) {
 
 TEST_F(SideBySide, ATransientFailureIsTriedAgainAtOnceThenAfterGrowingDelays) {
   std::vector<weir::time_point> tries;
-  still r{through(
+  running r{through(
       [&](int n, int) -> result<int> {
         if (n != 5)
           return n;
@@ -194,14 +195,14 @@ TEST_F(SideBySide, TheTimeBeforeARetryBeginsWhenTheRunHasEnded) {
            {.retry = {.attempts = 3, .delay_min = 0ms, .jitter = 0}, .in_flight_max = 2})
       .to("sink", out_.sink());
   p.dead_letters_to(letters_);
-  still r{std::move(p)};
+  running r{std::move(p)};
   r.finishes();
   EXPECT_EQ(out_.size(), 1U);
 }
 
 TEST_F(SideBySide, TheTimeTheOtherSideAskedForIsKeptAlsoForTheFirstRetry) {
   std::vector<weir::time_point> tries;
-  still r{through(
+  running r{through(
       [&](int n, int run) -> result<int> {
         if (n != 5)
           return n;
@@ -217,7 +218,7 @@ TEST_F(SideBySide, TheTimeTheOtherSideAskedForIsKeptAlsoForTheFirstRetry) {
 }
 
 TEST_F(SideBySide, EveryRunTakesAPermit) {
-  still r{through(
+  running r{through(
       [](int n, int run) -> result<int> {
         if (run == 1)
           return weir::transient("once");
@@ -231,7 +232,7 @@ TEST_F(SideBySide, EveryRunTakesAPermit) {
 }
 
 TEST_F(SideBySide, PoisonAndExceptionsEndAsInAnyStage) {
-  still r{through(
+  running r{through(
       [](int n, int) -> result<int> {
         if (n == 3)
           return weir::poison("never");
@@ -249,8 +250,8 @@ TEST_F(SideBySide, PoisonAndExceptionsEndAsInAnyStage) {
 }
 
 TEST_F(SideBySide, AStageThatThrowsOnEverythingIsGivenUp) {
-  still r{through([](int, int) -> result<int> { throw std::runtime_error{"no licence"}; },
-                  {.retry = at_once(), .in_flight_max = 3})};
+  running r{through([](int, int) -> result<int> { throw std::runtime_error{"no licence"}; },
+                    {.retry = at_once(), .in_flight_max = 3})};
   EXPECT_EQ(r.ended(), state::failed);
   EXPECT_EQ(out_.size(), 0U);
 }
@@ -259,7 +260,7 @@ TEST_F(SideBySide, ASuccessForgivesWhatItemsBehindAnEarlierOneWereChargedWith) {
   // Of three items one succeeds, and the two behind it fail in the same turn: that is never more than two restarts.
   auto how = restarting();
   how.supervision.intensity = 3;
-  still r{through(
+  running r{through(
       [](int n, int) -> result<int> {
         if (n % 3 != 1)
           return weir::transient("refused");
@@ -273,7 +274,7 @@ TEST_F(SideBySide, ASuccessForgivesWhatItemsBehindAnEarlierOneWereChargedWith) {
 TEST_F(SideBySide, AfterARestartItemsAreTakenOneAtATimeAtFirst) {
   // Items that wait for an hour show how many places were taken: their first two runs are at once.
   bool crash = true;
-  still r{through(
+  running r{through(
       [&](int n, int) -> result<int> {
         if (n == 2 && std::exchange(crash, false))
           throw std::runtime_error{"once"};
@@ -321,7 +322,7 @@ TEST_F(SideBySide, ASinkGoesOnBesideAnItemThatWaits) {
           },
           {.retry = hourly, .in_flight_max = 2});
   p.dead_letters_to(letters_);
-  still r{std::move(p)};
+  running r{std::move(p)};
   EXPECT_EQ(out_.items(), up_to(count, [](int n) { return n != 3 && n != 4; }));
   EXPECT_EQ(r.ledger().acknowledged, 3U) << "settled in order";
   r.pass(1h);
@@ -355,7 +356,7 @@ TEST_F(SideBySide, ATurnInWhichOnlyTheTimerHadCreditIsNoMailboxsTurn) {
       .via("stage", talkative{}, {.mailbox_capacity = 2})
       .to("sink", out.sink(), {.mailbox_capacity = 1});
   p.dead_letters_to(letters_);
-  still r{std::move(p)};
+  running r{std::move(p)};
   r.finishes();
   auto items = out.items();
   std::erase(items, -1);

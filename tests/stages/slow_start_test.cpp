@@ -1,4 +1,4 @@
-#include "../probes.hpp"
+#include "../running.hpp"
 
 #include <weir/actors/runtime_virtual.hpp>
 #include <weir/actors/token_bucket.hpp>
@@ -107,7 +107,7 @@ std::size_t begun_after_an_abort(Add add) {
   weir::virtual_runtime node;
   std::unique_ptr<weir::running_pipeline> r;
   weir::pipeline p{"long-slices"};
-  add(p.from("numbers", probes::numbers(100'000)), [&] {
+  add(p.from("numbers", weir_test::numbers(100'000)), [&] {
     if (++begun == aborted_at)
       r->abort();
   });

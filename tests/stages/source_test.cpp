@@ -1,4 +1,4 @@
-#include "../probes.hpp"
+#include "../threads.hpp"
 
 #include <functional>
 #include <set>
@@ -8,7 +8,7 @@
 
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 using weir::context;
 using weir::intake;
 using weir::result;
@@ -79,12 +79,14 @@ TEST_F(Source, MayPutItsLastItemsAndBeDoneAtOnce) {
 }
 
 TEST_F(Source, ThatWaitsIsWokenByWhatItWaitsFor) {
-  fed<int> hand;
+  source_probe<int> hand;
   running r{into_sink(hand)};
-  hand.push({1});
-  EXPECT_TRUE(out_.wait_for(1));
-  hand.push({2, 3});
-  EXPECT_TRUE(out_.wait_for(3));
+  hand.push(1);
+  r.settle();
+  EXPECT_EQ(out_.size(), 1U);
+  hand.push(2, 3);
+  r.settle();
+  EXPECT_EQ(out_.size(), 3U);
   hand.complete();
   r.finishes();
   EXPECT_EQ(out_.items(), (std::vector{1, 2, 3}));
@@ -116,24 +118,18 @@ TEST_F(Source, WithoutALaneNameIsItsOwnLane) {
 TEST_F(Source, MayLeaveLargeGapsBetweenAllItsItems) {
   // Far more positions than the books keep at a time, while the sink holds everything up.
   constexpr int items = 300;
-  gate held;
-  collected<int> out;
+  auto out = sink_probe<int>::on_request();
   weir::pipeline p{"gaps"};
   p.from("source", scripted<int>{[n = 0](intake<int>& in, context&) mutable {
            for (; in.room() > 0 && n < items; ++n)
              in.put(n, 1 + static_cast<std::uint64_t>(n) * 100'000);
            return n == items ? source_state::done : source_state::more;
          }})
-      .to("sink",
-          [held, out](const int& n) noexcept {
-            held.pass();
-            out.add(n);
-          },
-          {.execution = weir::execution::own_thread});
+      .to("sink", out);
+  p.dead_letters_to(letters_);
   running r{std::move(p)};
-  EXPECT_TRUE(held.wait_for(1));
-  EXPECT_TRUE(eventually([&] { return r.ledger().in_flight > 0; }));
-  held.open();
+  EXPECT_GT(r.ledger().in_flight, 0U);
+  out.request(items);
   r.finishes();
   EXPECT_EQ(out.items(), up_to(items));
   EXPECT_EQ(r.ledger().acknowledged, static_cast<std::uint64_t>(items));
@@ -227,15 +223,17 @@ TEST_F(Source, ThatCantReadForNowIsAskedAgain) {
 }
 
 TEST_F(Source, ThatPutsMoreThanThereIsRoomForFails) {
-  running r{into_sink(scripted<int>{[](intake<int>& in, context&) -> source_state {
-    for (;;)
+  weir::testkit::node here;
+  auto& r = here.run(into_sink(scripted<int>{[](intake<int>& in, context&) -> source_state {
+    for (;;) // and again in its next life, without end
       in.put(0);
-  }})};
-  EXPECT_TRUE(eventually([&] { return !r.stage("source").last_failure.empty(); }));
-  EXPECT_EQ(r.stage("source").last_failure,
+  }}));
+  EXPECT_TRUE(here.until([&] { return counts_of(r, "source").failed > 0; }));
+  EXPECT_EQ(counts_of(r, "source").last_failure,
             "weir: a source put more items than there was room for");
-  r->abort();
-  r.ended();
+  r.abort();
+  here.finish(r);
+  EXPECT_TRUE(r.snapshot().ledger.balanced()) << to_string(r.snapshot());
 }
 
 TEST_F(Source, ThatGoesBackFails) {
@@ -263,7 +261,7 @@ TEST_F(Source, ThatGoesBeyondThePositionsThereAreFails) {
 }
 
 TEST_F(Source, ThatResumesBeyondThePositionsThereAreIsNotStarted) {
-  weir::runtime node;
+  weir::virtual_runtime node;
   weir::running_pipeline r{
       into_sink(scripted<int>{.script = {}, .after = weir::origin::position_max + 1}), node};
   const auto started = r.start();
@@ -298,7 +296,7 @@ TEST_F(Source, ThatBlocksIsToldToStop) {
          }},
          {.execution = weir::execution::own_thread})
       .to("sink", out_.sink());
-  running r{std::move(p)};
+  running_on_threads r{std::move(p)};
   reading.pass();
   r->drain();
   r.finishes();
@@ -308,7 +306,7 @@ TEST_F(Source, InItsBackOffDoesNotHoldUpADrain) {
   running r{into_sink(scripted<int>{[](intake<int>&, context&) -> result<source_state> {
     return weir::transient("the other side says: in an hour", 1h);
   }})};
-  EXPECT_TRUE(eventually([&] { return r.stage("source").failed > 0; }));
+  EXPECT_GT(r.stage("source").failed, 0U);
   r->drain();
   r.finishes();
 }

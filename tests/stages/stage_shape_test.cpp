@@ -1,4 +1,4 @@
-#include "../probes.hpp"
+#include "../running.hpp"
 
 #include <functional>
 #include <optional>
@@ -6,7 +6,7 @@
 
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 using weir::context;
 using weir::emitter;
 using weir::result;
@@ -269,15 +269,16 @@ struct ticking {
 };
 
 TEST_P(StageShape, ATimerWakesAStageThatHasNothingToDo) {
-  fed<int> hand;
+  source_probe<int> hand;
   collected<std::string> out;
   weir::pipeline p{"timer"};
   p.from("source", hand).via("stage", ticking{}, options()).to("sink", out.sink(), options());
   p.dead_letters_to(letters_);
   running r{std::move(p)};
-  EXPECT_TRUE(out.wait_for(1));
+  EXPECT_EQ(out.size(), 0U);
+  r.pass(1ms);
   EXPECT_EQ(out.items(), std::vector<std::string>{"tick"});
-  hand.push({1});
+  hand.push(1);
   hand.complete();
   r.finishes();
   auto expected = std::vector<std::string>{"tick", "item"};

@@ -1,8 +1,7 @@
-#include "../virtual_probes.hpp"
+#include "../threads.hpp"
 
 #include <weir/actors/sleep.hpp>
 #include <weir/stages/awaitable.hpp>
-#include <weir/testkit/testkit.hpp>
 
 #include <boost/asio/this_coro.hpp>
 
@@ -16,7 +15,7 @@
 /// Stages with a declared limit on the time for one item.
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 using weir::context;
 using weir::emitter;
 using weir::result;
@@ -72,7 +71,7 @@ TEST_F(StuckStage, RunsAsAnyOtherWhileNothingIsStuck) {
 }
 
 TEST_F(StuckStage, ParksTheItemAndGoesOnWithAFreshWorker) {
-  still r{with(same), slow({{3, 10s}})};
+  running r{with(same), slow({{3, 10s}})};
   EXPECT_EQ(out_.items(), up_to(3));
   r.pass(999ms);
   EXPECT_EQ(out_.items(), up_to(3));
@@ -88,8 +87,8 @@ TEST_F(StuckStage, ParksTheItemAndGoesOnWithAFreshWorker) {
 }
 
 TEST_F(StuckStage, SaysWhichRunsStillGoOnWithoutItAndForgetsThoseThatEnd) {
-  still r{with(same), slow({{3, 10s}})};
-  const auto before = r.node().wall_clock();
+  running r{with(same), slow({{3, 10s}})};
+  const auto before = r.node().runtime().wall_clock();
   r.pass(2s);
   auto now = r->snapshot();
   ASSERT_EQ(now.abandoned.size(), 1U);
@@ -116,7 +115,7 @@ TEST_F(StuckStage, IsReportedAsAFailedWorker) {
 }
 
 TEST_F(StuckStage, KeepsTheOrderAndTheItemsInHandBesideIt) {
-  still r{with(same, {.in_flight_max = 4, .item_time_max = 1s}), slow({{3, 10s}, {5, 900ms}})};
+  running r{with(same, {.in_flight_max = 4, .item_time_max = 1s}), slow({{3, 10s}, {5, 900ms}})};
   EXPECT_EQ(out_.items(), up_to(3));
   r.pass(1s);
   EXPECT_EQ(out_.items(), up_to(count, [](int n) { return n != 3; }));
@@ -125,14 +124,14 @@ TEST_F(StuckStage, KeepsTheOrderAndTheItemsInHandBesideIt) {
 }
 
 TEST_F(StuckStage, ThatIsStuckOnOneItemInTenIsForgiven) {
-  still r{with(same, {.item_time_max = 1s}, 1), slow({{3, 1min}, {9, 1min}, {15, 1min}})};
+  running r{with(same, {.item_time_max = 1s}, 1), slow({{3, 1min}, {9, 1min}, {15, 1min}})};
   r.finishes();
   EXPECT_EQ(r.ledger().dead_lettered, 3U);
 }
 
 TEST_F(StuckStage, ThatIsStuckOnEverythingIsGivenUp) {
   weir::virtual_choices all{.helper_delay = [] { return weir::clock::duration{24h}; }};
-  still r{with(same, {.item_time_max = 1s}, 2), std::move(all)};
+  running r{with(same, {.item_time_max = 1s}, 2), std::move(all)};
   EXPECT_EQ(r.ended(), state::failed);
   EXPECT_THAT(r->why().message(), testing::HasSubstr("no progress for 1000 ms"));
   EXPECT_LE(dead_lettered().size(), 3U) << "the source is not emptied";
@@ -140,7 +139,7 @@ TEST_F(StuckStage, ThatIsStuckOnEverythingIsGivenUp) {
 
 TEST_F(StuckStage, DoesNotCountTheTimeThatAnItemWaitsForItsRetry) {
   std::atomic<int> runs = 0;
-  still r{with(
+  running r{with(
       [&](int n) -> result<int> {
         if (n == 3 && ++runs < 3)
           return weir::transient("not yet");
@@ -175,9 +174,9 @@ TEST_F(StuckStage, DoesNotCountTheTimeThatItWaitsForCredit) {
 }
 
 TEST_F(StuckStage, AbortsAfterTheLimitAtTheLatest) {
-  still r{with(same), slow({{3, 10s}})};
+  running r{with(same), slow({{3, 10s}})};
   r->abort();
-  r.node().run_until_idle();
+  r.settle();
   EXPECT_FALSE(r->workers_have_finished()) << "the item in hand has its time";
   r.pass(1s);
   EXPECT_TRUE(r->workers_have_finished());
@@ -200,7 +199,7 @@ bool nothing_abandoned(Running& r) {
 
 TEST_F(StuckStage, LeavesItsThreadBehind) {
   gate stuck;
-  running r{with(
+  running_on_threads r{with(
       [stuck](int n) {
         if (n == 3)
           stuck.pass();
@@ -237,7 +236,7 @@ TEST_F(StuckStage, MayEndAndBeForgottenWhileItsThreadGoesOn) {
              {.item_time_max = real_time_max})
         .to("sink", out_.sink());
     p.dead_letters_to(letters_);
-    running r{std::move(p)};
+    running_on_threads r{std::move(p)};
     r.finishes();
     r->abort();
   }
@@ -269,7 +268,7 @@ TEST_F(StuckStage, CountsProgressAndProtectedWaitsAsLife) {
            {.in_flight_max = 3, .item_time_max = real_time_max})
       .to("sink", out_.sink());
   p.dead_letters_to(letters_);
-  running r{std::move(p)};
+  running_on_threads r{std::move(p)};
   ASSERT_TRUE(eventually([&] { return !letters_.letters().empty(); }));
   EXPECT_EQ(dead_lettered(), std::vector<std::string>{"2"}) << "the others began before it";
   waiting.open();
@@ -292,7 +291,7 @@ TEST_F(StuckStage, OfSeveralThreadsHasAFunctionForEach) {
       return n;
     }
   };
-  running r{with(own{functions, all}, {.in_flight_max = 4, .item_time_max = 60s})};
+  running_on_threads r{with(own{functions, all}, {.in_flight_max = 4, .item_time_max = 60s})};
   ASSERT_TRUE(all.wait_for(4));
   auto seen = functions.items();
   std::ranges::sort(seen);
@@ -325,7 +324,7 @@ struct item_sum {
 
 TEST_F(StuckStage, WithStateGoesOnFromTheStateItKept) {
   auto lives = std::make_shared<std::atomic<int>>(0);
-  still r{with(weir::factory{[lives] { return item_sum{lives}; }}), slow({{3, 10s}})};
+  running r{with(weir::factory{[lives] { return item_sum{lives}; }}), slow({{3, 10s}})};
   r.finishes();
   std::vector<int> sums;
   int sum = 0;
@@ -340,8 +339,8 @@ TEST_F(StuckStage, WithStateGoesOnFromTheStateItKept) {
 
 TEST_F(StuckStage, WithStateKeepsWhatARunHasDoneThatOutlivedItsWorker) {
   auto lives = std::make_shared<std::atomic<int>>(0);
-  still r{with(weir::factory{[lives] { return item_sum{lives}; }}, {.item_time_max = 10s}),
-          slow({{3, 5s}})};
+  running r{with(weir::factory{[lives] { return item_sum{lives}; }}, {.item_time_max = 10s}),
+            slow({{3, 5s}})};
   EXPECT_EQ(out_.items(), (std::vector{0, 1, 3}));
   r->kill(1);
   r.pass(4s);
@@ -371,7 +370,7 @@ struct forgetful_sum : item_sum {
 TEST_F(StuckStage, WithAStateThatCantBeKeptIsStartedAnewAndRunsTheItemAgain) {
   auto lives = std::make_shared<std::atomic<int>>(0);
   auto not_kept = std::make_shared<int>(0);
-  still r{with(weir::factory{[=] {
+  running r{with(weir::factory{[=] {
     forgetful_sum one;
     one.lives = lives;
     one.not_kept = not_kept;
@@ -411,7 +410,7 @@ TEST_F(StuckStage, ThatTakesItsItemAwayKeepsItsPayload) {
            {.item_time_max = real_time_max})
       .to("sink", out_.sink());
   p.dead_letters_to(letters_);
-  running r{std::move(p)};
+  running_on_threads r{std::move(p)};
   r.finishes();
   EXPECT_EQ(dead_lettered(), std::vector<std::string>{"3"});
   EXPECT_EQ(out_.items(), up_to(count, [](int n) { return n != 3; }));
@@ -429,7 +428,7 @@ TEST_F(StuckStage, MayBeASink) {
           },
           {.item_time_max = 1s});
   p.dead_letters_to(letters_);
-  still r{std::move(p), slow({{3, 10s}})};
+  running r{std::move(p), slow({{3, 10s}})};
   r.finishes();
   EXPECT_EQ(dead_lettered(), std::vector<std::string>{"3"});
   EXPECT_EQ(r.ledger(), (weir::ledger_totals{
@@ -457,7 +456,7 @@ TEST_F(StuckStage, MayBeASinkOfBatches) {
       .batch("batch", {.size_max = 5, .delay_max = 1s})
       .to("sink", rows{positions}, {.item_time_max = 1s});
   p.dead_letters_to(letters_);
-  still r{std::move(p), slow({{2, 10s}})};
+  running r{std::move(p), slow({{2, 10s}})};
   r.finishes();
   EXPECT_EQ(dead_lettered(), (std::vector<std::string>{"7", "10\n11\n12\n13\n14\n"}))
       << "a row alone, a stuck batch as a whole";
@@ -476,7 +475,8 @@ boost::asio::awaitable<result<int>> deaf(int n) {
 }
 
 TEST_F(StuckStage, ThatIsAwaitableAndDeafToItsCancellationIsLeftToItself) {
-  still r{with(deaf, {.retry = at_once(), .in_flight_max = 2, .timeout = 2s, .item_time_max = 1s})};
+  running r{
+      with(deaf, {.retry = at_once(), .in_flight_max = 2, .timeout = 2s, .item_time_max = 1s})};
   EXPECT_EQ(out_.items(), up_to(3));
   r.pass(2900ms);
   EXPECT_TRUE(dead_lettered().empty()) << "until the time-out it may wait";

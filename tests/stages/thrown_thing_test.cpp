@@ -1,4 +1,4 @@
-#include "../probes.hpp"
+#include "../running.hpp"
 
 #include <exception>
 #include <functional>
@@ -8,7 +8,7 @@
 
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 
 constexpr std::size_t count = 20;
 constexpr int bad = 7;
