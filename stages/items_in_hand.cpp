@@ -13,9 +13,11 @@ namespace {
 
 using state = item_in_hand::state;
 
-/// Orders a heap: what is due first is in front, and of those that are due together what was taken first.
+/// Orders a heap: what is due first is in front, and of those that are due together what has waited longest, so that
+/// an item that fails again at once holds up no other.
 bool is_due_after(const item_in_hand* one, const item_in_hand* other) {
-  return one->until != other->until ? one->until > other->until : one->id > other->id;
+  return one->until != other->until ? one->until > other->until
+                                    : one->waits_since > other->waits_since;
 }
 
 } // namespace
@@ -98,6 +100,7 @@ void items_in_hand::succeeded(item_in_hand& one, worker& self) {
 void items_in_hand::waits_to_run_again(item_in_hand& one, time_point until) {
   one.now = state::waiting_to_run_again;
   one.until = until;
+  one.waits_since = ++waits_;
   waiting_.push_back(&one);
   std::ranges::push_heap(waiting_, is_due_after);
 }

@@ -36,7 +36,8 @@ struct item_in_hand {
   state now = state::running;
   std::shared_ptr<item_run> run;
   time_point began{};
-  time_point until{}; ///< the end of its time, or of its back-off
+  time_point until{};            ///< the end of its time, or of its back-off
+  std::uint64_t waits_since = 0; ///< which wait of the stage for a further run this is
   bool timed_out = false;
   item_trouble trouble{};
   hand recorded{};                  ///< of the flight recorder
@@ -131,6 +132,7 @@ private:
   item_in_hand* first_running_ = nullptr;
   item_in_hand* last_running_ = nullptr;
   std::vector<item_in_hand*> waiting_; // to run again: a heap, the one that is due first in front
+  std::uint64_t waits_ = 0;            // so many there were
   std::uint32_t window_ = unlimited;
   bool built_before_ = false;
   bool held_back_ = false; // for the sake of a suspect

@@ -208,11 +208,6 @@ private:
   next_look look_at_clock(std::size_t budget, slice& now) {
     auto& self = now.self;
     next_look next;
-    for (auto *one = items_.first_running(), *then = one; one != nullptr; one = then) {
-      then = one->later;
-      if (items_.watch(*one, next, self))
-        dead_letter_stuck(*one, self);
-    }
     for (auto* one = items_.first_waiting(); one != nullptr; one = items_.first_waiting()) {
       if (budget == 0 || ends() || self.aborted() || one->until > self.now()) {
         next.not_after(one->until);
@@ -221,6 +216,12 @@ private:
       if (!run_again(*one, next, now))
         break;
       --budget;
+    }
+    // Behind those, as what has just begun has a time too.
+    for (auto *one = items_.first_running(), *then = one; one != nullptr; one = then) {
+      then = one->later;
+      if (items_.watch(*one, next, self))
+        dead_letter_stuck(*one, self);
     }
     return next;
   }
