@@ -211,12 +211,14 @@ TEST_F(Broadway, ADrainFinishesWhatWasAdmittedAndAdmitsNothingMore) {
     }};
     hand.push({30, 31, 32});
     drains.join();
-    hand.push({33, 34});
+    auto later = up_to(60);
+    later.erase(later.begin(), later.begin() + 33);
+    hand.push(std::move(later));
     r.finishes();
     const auto got = joined(batches.items());
     ASSERT_EQ(got, up_to(got.size()));
     ASSERT_EQ(got.size(), r.ledger().admitted);
-    ASSERT_LE(got.size(), 33U);
+    ASSERT_LE(got.size(), 33U + 2U) << "one poll may have begun before, and the mailbox holds two";
   }
 }
 
