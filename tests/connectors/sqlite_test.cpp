@@ -20,7 +20,7 @@ using ::testing::HasSubstr;
 
 template <class Fact>
 bool eventually(Fact fact) {
-  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
   while (!fact()) {
     if (std::chrono::steady_clock::now() > deadline)
       return false;
