@@ -1,6 +1,7 @@
 #pragma once
 
 #include <weir/stages/batch.hpp>
+#include <weir/stages/context.hpp>
 #include <weir/stages/stage_shape.hpp>
 #include <weir/supervision/failure.hpp>
 
