@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 
 namespace weir {
 
@@ -83,6 +84,8 @@ activity dead_letter_actor::turn() {
   }
   if (trouble_.is_put_off())
     return activity::asleep(trouble_.retry_at());
+  if (books_.any_given_back())
+    let_go();
 
   parcel first;
   auto stored = store(first);
@@ -90,6 +93,26 @@ activity dead_letter_actor::turn() {
     return refused(stored.error(), first.letters.size());
   settle(first);
   return activity::again();
+}
+
+/// What was given back comes again elsewhere, and may fail there. Letters of held keys stay: others wait behind them.
+void dead_letter_actor::let_go() {
+  std::vector<outgoing_letter> gone;
+  {
+    const std::lock_guard lock{lock_};
+    const auto kept = std::ranges::stable_partition(queue_, [this](const outgoing_letter& one) {
+      return one.keys != nullptr || !books_.is_given_back(one.where);
+    });
+    gone.assign(std::move_iterator{kept.begin()}, std::move_iterator{kept.end()});
+    queue_.erase(kept.begin(), kept.end());
+  }
+  if (gone.empty())
+    return;
+  for (const auto& one : gone) {
+    books_.settle(one.where, outcome::returned);
+    one.from->dead_letter_stored();
+  }
+  wake_refused();
 }
 
 /// What is being stored stays queued until it is: a store may throw. So may a copy.
@@ -119,7 +142,6 @@ void dead_letter_actor::settle(parcel& stored) {
   refusals_ = 0;
   at_once_ = std::min(at_once_ * 2, capacity_);
   trouble_.say({});
-  std::vector<waker*> refused;
   {
     const std::lock_guard lock{lock_};
     for (const auto& letter : stored.letters) {
@@ -131,10 +153,19 @@ void dead_letter_actor::settle(parcel& stored) {
         counts_again_->wake();
       queue_.pop_front();
     }
-    refused.swap(refused_);
   }
   for (auto* who : stored.senders)
     who->dead_letter_stored();
+  wake_refused();
+}
+
+/// There is room again.
+void dead_letter_actor::wake_refused() {
+  std::vector<waker*> refused;
+  {
+    const std::lock_guard lock{lock_};
+    refused.swap(refused_);
+  }
   for (auto* who : refused)
     who->wake();
 }

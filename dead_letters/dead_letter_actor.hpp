@@ -78,9 +78,11 @@ private:
     std::vector<letter_sender*> senders;
   };
 
+  void let_go();
   result<void> store(parcel& first);
   activity refused(const failure& why, std::size_t letters);
   void settle(parcel& stored);
+  void wake_refused();
 
   acknowledgement& books_;
   const std::shared_ptr<dead_letter_store> store_;

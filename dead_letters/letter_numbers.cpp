@@ -17,7 +17,7 @@ std::uint32_t letter_numbers::next(const std::string& stage, const resume_point&
 
 void letter_numbers::forget_settled() {
   std::map<std::string, std::uint64_t> settled;
-  for (auto& point : books_.resume_points({}))
+  for (auto& point : books_.settled_prefixes())
     settled[point.partition] = point.position;
   std::erase_if(made_, [&](const auto& one) {
     const auto& [stage, partition, position, part] = one.first;

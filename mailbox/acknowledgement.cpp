@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <stdexcept>
 #include <utility>
 
 namespace weir {
@@ -19,17 +18,11 @@ acknowledgement::acknowledgement() : rare_{std::make_unique<rare>()} {}
 acknowledgement::~acknowledgement() = default;
 
 std::uint32_t acknowledgement::add_partition(std::string name, std::uint64_t resume_after) {
-  if (partitions_.size() >= origin::partitions_max)
-    throw std::length_error{"weir: a pipeline has at most " + std::to_string(origin::partitions_max)
-                            + " partitions"};
-  if (resume_after > origin::position_max)
-    throw std::length_error{"weir: partition '" + name + "': " + beyond_positions(resume_after)};
-  partitions_.push_back(std::make_unique<partition>(std::move(name), resume_after));
-  return static_cast<std::uint32_t>(partitions_.size() - 1);
+  return open_partition({.from = {.partition = std::move(name), .position = resume_after}});
 }
 
-std::uint32_t acknowledgement::add_replay_partition(replay_observer& observer) {
-  replay_partition_ = add_partition(replay_partition_name, 0);
+std::uint32_t acknowledgement::add_replay_partition(replay_observer& observer, std::uint64_t key) {
+  replay_partition_ = open_partition({.from = {.partition = replay_partition_name}, .key = key});
   replay_observer_ = &observer;
   return replay_partition_;
 }
@@ -60,7 +53,7 @@ resume_point acknowledgement::position_of(origin where) const {
   where = first_of(where);
   if (where.empty())
     return {};
-  return {partitions_[where.partition()]->name(), where.position()};
+  return {partitions_.at(where.partition()).name(), where.position()};
 }
 
 std::vector<origin> acknowledgement::take_apart(origin where) {
@@ -95,7 +88,7 @@ void acknowledgement::share(origin where, std::uint32_t more) {
   } else if (is_replayed(where)) {
     rare_->replayed.share(where.position(), more);
   } else {
-    partitions_[where.partition()]->share(where.position(), more);
+    partitions_.at(where.partition()).share(where.position(), more);
   }
 }
 
@@ -105,12 +98,51 @@ void acknowledgement::settle_run(std::uint32_t partition_index, std::uint64_t ba
     settle_replayed(base, mask, how);
     return;
   }
-  partition::settled_counts counts{};
-  if (!partitions_[partition_index]->settle(base, mask, how, counts))
+  count(partitions_.at(partition_index).settle(base, mask, how));
+}
+
+void acknowledgement::count(const partition::settled_now& done) noexcept {
+  for (std::size_t k = 0; k < done.counts.size(); ++k)
+    if (done.counts[k] != 0)
+      ended_[k].fetch_add(done.counts[k], std::memory_order_relaxed);
+  if (done.twice)
     settled_twice_.store(true, std::memory_order_relaxed);
-  for (std::size_t k = 0; k < counts.size(); ++k)
-    if (counts[k] != 0)
-      ended_[k].fetch_add(counts[k], std::memory_order_relaxed);
+  if (done.late != 0)
+    late_.fetch_add(done.late, std::memory_order_relaxed);
+  if (done.now_quiet)
+    given_back_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+partition::given_back acknowledgement::give_back(std::uint32_t index) {
+  given_back_.fetch_add(1, std::memory_order_relaxed);
+  auto done = partitions_.at(index).give_back();
+  ended_[static_cast<std::size_t>(outcome::returned)].fetch_add(done.returned,
+                                                                std::memory_order_relaxed);
+  if (done.now_quiet)
+    given_back_.fetch_sub(1, std::memory_order_relaxed);
+  return done;
+}
+
+void acknowledgement::fence(std::string_view name) noexcept {
+  const auto index = partitions_.find(name);
+  if (!index) // it was closed meanwhile
+    return;
+  auto& one = partitions_.at(*index);
+  one.fence();
+  fences_.fetch_add(1, std::memory_order_acq_rel);
+  if (one.source() != nullptr)
+    one.source()->wake();
+}
+
+bool acknowledgement::is_given_back(origin where) const noexcept {
+  if (where.empty())
+    return false;
+  if (!where.is_group())
+    return !is_replayed(where)
+           && partitions_.at(where.partition()).now_is() == partition::state::closed;
+  const auto members = where.group()->members();
+  return !members.empty()
+         && std::ranges::all_of(members, [this](origin one) { return is_given_back(one); });
 }
 
 /// Replayed items are settled one by one, as each has a letter that waits for its outcome.
@@ -165,21 +197,13 @@ void acknowledgement::settle(origin where, outcome how) noexcept {
                std::uint64_t{1} << (where.position() % 64), how);
 }
 
-std::vector<resume_point> acknowledgement::resume_points(std::span<const origin> batch) const {
-  std::vector<resume_point> points;
-  points.reserve(partitions_.size());
-  std::vector<std::uint64_t> positions;
-  for (std::uint32_t index = 0; index < partitions_.size(); ++index) {
-    if (index == replay_partition_)
-      continue;
-    positions.clear();
-    for (auto where : batch)
-      if (!where.empty() && !where.is_group() && where.partition() == index)
-        positions.push_back(where.position());
-    std::ranges::sort(positions);
-    points.push_back({partitions_[index]->name(), partitions_[index]->prefix_with(positions)});
-  }
-  return points;
+std::vector<resume_point> acknowledgement::settled_prefixes() const {
+  std::vector<resume_point> prefixes;
+  partitions_.each([&](std::uint32_t index, const partition& one) {
+    if (index != replay_partition_ && one.now_is() != partition::state::closed)
+      prefixes.push_back({one.name(), one.prefix_with({})});
+  });
+  return prefixes;
 }
 
 ledger_totals acknowledgement::totals() const noexcept {
@@ -192,8 +216,9 @@ ledger_totals acknowledgement::totals() const noexcept {
   totals.dropped = ended(outcome::dropped);
   totals.dead_lettered = ended(outcome::dead_lettered);
   totals.admitted = admitted_.load(std::memory_order_relaxed);
-  for (const auto& one : partitions_)
-    totals.in_flight += one->in_flight();
+  totals.returned = ended(outcome::returned);
+  partitions_.each(
+      [&](std::uint32_t, const partition& one) { totals.in_flight += one.in_flight(); });
   rare_->replayed.add_to(totals);
   return totals;
 }

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <weir/mailbox/batch_points.hpp>
 #include <weir/mailbox/ledger.hpp>
 #include <weir/mailbox/origin.hpp>
 #include <weir/mailbox/origin_group.hpp>
 #include <weir/mailbox/outcome.hpp>
 #include <weir/mailbox/partition.hpp>
+#include <weir/mailbox/partition_table.hpp>
 #include <weir/mailbox/replay_observer.hpp>
 #include <weir/mailbox/resume_point.hpp>
 
@@ -15,6 +17,8 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weir {
@@ -32,21 +36,39 @@ public:
   acknowledgement& operator=(const acknowledgement&) = delete;
   ~acknowledgement();
 
-  /// Adds a partition, before the pipeline starts. Its index is its number in origins. Throws std::length_error for too
-  /// many partitions, and for one that would go on beyond origin::position_max.
+  /// Opens a partition: see partition_table::open. Its index is its number in origins.
+  std::uint32_t open_partition(partition_opening how) { return partitions_.open(std::move(how)); }
+  /// A partition without outcomes, whose positions are not stored.
   std::uint32_t add_partition(std::string name, std::uint64_t resume_after);
+  /// Gives back what is not settled of a closing partition; it is closed then. In its source's turns.
+  partition::given_back give_back(std::uint32_t index);
+  /// Another one has claimed the partition of this name: its source is woken, to close it. Any thread.
+  void fence(std::string_view name) noexcept;
+  /// How many were ever fenced.
+  std::uint64_t fences() const noexcept { return fences_.load(std::memory_order_acquire); }
   /// Adds the one partition of items that are put in again from the dead letters, before the pipeline starts. Its
   /// positions are in no order: they are the letters' ids, so that they mean the same in each life. No resume point
   /// has it.
-  std::uint32_t add_replay_partition(replay_observer& observer);
+  std::uint32_t add_replay_partition(replay_observer& observer, std::uint64_t key = 0);
   static constexpr const char* replay_partition_name = "replay";
   bool is_replayed(origin where) const noexcept {
     return replay_partition_ != no_partition && !where.empty() && !where.is_group()
            && where.partition() == replay_partition_;
   }
-  partition& partition_at(std::uint32_t index) noexcept { return *partitions_[index]; }
-  const partition& partition_at(std::uint32_t index) const noexcept { return *partitions_[index]; }
-  std::size_t partitions_count() const noexcept { return partitions_.size(); }
+  partition& partition_at(std::uint32_t index) noexcept { return partitions_.at(index); }
+  const partition& partition_at(std::uint32_t index) const noexcept {
+    return partitions_.at(index);
+  }
+  partition_table& partitions() noexcept { return partitions_; }
+  const partition_table& partitions() const noexcept { return partitions_; }
+  std::uint32_t replay_partition() const noexcept { return replay_partition_; }
+
+  /// Is something on its way that was given back already? One load, for stages to ask once a slice.
+  bool any_given_back() const noexcept { return given_back_.load(std::memory_order_relaxed) > 0; }
+  /// Was the item given back already, or all of its batch? Then nobody waits for it any more.
+  bool is_given_back(origin where) const noexcept;
+  /// How many items came late: after they had been given back.
+  std::uint64_t late() const noexcept { return late_.load(std::memory_order_relaxed); }
 
   /// The item itself, or the first one of a group; empty if there is none.
   static origin first_of(origin where);
@@ -74,8 +96,12 @@ public:
   /// The way of one item ended. `batched_settlement` is for many.
   void settle(origin where, outcome how) noexcept;
 
-  /// Where every partition may go on reading once the items of `batch` are settled too.
-  std::vector<resume_point> resume_points(std::span<const origin> batch) const;
+  /// How far the partitions of a batch of `rows` rows are settled once it is stored.
+  batch_points points_of(std::span<const origin> members, std::size_t rows) const {
+    return {partitions_, replay_partition_, members, rows};
+  }
+  /// Up to where each partition is settled that is not closed.
+  std::vector<resume_point> settled_prefixes() const;
 
   /// In flight is counted from the partitions, everything else by its own counter, so the two can disagree:
   /// exact when the pipeline is at rest.
@@ -87,6 +113,7 @@ public:
 private:
   friend class batched_settlement;
 
+  void count(const partition::settled_now& done) noexcept;
   void settle_run(std::uint32_t partition_index, std::uint64_t base, std::uint64_t mask,
                   outcome how) noexcept;
   void settle_replayed(std::uint64_t base, std::uint64_t mask, outcome how) noexcept;
@@ -95,11 +122,15 @@ private:
 
   static constexpr std::uint32_t no_partition = ~std::uint32_t{0};
 
-  std::vector<std::unique_ptr<partition>> partitions_;
+  partition_table partitions_;
   std::uint32_t replay_partition_ = no_partition;
   replay_observer* replay_observer_ = nullptr;
   std::atomic<std::uint64_t> admitted_{0};
-  std::array<std::atomic<std::uint64_t>, 4> ended_{}; // of the sources' items, by outcome
+  std::array<std::atomic<std::uint64_t>, outcomes_count>
+      ended_{};                              // of the sources' items, by outcome
+  std::atomic<std::uint32_t> given_back_{0}; // partitions that are not quiet yet
+  std::atomic<std::uint64_t> late_{0};
+  std::atomic<std::uint64_t> fences_{0};
   std::atomic<bool> settled_twice_{false};
   struct rare; // replayed items and groups: most pipelines have none in flight
   const std::unique_ptr<rare> rare_;

@@ -9,6 +9,7 @@ ledger_totals& ledger_totals::operator+=(const ledger_totals& other) noexcept {
   filtered += other.filtered;
   dropped += other.dropped;
   dead_lettered += other.dead_lettered;
+  returned += other.returned;
   in_flight += other.in_flight;
   return *this;
 }
@@ -18,7 +19,8 @@ std::string to_string(const ledger_totals& totals) {
               + std::to_string(totals.replayed) + (totals.balanced() ? " = " : " ≠ ")
               + "acknowledged " + std::to_string(totals.acknowledged) + " + filtered "
               + std::to_string(totals.filtered) + " + dropped " + std::to_string(totals.dropped)
-              + " + dead-lettered " + std::to_string(totals.dead_lettered) + " + in flight "
+              + " + dead-lettered " + std::to_string(totals.dead_lettered) + " + returned "
+              + std::to_string(totals.returned) + " + in flight "
               + std::to_string(totals.in_flight);
   if (!totals.balanced())
     text += " (" + std::to_string(totals.imbalance())

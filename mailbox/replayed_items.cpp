@@ -41,6 +41,7 @@ void replayed_items::add_to(ledger_totals& totals) const noexcept {
   totals.filtered += ended(outcome::filtered);
   totals.dropped += ended(outcome::dropped);
   totals.dead_lettered += ended(outcome::dead_lettered);
+  totals.returned += ended(outcome::returned);
   totals.in_flight += in_flight_.size();
 }
 

@@ -44,7 +44,7 @@ private:
   mutable std::mutex lock_; // guards what follows
   std::unordered_map<std::uint64_t, item> in_flight_;
   std::uint64_t admitted_ = 0;
-  std::array<std::uint64_t, 4> ended_{}; // by outcome
+  std::array<std::uint64_t, outcomes_count> ended_{}; // by outcome
 };
 
 } // namespace weir

@@ -81,9 +81,11 @@ public:
   /// The consumer is gone for good: nothing more needs to be written.
   bool cancelled() const noexcept { return cancelled_.load(std::memory_order_seq_cst); }
 
-  /// Announces that the producer is about to sleep for want of credit. It must then ask `producer_may_go_on`
-  /// of every ring it waits for, and sleep only if all say no.
-  void announce_producer_waiting() noexcept {
+  /// Announces that the producer is about to sleep for want of credit: until half the capacity is free, or `wanted`
+  /// slots are. It must then ask `producer_may_go_on` of every ring it waits for, and sleep only if all say no.
+  void announce_producer_waiting(std::size_t wanted = 0) noexcept {
+    wake_threshold_.store(wanted == 0 ? half() : std::min(wanted, capacity_),
+                          std::memory_order_relaxed);
     producer_waiting_.store(true, std::memory_order_seq_cst);
   }
   void withdraw_producer_waiting() noexcept {
@@ -164,8 +166,11 @@ protected:
   }
 
 private:
-  /// Half the capacity: a producer that was out of credit gets a slice's worth of it, not one item at a time.
-  std::size_t wake_threshold() const noexcept { return std::max<std::size_t>(1, capacity_ / 2); }
+  /// A producer that was out of credit gets a slice's worth of it, not one item at a time.
+  std::size_t half() const noexcept { return std::max<std::size_t>(1, capacity_ / 2); }
+  std::size_t wake_threshold() const noexcept {
+    return wake_threshold_.load(std::memory_order_relaxed);
+  }
   std::size_t unreleased() const noexcept {
     const auto released = released_.load(std::memory_order_seq_cst);
     return published_.load(std::memory_order_seq_cst) - released;
@@ -196,11 +201,12 @@ private:
   // These are read by both once a slice, and written only around sleeping and at the end.
   alignas(apart) std::atomic<bool> consumer_waiting_{false};
   std::atomic<bool> producer_waiting_{false};
+  std::atomic<std::size_t> wake_threshold_{1}; // free slots
   std::atomic<bool> closed_{false};
   std::atomic<bool> cancelled_{false};
 };
 
-inline ring_base::ring_base(std::size_t capacity) : capacity_{capacity} {
+inline ring_base::ring_base(std::size_t capacity) : capacity_{capacity}, wake_threshold_{half()} {
   if (capacity == 0 || capacity > capacity_max)
     throw std::invalid_argument{"weir: the capacity of a ring must be 1 to "
                                 + std::to_string(capacity_max) + ", not "

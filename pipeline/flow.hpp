@@ -5,6 +5,7 @@
 #include <weir/stages/batcher.hpp>
 #include <weir/stages/exits.hpp>
 #include <weir/stages/function_runner.hpp>
+#include <weir/stages/late_runner.hpp>
 #include <weir/stages/payload.hpp>
 #include <weir/stages/router.hpp>
 #include <weir/stages/runs.hpp>
@@ -30,6 +31,8 @@ namespace weir {
 /// Defined in <weir/stages/awaitable.hpp>.
 template <class F>
 class awaitable_stepper;
+template <class F>
+class awaitable_sink_stepper;
 
 struct key_by_options {
   std::uint32_t lanes = 1; ///< workers of the next stage, each with its share of the keys
@@ -150,6 +153,11 @@ private:
   template <std::size_t N>
   std::array<flow, N> split(std::string name, stage_kind kind, bool may_fail,
                             typename router_stepper<T>::choice choice);
+
+  template <class S>
+  static plan::stage_parts sink_parts(S sink, const stage_options& options);
+  template <class S>
+  static plan::make_stepper sink_stepper_of(S sink, const stage_options& options);
 
   flow<weir::batch<T>> gather(std::string name, batch_options options,
                               std::function<bool(const T&)> closes, bool may_fail);
@@ -346,18 +354,22 @@ flow<T> flow<T>::merge() && {
 template <class T>
 template <class S>
 void flow<T>::to(std::string name, S sink, stage_options options) && {
+  using made = product_t<S>;
   static_assert(
-      sink_like<S>,
+      sink_like<S> || sinks::takes_settlement<made>,
       "weir: a sink is a function of one item, or a class with input and on_item or on_batch");
-  if constexpr (sink_like<S>) {
-    constexpr bool fits = std::same_as<typename sink_shape<product_t<S>>::input, T>;
+  static_assert(
+      !sinks::takes_settlement<made> || late_sink<made>,
+      "weir: a sink that settles later has on_item(const input&, settlement, context&), or "
+      "on_batch of a batch, which returns void or result<void>");
+  if constexpr (sink_like<S> && (!sinks::takes_settlement<made> || late_sink<made>)) {
+    constexpr bool fits = std::same_as<typename sink_shape<made>::input, T>;
     static_assert(fits, "weir: this sink's input is not the flow's item type");
     if constexpr (fits) {
       bool may_fail = true;
-      if constexpr (plain_callable<
-                        product_t<S>> && !item_sink<product_t<S>> && !batch_sink<product_t<S>>)
-        may_fail = !stage_shape<product_t<S>>::call::is_noexcept
-                   || stage_shape<product_t<S>>::returns::may_fail;
+      if constexpr (!sinks::written_as_class<made>)
+        may_fail = !stage_shape<made>::call::is_noexcept || stage_shape<made>::returns::may_fail
+                   || stage_shape<made>::waits;
       append({.name = std::move(name),
               .kind = stage_kind::sink,
               .options = options,
@@ -365,18 +377,54 @@ void flow<T>::to(std::string name, S sink, stage_options options) && {
               .input = {},
               .output = {},
               .may_fail = may_fail,
-              .waits = false,
-              .side_by_side = !batch_sink<product_t<S>>,
-              .legs = 0},
-             {[sink, options](const ports& where, std::uint32_t) -> std::unique_ptr<stepper> {
-                if (options.outside_of_slices())
-                  return std::make_unique<
-                      runs_stepper<T, sink_exit<T, typename sink_work<S>::output>>>(
-                      where, std::make_unique<function_runner<S, sink_work<S>>>(sink, options));
-                return std::make_unique<sink_stepper<S>>(where, sink);
-              },
-              {}});
+              .waits = awaitable_sink<made> || late_sink<made>,
+              .side_by_side = !batch_sink<made>,
+              .legs = 0,
+              .settles_later = late_sink<made>},
+             sink_parts(std::move(sink), options));
     }
+  }
+}
+
+template <class T>
+template <class S>
+plan::stage_parts flow<T>::sink_parts(S sink, const stage_options& options) {
+  using made = product_t<S>;
+  plan::stage_parts parts;
+  if constexpr (requires(const made& one, const position_store& store) {
+                  { one.stores_points_in(store) } -> std::convertible_to<bool>;
+                })
+    parts.stores_points = [sink](const position_store& store) mutable {
+      return product<S>::make(sink).stores_points_in(store);
+    };
+  if constexpr (requires { made::idempotent; })
+    parts.idempotent = made::idempotent;
+  parts.make = sink_stepper_of(std::move(sink), options);
+  return parts;
+}
+
+template <class T>
+template <class S>
+plan::make_stepper flow<T>::sink_stepper_of(S sink, const stage_options& options) {
+  if constexpr (late_sink<product_t<S>>) {
+    return [sink](const ports& where, std::uint32_t) {
+      return std::make_unique<runs_stepper<T, sink_exit<T, typename sink_work<S>::output>>>(
+          where, std::make_unique<late_runner<S>>(sink));
+    };
+  } else if constexpr (awaitable_sink<product_t<S>>) {
+    static_assert(
+        requires { sizeof(awaitable_sink_stepper<S>); },
+        "weir: an awaitable sink needs #include <weir/stages/awaitable.hpp>");
+    return [sink](const ports& where, std::uint32_t) {
+      return std::make_unique<awaitable_sink_stepper<S>>(where, sink);
+    };
+  } else {
+    return [sink, options](const ports& where, std::uint32_t) -> std::unique_ptr<stepper> {
+      if (options.outside_of_slices())
+        return std::make_unique<runs_stepper<T, sink_exit<T, typename sink_work<S>::output>>>(
+            where, std::make_unique<function_runner<S, sink_work<S>>>(sink, options));
+      return std::make_unique<sink_stepper<S>>(where, sink);
+    };
   }
 }
 

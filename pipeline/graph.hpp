@@ -31,11 +31,12 @@ struct graph_stage {
   bool may_fail = false; ///< it may throw, or return a failure
   /// May an item of it become a dead letter?
   bool may_dead_letter() const { return may_fail || options.item_time_max.count() > 0; }
-  bool waits = false;        ///< awaitable
+  bool waits = false;        ///< awaitable, or settles_later
   bool side_by_side = false; ///< it may have several items in hand, as awaitable ones may
   std::uint32_t legs = 1;    ///< flows that leave it
   std::optional<std::uint64_t> held_max = {}; ///< of a stage with hold_key
   bool closed_by_item = false;                ///< a batch that an item may close
+  bool settles_later = false;                 ///< a sink that is given settlements
 };
 
 /// A flow from one stage to another, which all their workers have their part in.

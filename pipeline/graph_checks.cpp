@@ -54,7 +54,9 @@ private:
       say("held_max must be at least 1");
     if (!one.may_fail)
       say("hold_key is for a stage that may fail");
-    if (one.waits)
+    if (one.settles_later)
+      say("hold_key is not for sinks that settle later, which work on several items at a time");
+    else if (one.waits)
       say("hold_key is not for awaitable stages, which work on several items at a time");
     else if (one.options.outside_of_slices())
       say("hold_key can't be combined with in_flight_max or item_time_max");
@@ -76,7 +78,8 @@ private:
     items_in_flight(one);
     item_time(one);
     if (!one.waits && chosen.timeout.count() > 0)
-      say("timeout is for awaitable stages: another can't be interrupted");
+      say("timeout is for what is awaitable and for sinks that settle later: nothing else can be "
+          "interrupted");
     if (one.may_fail && !whole_.has_dead_letters)
       say("it may fail, but the pipeline has no dead_letters_to");
     if (one.held_max)
@@ -101,7 +104,8 @@ private:
       say("in_flight_max " + std::to_string(in_flight_max) + " is larger than mailbox_capacity "
           + std::to_string(one.options.mailbox_capacity));
     if (!several && in_flight_max > 1)
-      say("in_flight_max is for functions and for sinks of single items: this takes one at a time");
+      say("in_flight_max is for functions, for sinks of single items, and for those that settle "
+          "later: this takes one at a time");
   }
 
   void item_time(const graph_stage& one) {
@@ -109,6 +113,8 @@ private:
       return;
     if (one.kind != stage_kind::transform && one.kind != stage_kind::sink)
       say("item_time_max is for stages with a function and for sinks");
+    else if (one.settles_later)
+      say("item_time_max is not for sinks that settle later: these have a timeout");
     else if (!one.may_fail && !whole_.has_dead_letters)
       say("its items may be stuck (item_time_max), but the pipeline has no dead_letters_to");
   }

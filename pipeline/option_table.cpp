@@ -50,7 +50,7 @@ constexpr std::array stage_rows{
                                   capacity_max,
                                   "in hand at a time, for each worker; not more than "
                                   "`mailbox_capacity`. For awaitable stages, "
-                                  "functions, and sinks of single items"},
+                                  "functions, sinks of single items, and sinks that settle later"},
     bounded_option<stage_options>{
         "rate.permits", "", [](const stage_options& o) { return count(o.rate.permits); }, 0,
         no_bound, "runs of items in `rate.per`, retries included, over all workers", "no limit"},
@@ -60,9 +60,9 @@ constexpr std::array stage_rows{
     bounded_option<stage_options>{
         "rate.burst", "", [](const stage_options& o) { return count(o.rate.burst); }, 0, no_bound,
         "permits that may have gathered while nothing happened"},
-    bounded_option<stage_options>{"timeout", "ms",
-                                  [](const stage_options& o) { return ms(o.timeout); }, 0, longest,
-                                  "for one run, of awaitable stages only", "none"},
+    bounded_option<stage_options>{
+        "timeout", "ms", [](const stage_options& o) { return ms(o.timeout); }, 0, longest,
+        "for one run, of what is awaitable and of sinks that settle later", "none"},
     bounded_option<stage_options>{
         "item_time_max", "ms", [](const stage_options& o) { return ms(o.item_time_max); }, 0,
         longest,

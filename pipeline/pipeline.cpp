@@ -30,4 +30,8 @@ bool pipeline::may_join(const shared_plan& from, bool used, bool held_alike) {
   return from == plan_;
 }
 
+void pipeline::positions_in(std::shared_ptr<position_store> store) {
+  plan_->positions = std::move(store);
+}
+
 } // namespace weir

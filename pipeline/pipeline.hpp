@@ -71,6 +71,11 @@ public:
   /// Null if there is none.
   std::shared_ptr<dead_letter_store> dead_letters() const;
 
+  /// Where the pipeline keeps how far its sources are settled: each life goes on where the last one was. A sink that writes
+  /// into the same database stores that with its rows, in one transaction: then each row is there once, whatever
+  /// happens. Other sinks get a few items again after a crash, or where partitions change hands.
+  void positions_in(std::shared_ptr<position_store> store);
+
   /// What keeps the pipeline from running, a sentence each; empty if nothing does.
   std::vector<std::string> validate() const { return plan_->graph.problems(); }
 
@@ -103,6 +108,10 @@ private:
         start.name = sample.partition();
       if constexpr (requires { sample.resume_after(); })
         start.resume_after = sample.resume_after();
+      if constexpr (requires { sample.positions_last(); })
+        start.lasts = sample.positions_last();
+      start.keeps_outcomes = keeps_outcomes<source_type>;
+      start.opened_later = opens_partitions<source_type>;
       return start;
     };
     plan_->graph.stages.push_back({.name = std::move(name),

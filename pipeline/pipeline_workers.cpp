@@ -9,7 +9,7 @@ std::string name_of_worker(const graph_stage& stage, std::uint32_t index) {
 }
 
 pipeline_workers::pipeline_workers(const plan& of, const wiring& wires,
-                                   std::span<const partition_start> partitions,
+                                   std::span<const std::optional<partition_opening>> partitions,
                                    const stage_keys& keys, pipeline_services& services,
                                    worker_observer& observer) {
   for (std::size_t k = 0; k < of.graph.stages.size(); ++k)
@@ -21,14 +21,14 @@ pipeline_workers::pipeline_workers(const plan& of, const wiring& wires,
 }
 
 void pipeline_workers::add_stage(const plan& of, std::size_t stage, std::span<const ports> where,
-                                 const partition_start& begins, held_keys* keys,
+                                 const std::optional<partition_opening>& begins, held_keys* keys,
                                  pipeline_services& services, worker_observer& observer) {
   const auto& one = of.graph.stages[stage];
   permits_.push_back(std::make_unique<token_bucket>(one.options.rate, services.node.now()));
-  std::uint32_t partition = 0;
-  if (one.kind == stage_kind::source)
-    partition = services.books.add_partition(begins.name, begins.resume_after);
   first_.push_back(workers_.size());
+  std::uint32_t partition = origin::partitions_max; // none
+  if (begins)
+    partition = services.books.open_partition(*begins);
   for (std::uint32_t n = 0; n < one.options.workers; ++n) {
     auto* const replays = where[n].replays;
     mailboxes_.push_back(where[n].in);
@@ -37,10 +37,17 @@ void pipeline_workers::add_stage(const plan& of, std::size_t stage, std::span<co
     workers_.push_back(std::make_unique<worker>(
         name_of_worker(one, n), services, observer, workers_.size(), one.name, n, one.options,
         *permits_.back(), of.stages[stage].make(where[n], partition)));
-    workers_.back()->last_put = begins.resume_after;
-    workers_.back()->set_keys(keys);
+    auto& made = *workers_.back();
+    if (one.kind == stage_kind::source)
+      made.make_partitions();
+    if (begins) {
+      made.last_put = begins->from.position;
+      made.partitions().add({partition});
+      services.books.partition_at(partition).set_source(made);
+    }
+    made.set_keys(keys);
     if (replays != nullptr)
-      replays->set_consumer(workers_.back().get());
+      replays->set_consumer(&made);
   }
 }
 

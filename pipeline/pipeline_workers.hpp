@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,9 +29,10 @@ std::string name_of_worker(const graph_stage& stage, std::uint32_t index);
 class pipeline_workers {
 public:
   pipeline_workers() = default;
-  /// Makes a worker for each of the ports, connects their rings with them, and enters the sources' partitions into the
-  /// books. Throws why it can't.
-  pipeline_workers(const plan& of, const wiring& wires, std::span<const partition_start> partitions,
+  /// Makes a worker for each of the ports, connects their rings with them, and opens the partition of each stage that
+  /// begins with one. Throws why it can't.
+  pipeline_workers(const plan& of, const wiring& wires,
+                   std::span<const std::optional<partition_opening>> partitions,
                    const stage_keys& keys, pipeline_services& services, worker_observer& observer);
 
   std::size_t size() const noexcept { return workers_.size(); }
@@ -52,8 +54,8 @@ public:
 
 private:
   void add_stage(const plan& of, std::size_t stage, std::span<const ports> where,
-                 const partition_start& begins, held_keys* keys, pipeline_services& services,
-                 worker_observer& observer);
+                 const std::optional<partition_opening>& begins, held_keys* keys,
+                 pipeline_services& services, worker_observer& observer);
 
   std::vector<std::unique_ptr<token_bucket>> permits_; // one a stage
   std::vector<std::unique_ptr<worker>> workers_;

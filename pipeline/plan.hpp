@@ -3,6 +3,7 @@
 #include <weir/dead_letters/dead_letter.hpp>
 #include <weir/dead_letters/replay_settings.hpp>
 #include <weir/pipeline/graph.hpp>
+#include <weir/stages/position_store.hpp>
 #include <weir/stages/stepper.hpp>
 #include <weir/stages/typed_replay_inlet.hpp>
 
@@ -20,6 +21,9 @@ namespace weir {
 struct partition_start {
   std::string name;
   std::uint64_t resume_after = 0;
+  bool lasts = true; ///< its positions mean the same in another life
+  bool keeps_outcomes = false;
+  bool opened_later = false; ///< the source opens its partitions itself
 };
 
 struct plan {
@@ -36,12 +40,17 @@ struct plan {
     std::function<partition_start()> partition; ///< of a source
     replay_parts replay = {};
     std::shared_ptr<const void> hold_key = {}; ///< see ports
+    /// Of a sink: does it store points in its transactions, which go to this store?
+    std::function<bool(const position_store&)> stores_points = {};
+    bool idempotent =
+        false; ///< of a sink: it takes a row that it has already without storing it again
   };
 
   weir::graph graph;
   std::vector<stage_parts> stages; ///< as graph.stages
   std::vector<edge_parts> edges;   ///< as graph.edges
   std::shared_ptr<dead_letter_store> dead_letters;
+  std::shared_ptr<position_store> positions; ///< null: the sources say themselves where they begin
   replay_settings replay;
 };
 

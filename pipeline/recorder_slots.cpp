@@ -17,15 +17,10 @@ std::uint32_t slots_of(const graph_stage& one) {
   return one.waits || one.options.outside_of_slices() ? one.options.in_flight_max : 1;
 }
 
-/// Also notes their keys in `services`.
-std::vector<std::string> names_of_partitions(const std::string& pipeline,
-                                             pipeline_services& services) {
+std::vector<std::string> names_of(const partition_table& partitions) {
   std::vector<std::string> names;
-  names.reserve(services.books.partitions_count());
-  for (std::uint32_t k = 0; k < services.books.partitions_count(); ++k) {
-    names.push_back(services.books.partition_at(k).name());
-    services.partition_keys.push_back(flight_key(pipeline, names.back()));
-  }
+  names.reserve(partitions.size());
+  partitions.each([&names](std::uint32_t, const partition& one) { names.push_back(one.name()); });
   return names;
 }
 
@@ -48,8 +43,7 @@ void take_recorder_slots(const graph& of, const pipeline_workers& workers,
   require(services.recorder != nullptr, "take_recorder_slots: there must be a flight recorder");
   auto& recorder = *services.recorder;
   const auto& books = services.books;
-  const auto partitions = names_of_partitions(of.name, services);
-  auto slots = add_slots(of, partitions, recorder);
+  auto slots = add_slots(of, names_of(books.partitions()), recorder);
   for (std::size_t k = 0; k < of.stages.size(); ++k) {
     const auto each = slots_of(of.stages[k]);
     if (each == 0)
@@ -58,11 +52,11 @@ void take_recorder_slots(const graph& of, const pipeline_workers& workers,
       workers[workers.first_of(k) + n].record_in(slots.first(each));
       slots = slots.subspan(each);
     }
-    for (std::uint32_t partition = 0; partition < partitions.size(); ++partition)
-      if (!books.is_replayed({partition, 0})) // its suspects come as they are replayed
-        recorder.suspects().watch(flight_key(of.name, of.stages[k].name),
-                                  services.partition_keys[partition],
-                                  books.partition_at(partition).last_admitted());
+    const auto stage = services.stage_keys.emplace_back(flight_key(of.name, of.stages[k].name));
+    books.partitions().each([&](std::uint32_t index, const partition& one) {
+      if (index != books.replay_partition()) // its suspects come as they are replayed
+        recorder.suspects().watch(stage, one.key(), one.last_admitted());
+    });
   }
 }
 

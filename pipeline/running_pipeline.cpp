@@ -20,7 +20,9 @@ running_pipeline::running_pipeline(pipeline definition, runtime& node, pipeline_
                 .dead_letters = nullptr,
                 .replays = nullptr,
                 .stopping = {},
-                .recorder = recorder},
+                .recorder = recorder,
+                .stage_keys = {},
+                .positions = plan_->positions},
       end_{node} {}
 
 running_pipeline::~running_pipeline() {
@@ -95,9 +97,10 @@ result<void> running_pipeline::make_actors() {
 /// Makes the actors from the plan, and the rings between them. Throws why it can't.
 void running_pipeline::wire() {
   const auto partitions =
-      read_partitions(*plan_); // first: a source may not be able to say where it begins
+      read_partitions(*plan_, services_); // first: a source may not be able to say where it begins
   wiring wires{*plan_};
   make_replays(wires);
+  make_position_keeper();
   make_supervisor();
   workers_ = pipeline_workers{*plan_, wires, partitions, keys_, services_, *supervisor_};
   std::vector<worker*> children;
@@ -130,6 +133,17 @@ void running_pipeline::make_replays(wiring& wires) {
   replays_->set_stages(wires.add_replay(keys_), static_cast<std::size_t>(sources));
 }
 
+void running_pipeline::make_position_keeper() {
+  if (!plan_->positions)
+    return;
+  positions_ = std::make_unique<position_keeper>(services_, [this](std::optional<failure> crash) {
+    if (crash)
+      fail(std::move(*crash));
+    else
+      watcher_.ended();
+  });
+}
+
 /// Its children are the workers, in their order.
 void running_pipeline::make_supervisor() {
   std::vector<child_spec> children;
@@ -159,6 +173,8 @@ result<void> running_pipeline::spawn() {
       spawn_one(*dead_letters_, execution::own_thread);
     if (replays_)
       spawn_one(*replays_, execution::own_thread);
+    if (positions_)
+      spawn_one(*positions_, execution::own_thread);
     // Every worker builds its function before the sources begin: they are first in the order, so last here.
     for (; left > 0; --left) {
       auto& one = workers_[left - 1];
@@ -242,8 +258,11 @@ void running_pipeline::abort() {
   if (end_.fail_by_abort()) {
     supervisor_->abort();
     abort_workers();
-  } else if (replays_) {
-    replays_->abort(); // which may still have something to tell a store that doesn't answer
+  } else { // they may still have something to tell a store that doesn't answer
+    if (replays_)
+      replays_->abort();
+    if (positions_)
+      positions_->abort();
   }
 }
 
@@ -255,6 +274,8 @@ void running_pipeline::abort_workers() {
     dead_letters_->abort();
   if (replays_)
     replays_->abort();
+  if (positions_)
+    positions_->abort();
 }
 
 /// In the last turn of a dead-letter actor or a replay actor that crashed.
@@ -276,6 +297,8 @@ void running_pipeline::workers_finished() {
     dead_letters_->close();
   if (replays_)
     replays_->workers_finished();
+  if (positions_)
+    positions_->close();
   end_.workers_finished();
   watcher_.ended();
 }
@@ -310,6 +333,8 @@ bool running_pipeline::wait_for_actors(std::optional<time_point> deadline) {
   if (dead_letters_ && !ends_in_time(*dead_letters_))
     return false;
   if (replays_ && !ends_in_time(*replays_))
+    return false;
+  if (positions_ && !ends_in_time(*positions_))
     return false;
   for (const auto& one : workers_.all())
     node_.join(*one);

@@ -2,11 +2,13 @@
 
 #include <weir/dead_letters/dead_letter_actor.hpp>
 #include <weir/dead_letters/replay_actor.hpp>
+#include <weir/pipeline/delivery.hpp>
 #include <weir/pipeline/pipeline.hpp>
 #include <weir/pipeline/pipeline_end.hpp>
 #include <weir/pipeline/pipeline_observer.hpp>
 #include <weir/pipeline/pipeline_snapshot.hpp>
 #include <weir/pipeline/pipeline_workers.hpp>
+#include <weir/pipeline/position_keeper.hpp>
 #include <weir/pipeline/stage_keys.hpp>
 #include <weir/pipeline/supervisor_actor.hpp>
 #include <weir/pipeline/wiring.hpp>
@@ -85,6 +87,9 @@ public:
 
   pipeline_snapshot snapshot() const;
 
+  /// How often rows are stored; nothing where no positions are kept.
+  std::optional<weir::delivery> delivery() const { return delivery_of(*plan_); }
+
   const std::string& name() const noexcept { return plan_->graph.name; }
 
 private:
@@ -94,6 +99,7 @@ private:
   result<void> make_actors();
   void wire();
   void make_replays(wiring& wires);
+  void make_position_keeper();
   void make_supervisor();
   result<void> spawn();
 
@@ -112,6 +118,7 @@ private:
   pipeline_services services_;
   std::unique_ptr<dead_letter_actor> dead_letters_; // null where no stage can fail
   std::unique_ptr<replay_actor> replays_;           // null where the store can't be read
+  std::unique_ptr<position_keeper> positions_;      // null where no positions are kept
   stage_keys keys_;
   pipeline_workers workers_;
   std::unique_ptr<supervisor_actor> supervisor_;

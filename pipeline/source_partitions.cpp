@@ -1,29 +1,74 @@
 #include <weir/mailbox/acknowledgement.hpp>
 #include <weir/pipeline/source_partitions.hpp>
+#include <weir/supervision/suspects.hpp>
 
 #include <map>
+#include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace weir {
 
+namespace {
+
 /// What is settled is known by the name of a partition, so two can't have the same.
-std::vector<partition_start> read_partitions(const plan& of) {
-  const auto& stages = of.graph.stages;
-  std::vector<partition_start> partitions(stages.size());
+void check_names(const graph& of, std::span<const std::optional<partition_opening>> partitions) {
   std::map<std::string, std::string> stage_of;
+  for (std::size_t k = 0; k < partitions.size(); ++k) {
+    if (!partitions[k])
+      continue;
+    const auto& partition = partitions[k]->from.partition;
+    if (partition == acknowledgement::replay_partition_name)
+      throw std::runtime_error{"stage '" + of.stages[k].name + "': '" + partition
+                               + "' is the partition of what is replayed; give it another one"};
+    if (const auto [other, is_new] = stage_of.try_emplace(partition, of.stages[k].name); !is_new)
+      throw std::runtime_error{"stages '" + other->second + "' and '" + of.stages[k].name
+                               + "' have the same partition '" + partition + "'"};
+  }
+}
+
+/// They go on where the store says, if it knows of them.
+void claim(const pipeline_services& services, std::span<partition_opening* const> partitions) {
+  std::vector<std::string> names;
+  names.reserve(partitions.size());
+  for (const auto* one : partitions)
+    names.push_back(one->from.partition);
+  auto claimed = services.positions->claim(services.pipeline, names);
+  if (!claimed)
+    throw std::runtime_error{
+        std::move(claimed.error()).within("the partitions can't be claimed").message()};
+  for (std::size_t k = 0; k < partitions.size(); ++k) {
+    auto& known = (*claimed)[k];
+    if (known.position == 0 && known.beyond.empty())
+      known.position = partitions[k]->from.position;
+    partitions[k]->from = std::move(known);
+  }
+}
+
+} // namespace
+
+std::vector<std::optional<partition_opening>> read_partitions(const plan& of,
+                                                              const pipeline_services& services) {
+  const auto& stages = of.graph.stages;
+  std::vector<std::optional<partition_opening>> partitions(stages.size());
+  std::vector<partition_opening*> last;
   for (std::size_t k = 0; k < stages.size(); ++k) {
     if (stages[k].kind != stage_kind::source)
       continue;
-    partitions[k] = of.stages[k].partition();
-    const auto& partition = partitions[k].name;
-    if (partition == acknowledgement::replay_partition_name)
-      throw std::runtime_error{"stage '" + stages[k].name + "': '" + partition
-                               + "' is the partition of what is replayed; give it another one"};
-    if (const auto [other, is_new] = stage_of.try_emplace(partition, stages[k].name); !is_new)
-      throw std::runtime_error{"stages '" + other->second + "' and '" + stages[k].name
-                               + "' have the same partition '" + partition + "'"};
+    const auto begins = of.stages[k].partition();
+    if (begins.opened_later)
+      continue;
+    partitions[k] = {.from = {.partition = begins.name, .position = begins.resume_after},
+                     .keeps_outcomes = begins.keeps_outcomes};
+    if (services.recorder != nullptr)
+      partitions[k]->key = flight_key(services.pipeline, begins.name);
+    if (begins.lasts)
+      last.push_back(&*partitions[k]);
   }
+  check_names(of.graph, partitions);
+  if (services.positions && !last.empty())
+    claim(services, last);
   return partitions;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -17,6 +18,15 @@ template <class T>
 inline constexpr bool is_batch = false;
 template <class T>
 inline constexpr bool is_batch<batch<T>> = true;
+
+/// How many rows an item has: those of a batch, or itself.
+template <class T>
+std::size_t rows_in(const T& item) {
+  if constexpr (is_batch<T>)
+    return item.items.size();
+  else
+    return 1;
+}
 
 /// A batch goes on when it is full, or when its first item is this old, or at the end of the stream; or, with a
 /// predicate, behind an item that closes it. The delay counts from the first item; there are no empty batches.

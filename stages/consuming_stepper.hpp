@@ -51,6 +51,23 @@ public:
     failed_item_ = false;
   }
 
+  std::size_t let_go(std::size_t most, worker& self) override {
+    auto* from = in_.next();
+    std::size_t gone = 0;
+    for (; gone < most && from != nullptr && from->available() > 0; ++gone) {
+      const auto where = from->from(from->read_index());
+      if (!self.books().is_given_back(where))
+        break;
+      self.books().settle(where, outcome::returned);
+      from->release(1);
+    }
+    if (gone > 0) {
+      failed_item_ = false;
+      in_.turn_over();
+    }
+    return gone;
+  }
+
   std::size_t admit(std::size_t budget, worker& self) override {
     auto* from = in_.next();
     if (from == nullptr || from == replays_) // what is replayed has its order already

@@ -1,3 +1,4 @@
+#include <weir/mailbox/require.hpp>
 #include <weir/stages/context.hpp>
 #include <weir/stages/item_run.hpp>
 
@@ -34,8 +35,17 @@ std::stop_token context::stopping() const {
 std::uint64_t context::last_position() const {
   return run_ != nullptr ? 0 : turn_->last_position();
 }
-std::vector<resume_point> context::resume_points() const {
-  return run_ != nullptr ? run_->resume_points : turn_->resume_points();
+weir::partitions& context::partitions() const {
+  require(turn_ != nullptr, "context: a source asks for its partitions in its turns");
+  return turn_->partitions();
 }
+void context::wake_when_credit(std::size_t items) const {
+  require(turn_ != nullptr, "context: a source asks for credit in its turns");
+  turn_->wake_when_credit(items);
+}
+std::vector<partition_point> context::points(std::span<const std::size_t> rejected) const {
+  return run_ != nullptr ? run_->points.without(rejected) : turn_->points(rejected);
+}
+const position_store* context::positions() const { return place_.positions; }
 
 } // namespace weir

@@ -1,8 +1,9 @@
 #pragma once
 
 #include <weir/actors/actor.hpp>
-#include <weir/mailbox/resume_point.hpp>
+#include <weir/mailbox/partition_point.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <stop_token>
@@ -12,6 +13,8 @@
 namespace weir {
 
 class item_run;
+class partitions;
+class position_store;
 class runtime;
 struct run_place;
 
@@ -21,7 +24,9 @@ public:
   virtual time_point now() const noexcept = 0;
   virtual void wake_at(time_point when) noexcept = 0;
   virtual std::uint64_t last_position() const noexcept = 0;
-  virtual std::vector<resume_point> resume_points() const = 0;
+  virtual void wake_when_credit(std::size_t items) noexcept = 0;
+  virtual weir::partitions& partitions() = 0;
+  virtual std::vector<partition_point> points(std::span<const std::size_t> rejected) const = 0;
 
 protected:
   ~turn_of_worker() = default;
@@ -76,8 +81,18 @@ public:
   /// behind it.
   std::uint64_t last_position() const;
 
-  /// For a sink: where each partition may go on reading once the batch in hand is stored, to be stored with it.
-  std::vector<resume_point> resume_points() const;
+  /// For a source, in its turns: its partitions.
+  weir::partitions& partitions() const;
+  /// For a source that answers source_state::wait, in its turns: it has a turn once so many items find room at once; or as
+  /// many as there is room for at most (intake::capacity). Asked for anew each time.
+  void wake_when_credit(std::size_t items) const;
+
+  /// For a sink: how far the partitions of the batch in hand are settled once all of it is stored but the rows with these
+  /// indices, which are ascending. To be stored in the same transaction. Empty while a copy of the batch is on its way
+  /// elsewhere, and without a batch.
+  std::vector<partition_point> points(std::span<const std::size_t> rejected = {}) const;
+  /// Where the pipeline keeps its points: see pipeline::positions_in. Null if it doesn't.
+  const position_store* positions() const;
 
 private:
   const run_place& place_;

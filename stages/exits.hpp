@@ -24,6 +24,7 @@ template <class In, class Out>
 class flow_exit {
 public:
   using output = Out;
+  static constexpr bool settles = false;
   static constexpr outcome ends_as = outcome::filtered; // of an item without outputs
 
   explicit flow_exit(const ports& where) : out_{where.out.front()} {}
@@ -64,6 +65,7 @@ template <class In, class Out>
 class sink_exit {
 public:
   using output = Out;
+  static constexpr bool settles = true;
   static constexpr outcome ends_as = outcome::acknowledged;
 
   explicit sink_exit(const ports&) {}

@@ -47,7 +47,7 @@ public:
     return std::make_shared<run>(std::move(item), self);
   }
 
-  void begin(const std::shared_ptr<item_run>& one, origin from, worker& self) override {
+  void begin(const std::shared_ptr<item_run>& one, origin, worker& self) override {
     if constexpr (Work::takes_item)
       one->payload = kept_payload_of(static_cast<run&>(*one).item);
     if (!limited()) {
@@ -56,10 +56,6 @@ public:
       return;
     }
     auto mine = take_place();
-    if constexpr (Work::settles)
-      one->resume_points = self.books().resume_points(from.is_group() && !from.group()->shared()
-                                                          ? from.group()->members()
-                                                          : std::span<const origin>{});
     try {
       if (!mine.thread)
         mine.thread = self.services().node.make_helper();

@@ -2,27 +2,39 @@
 
 #include <weir/mailbox/acknowledgement.hpp>
 #include <weir/mailbox/origin.hpp>
+#include <weir/mailbox/partition.hpp>
 #include <weir/mailbox/ring.hpp>
 #include <weir/stages/outlet.hpp>
+#include <weir/stages/partition_id.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace weir {
 
-/// Where a source puts what it has read, each item with its position in the partition: a line number, an offset.
+/// Where a source puts what it has read, each item with its position in its partition: a line number, an offset.
 template <class T>
 class intake {
 public:
   /// How many items may still be put in this call. An item behind a wide gap may use up all that is left: ask
   /// again after each.
   std::size_t room() const noexcept { return left_ + later_; }
+
+  /// The same for a partition that the source has opened. Where the partition itself has no room, the source is woken
+  /// once it has; one that is closing has none.
+  std::size_t room(partition_id which) {
+    turn_to(which);
+    return std::min<std::uint64_t>(room(), room_in_partition());
+  }
+
+  /// How many items there is room for where the next stage has nothing to do.
+  std::size_t capacity() const { return spread_->capacity(); }
 
   /// Puts an item at the next position.
   void put(T item) {
@@ -45,32 +57,58 @@ public:
   void put(T item, std::uint64_t position) {
     if (room() > 0 && position != (next_ & origin::position_max)) {
       skip_to(position);
-      if (!books_->partition_at(partition_).reaches(position + room())) {
+      if (!part().reaches(position + room())) {
         // Too far ahead of what is in flight: it waits for that to be settled.
-        deferred_->emplace(std::move(item), position);
-        begin_ -= room();
-        run_ -= room();
-        left_ = later_ = 0;
+        deferred_->push_back({std::move(item), position, {partition_}});
+        take_room(room());
         return;
       }
     }
     put(std::move(item));
   }
 
+  /// The same in a partition that the source has opened. Throws std::logic_error without room there, too.
+  void put(T item, std::uint64_t position, partition_id which) {
+    turn_to(which);
+    if (room() == 0 || room_in_partition() == 0)
+      too_many();
+    if (position != (next_ & origin::position_max))
+      skip_to(position);
+    --partition_room_;
+    if (!part().reaches(position)) {
+      deferred_->push_back({std::move(item), position, which});
+      partition_room_ = 0;
+      take_room(1);
+    } else if (part().settled_before(position)) {
+      leave_out();
+    } else {
+      put(std::move(item));
+    }
+  }
+
 private:
   template <class>
   friend class source_stepper;
 
-  using deferred_item = std::optional<std::pair<T, std::uint64_t>>;
+  /// An item that lies too far behind what is in flight in its partition.
+  struct deferred_item {
+    T item;
+    std::uint64_t position;
+    partition_id partition;
+  };
+  using deferred_items = std::vector<deferred_item>;
 
-  /// `after` is the position of the last item; `where` the only ring, or null where `spread` takes the items.
-  intake(acknowledgement& books, std::uint32_t partition, std::uint64_t after, std::size_t room,
-         ring<T>* where, outlet<T>& spread, deferred_item& deferred)
+  static constexpr std::uint32_t no_partition = origin::partitions_max;
+
+  /// `room` items may be put; into `where`, the only ring, or null where `spread` takes the items. It begins in no
+  /// partition.
+  intake(acknowledgement& books, waker& source, std::size_t room, ring<T>* where, outlet<T>& spread,
+         deferred_items& deferred)
       : books_{&books},
+        source_{&source},
         deferred_{&deferred},
-        partition_{partition},
-        outlet_{where ? nullptr : &spread},
-        next_{origin{partition, after}.word() + 1} {
+        spread_{&spread},
+        outlet_{where ? nullptr : &spread} {
     if (where != nullptr) {
       const auto first = where->write_index();
       slot_ = where->value(first);
@@ -97,10 +135,22 @@ private:
     return left_ > 0;
   }
   [[gnu::noinline]] void put_anywhere(T item) {
+    if (part().settled_before(next_ & origin::position_max)) {
+      leave_out();
+      return;
+    }
     const auto lane = outlet_->lane_of(item);
     outlet_->put(std::move(item), origin::from_word(next_), lane);
     ++next_;
     --left_;
+  }
+  /// The item at the next position was settled in an earlier life.
+  void leave_out() {
+    admit_run();
+    ++next_;
+    part().admit(next_ & origin::position_max, 0);
+    take_room(1);
+    left_out_ = true;
   }
   void skip_to(std::uint64_t position) {
     if (position > origin::position_max - room()) // whatever follows it in this call has one too
@@ -111,9 +161,35 @@ private:
     admit_run();
     next_ = origin{partition_, position}.word();
   }
+  /// So much less may be put in this call.
+  void take_room(std::size_t items) {
+    begin_ -= items;
+    run_ -= items;
+    const auto of_later = std::min(items, later_); // the last slots
+    later_ -= of_later;
+    left_ -= items - of_later;
+  }
+
+  partition& part() const { return books_->partition_at(partition_); }
+  void turn_to(partition_id which) {
+    if (which.index == partition_)
+      return;
+    admit_run();
+    partition_ = which.index;
+    next_ = origin{partition_, part().last_admitted()}.word() + 1;
+    partition_room_ = std::min(part().room(), origin::position_max - part().last_admitted());
+    for (const auto& one : *deferred_)
+      if (one.partition == which)
+        partition_room_ = 0;
+  }
+  std::uint64_t room_in_partition() {
+    if (partition_room_ == 0 && part().now_is() == partition::state::open)
+      part().call_when_settled(*source_, 1);
+    return partition_room_;
+  }
   void admit_run() {
     if (const std::uint64_t items = run_ - room(); items > 0)
-      books_->partition_at(partition_).admit(last() - items + 1, items);
+      part().admit(last() - items + 1, items);
     run_ = room();
   }
   /// The position of the last item.
@@ -121,10 +197,13 @@ private:
   std::size_t items() const { return begin_ - room(); }
 
   acknowledgement* books_;
-  deferred_item* deferred_;
-  std::uint32_t partition_;
-  outlet<T>* outlet_;  // null where the only ring is written to
-  std::uint64_t next_; // the word of the next origin
+  waker* source_;
+  deferred_items* deferred_;
+  outlet<T>* spread_;
+  outlet<T>* outlet_; // null where the only ring is written to
+  std::uint32_t partition_ = no_partition;
+  std::uint64_t partition_room_ = 0;
+  std::uint64_t next_ = 0; // the word of the next origin
   T* slot_ = nullptr;
   origin* from_ = nullptr;
   T* start_ = nullptr; // where the ring's slots begin again
@@ -133,6 +212,7 @@ private:
   std::size_t later_ = 0; // and at the beginning of the ring
   std::size_t begin_;     // what room() was at first
   std::size_t run_;       // and at the last gap
+  bool left_out_ = false; // an item, which took room
 };
 
 } // namespace weir

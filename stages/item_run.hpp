@@ -1,7 +1,7 @@
 #pragma once
 
 #include <weir/actors/actor.hpp>
-#include <weir/mailbox/resume_point.hpp>
+#include <weir/mailbox/batch_points.hpp>
 #include <weir/supervision/failure.hpp>
 
 #include <atomic>
@@ -11,10 +11,10 @@
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <vector>
 
 namespace weir {
 
+class position_store;
 class runtime;
 
 /// Where a run takes place; what is left of worker and pipeline for a run that was abandoned.
@@ -27,6 +27,7 @@ struct run_place {
   // While the run was not abandoned.
   runtime* node = nullptr;
   waker* worker_waker = nullptr;
+  const position_store* positions = nullptr; ///< null if the pipeline has none
 };
 
 /// One run of an item, known to its worker and to whoever carries it out, which may be another thread.
@@ -73,8 +74,8 @@ public:
   /// What the function asked for by context::wake_at.
   std::optional<time_point> wanted_turn() const noexcept;
 
-  /// For context::resume_points; set before it begins.
-  std::vector<resume_point> resume_points;
+  /// For context::points; set before it begins.
+  batch_points points;
 
   // Written by whoever carries it out until it has ended.
   std::optional<failure> failed;

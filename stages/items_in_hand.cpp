@@ -4,7 +4,6 @@
 #include <weir/stages/worker.hpp>
 
 #include <algorithm>
-#include <string>
 #include <utility>
 
 namespace weir {
@@ -50,10 +49,8 @@ bool items_in_hand::may_begin(item_in_hand& one, const std::optional<suspect>& k
 }
 
 void items_in_hand::begins(item_in_hand& one, bool again, worker& self) {
-  if (again) {
-    std::ranges::pop_heap(waiting_, is_due_after);
-    waiting_.pop_back();
-  }
+  if (again)
+    waits_no_more(one);
   one.earlier = last_running_;
   one.later = nullptr;
   (last_running_ != nullptr ? last_running_->later : first_running_) = &one;
@@ -85,9 +82,8 @@ void items_in_hand::run_ended(item_in_hand& one, worker& self) {
   not_running(one, self);
   if (how_.outside())
     self.counters().latency.add(self.now() - one.began);
-  if (one.timed_out && one.run->failed) // its own words would only say that it was cancelled
-    one.run->failed =
-        transient("timed out after " + std::to_string(self.options().timeout.count()) + " ms");
+  if (one.timed_out && one.run->failed)
+    one.run->failed = how_.timed_out(*one.run, self.options().timeout);
 }
 
 void items_in_hand::succeeded(item_in_hand& one, worker& self) {
@@ -105,12 +101,40 @@ void items_in_hand::waits_to_run_again(item_in_hand& one, time_point until) {
   std::ranges::push_heap(waiting_, is_due_after);
 }
 
+/// Requires that it is the first one that waits.
+void items_in_hand::waits_no_more(item_in_hand& one) {
+  std::ranges::pop_heap(waiting_, is_due_after);
+  waiting_.pop_back();
+  if (std::exchange(one.interrupted, false))
+    --interrupted_;
+}
+
+void items_in_hand::first_waiting_ended(worker& self) {
+  auto& one = *waiting_.front();
+  waits_no_more(one);
+  ended(one, self);
+}
+
 void items_in_hand::ended(item_in_hand& one, worker& self) {
   self.hands().give_back(std::exchange(one.recorded, {}));
   one.now = state::ended;
 }
 
 // --- the clock ---------------------------------------------------------------------------------------
+
+void items_in_hand::interrupt_all(worker& self) {
+  for (auto& one : items_) {
+    if (one.now != state::running || !how_.interrupt(*one.run))
+      continue;
+    not_running(one, self);
+    if (const auto failures = one.trouble.failures(); one.recorded && failures > 0)
+      one.recorded.failed(one.from, failures);
+    how_.let_go(*one.run);
+    one.interrupted = true;
+    ++interrupted_;
+    waits_to_run_again(one, time_point::min()); // before what waits for anything else
+  }
+}
 
 bool items_in_hand::watch(item_in_hand& one, next_look& next, worker& self) {
   if (!one.timed_out && one.until <= self.now()) {

@@ -22,11 +22,11 @@ class worker;
 
 /// An item that was taken from a mailbox and not released.
 ///
-/// | state \ event        | begins  | run succeeded | run failed           | left, dead-lettered, abandoned |
-/// |----------------------|---------|---------------|----------------------|--------------------------------|
-/// | running              | –       | succeeded     | waiting_to_run_again | ended                          |
-/// | waiting_to_run_again | running | –             | –                    | –                              |
-/// | succeeded            | –       | –             | –                    | ended                          |
+/// | state \ event        | begins  | run succeeded | run failed, interrupted | left, dead-lettered, abandoned |
+/// |----------------------|---------|---------------|-------------------------|--------------------------------|
+/// | running              | –       | succeeded     | waiting_to_run_again    | ended                          |
+/// | waiting_to_run_again | running | –             | –                       | –                              |
+/// | succeeded            | –       | –             | –                       | ended                          |
 struct item_in_hand {
   enum class state { running, waiting_to_run_again, succeeded, ended };
 
@@ -39,6 +39,8 @@ struct item_in_hand {
   time_point until{};            ///< the end of its time, or of its back-off
   std::uint64_t waits_since = 0; ///< which wait of the stage for a further run this is
   bool timed_out = false;
+  bool interrupted =
+      false; ///< by a change of the function: it is run again before anything else begins
   item_trouble trouble{};
   hand recorded{};                  ///< of the flight recorder
   bool entered = false;             ///< see suspicion::enter
@@ -97,11 +99,18 @@ public:
   void succeeded(item_in_hand& one, worker& self);
   void waits_to_run_again(item_in_hand& one, time_point until);
   void ended(item_in_hand& one, worker& self);
+  /// The same for the one that first_waiting() returned.
+  void first_waiting_ended(worker& self);
 
   // --- the clock -----------------------------------------------------------------------------------
 
   /// Of the items that wait to run again, the one whose back-off ends first; null if there is none.
   item_in_hand* first_waiting() const { return waiting_.empty() ? nullptr : waiting_.front(); }
+  /// Interrupts the runs of a function that was replaced: they are run again, in the order of their items, and are
+  /// charged with nothing.
+  void interrupt_all(worker& self);
+  /// Are some of those not begun again yet?
+  bool interrupted() const { return interrupted_ > 0; }
   /// Cancels a run that takes too long, and abandons one that is stuck: then true.
   bool watch(item_in_hand& one, next_look& next, worker& self);
 
@@ -124,6 +133,7 @@ private:
   void cancel(item_in_hand& one, time_point now);
   bool abandon(item_in_hand& one, worker& self);
   void leaves_running(item_in_hand& one);
+  void waits_no_more(item_in_hand& one);
   void not_running(item_in_hand& one, worker& self);
 
   any_runner& how_;
@@ -133,6 +143,7 @@ private:
   item_in_hand* last_running_ = nullptr;
   std::vector<item_in_hand*> waiting_; // to run again: a heap, the one that is due first in front
   std::uint64_t waits_ = 0;            // so many there were
+  std::size_t interrupted_ = 0;        // of those that wait
   std::uint32_t window_ = unlimited;
   bool built_before_ = false;
   bool held_back_ = false; // for the sake of a suspect

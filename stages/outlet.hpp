@@ -53,6 +53,25 @@ public:
     return items;
   }
 
+  /// How many items find a place in empty mailboxes.
+  std::size_t capacity() const {
+    std::size_t items = 0;
+    for (const auto& one : rings_)
+      items += one.where->capacity();
+    return items;
+  }
+
+  /// Each ring's share of room for so many items. Where all rings have their share free, there is room.
+  std::size_t share_of(std::size_t items) const {
+    return (items + rings_.size() - 1) / rings_.size();
+  }
+  /// The rings with less than that share free.
+  void short_of(std::size_t share, std::vector<ring_base*>& rings) const {
+    for (const auto& one : rings_)
+      if (one.where->capacity() - one.where->size() < std::min(share, one.where->capacity()))
+        rings.push_back(one.where);
+  }
+
   /// Writes what waited as far as there is credit, and publishes. Returns `ready()`.
   bool flush() {
     while (!waiting_.empty()) {

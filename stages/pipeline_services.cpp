@@ -1,16 +1,51 @@
 #include <weir/stages/pipeline_services.hpp>
 
 #include <weir/mailbox/require.hpp>
+#include <weir/stages/position_store.hpp>
 #include <weir/supervision/flight_recorder.hpp>
 
+#include <span>
+#include <utility>
+
 namespace weir {
+
+result<std::uint32_t> pipeline_services::open_partition(partition_opening how) {
+  const auto name = how.from.partition;
+  if (positions) {
+    auto claimed = positions->claim(pipeline, std::span{&name, 1});
+    if (!claimed)
+      return std::move(claimed.error()).within("partition '" + name + "' can't be opened");
+    auto& known = claimed->front();
+    if (known.position == 0 && known.beyond.empty())
+      known.position = how.from.position;
+    how.from = std::move(known);
+  }
+  const auto resume_after = how.from.position;
+  if (recorder != nullptr)
+    how.key = flight_key(pipeline, name);
+  const auto key = how.key;
+  const auto index = books.open_partition(std::move(how));
+  if (recorder != nullptr) {
+    if (auto named = recorder->name_partition(pipeline, index, name); !named) {
+      auto& made = books.partition_at(index);
+      made.begin_close();
+      books.give_back(index);
+      books.partitions().forget(index);
+      return std::move(named.error()).within("partition '" + name + "' can't be opened");
+    }
+    for (const auto stage : stage_keys)
+      recorder->suspects().watch(stage, key, resume_after);
+  }
+  return index;
+}
 
 void pipeline_services::note_settled() const {
   require(recorder != nullptr,
           "pipeline_services: note_settled() is for where something is recorded");
-  for (std::uint32_t partition = 0; partition < partition_keys.size(); ++partition)
-    recorder->suspects().settled(partition_keys[partition],
-                                 books.partition_at(partition).prefix_with({}));
+  books.partitions().each([this](std::uint32_t, const partition& one) {
+    if (one.now_is() != partition::state::closed)
+      recorder->suspects().settled(one.key(), one.prefix_with({}));
+  });
 }
 
 } // namespace weir

@@ -2,8 +2,10 @@
 
 #include <weir/actors/runtime.hpp>
 #include <weir/mailbox/acknowledgement.hpp>
+#include <weir/supervision/failure.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -12,6 +14,7 @@ namespace weir {
 
 class dead_letter_actor;
 class flight_recorder;
+class position_store;
 class replay_actor;
 
 /// What the workers of one pipeline share.
@@ -24,8 +27,14 @@ struct pipeline_services {
   replay_actor* replays = nullptr;           ///< null where the dead letters can't be read
   std::stop_source stopping;
   flight_recorder* recorder = nullptr; ///< null: nothing is recorded
-  std::vector<std::uint64_t> partition_keys =
-      {}; ///< flight_key of each partition, where something is
+  std::vector<std::uint64_t> stage_keys =
+      {}; ///< flight_key of each stage that has hands, where something is
+  std::shared_ptr<position_store> positions =
+      nullptr; ///< null: the sources say themselves where they begin
+
+  /// Opens a partition while the pipeline runs. Where there is a position store, the partition is claimed there, which
+  /// may block; and if that knows of it, it goes on there. Throws what partition_table::open throws.
+  result<std::uint32_t> open_partition(partition_opening how);
 
   /// Tells the recorder how far each partition is settled. Any thread; where something is recorded.
   void note_settled() const;

@@ -33,7 +33,9 @@ struct surroundings::parts final : turn_of_worker, waker {
   time_point now() const noexcept override { return node.now(); }
   void wake_at(time_point) noexcept override {}
   std::uint64_t last_position() const noexcept override { return 0; }
-  std::vector<resume_point> resume_points() const override { return {}; }
+  void wake_when_credit(std::size_t) noexcept override {}
+  weir::partitions& partitions() override { std::terminate(); } // a repro runs no source
+  std::vector<partition_point> points(std::span<const std::size_t>) const override { return {}; }
   void wake() noexcept override {}
 
   runtime node{{.threads = 1}};

@@ -75,8 +75,7 @@ void conclude(repro_report& report, const dead_letter& letter);
 
 template <class F>
 struct taken : stage_shape<F> {};
-template <class F>
-  requires item_sink<F> || batch_sink<F>
+template <sinks::written_as_class F>
 struct taken<F> {
   using input = typename F::input;
   using output = void;
@@ -164,7 +163,9 @@ decltype(auto) call(F& function, In& item, More&... more) {
 
 template <class Out, class F, class In>
 void run(repro_outcome<Out>& outcome, F& stage, In& item, const dead_letter& letter) {
-  if constexpr (stateful_stage<F> || item_sink<F> || batch_sink<F>) {
+  static_assert(!late_sink<F>,
+                "weir: a sink that settles later can't be run alone: it answers when it likes");
+  if constexpr (stateful_stage<F> || sinks::written_as_class<F>) {
     surroundings around{letter};
     auto& where = around.where();
     if (auto begun = started(stage, where); !begun) {
@@ -172,7 +173,7 @@ void run(repro_outcome<Out>& outcome, F& stage, In& item, const dead_letter& let
       return;
     }
     outcome.ran = true;
-    if constexpr (batch_sink<F>) {
+    if constexpr (sinks::of_batches<F>) {
       take_from(outcome, [&] { return stage.on_batch(std::as_const(item), where); });
     } else if constexpr (stateful_stage<F>) {
       emitter<Out> emit{outcome.outputs, SIZE_MAX};

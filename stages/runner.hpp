@@ -7,9 +7,11 @@
 #include <weir/supervision/failure.hpp>
 #include <weir/supervision/retry.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -36,14 +38,31 @@ public:
   virtual std::optional<failure> ended(item_run&, context&) { return std::nullopt; }
   /// Asks a run to end.
   virtual void cancel(const std::shared_ptr<item_run>&) {}
-  /// The run was abandoned.
+  /// The run was abandoned, or interrupted.
   virtual void let_go(item_run&) {}
+  /// What is said of a run that failed after its `timeout`: its own words would only say that it was cancelled.
+  virtual failure timed_out(item_run&, std::chrono::milliseconds timeout) {
+    return transient("timed out after " + std::to_string(timeout.count()) + " ms");
+  }
 
   /// Do runs go on outside of turns, so that each has a time of its own?
   virtual bool outside() const { return true; }
 
+  /// Do items leave in their order, unless stage_options::order is relaxed?
+  virtual bool keeps_order() const { return true; }
+
   /// How many items it takes now: at 0 it is asked again once the worker is woken.
   virtual std::size_t demand(context&) { return unlimited; }
+
+  /// After a rebuild: until when the runs of the function before may still end, where they don't go on beside those of
+  /// the fresh one. As long as it says so nothing is begun.
+  virtual std::optional<time_point> changes_over() const { return std::nullopt; }
+  /// Ends a run of the function before, which will be begun again. False if it has ended by now.
+  virtual bool interrupt(item_run&) { return false; }
+  /// May the function hold items back?
+  virtual bool flushes() const { return false; }
+  /// Runs go on, and no item is to come: what the function still holds back has to go.
+  virtual std::optional<failure> flush(context&) { return std::nullopt; }
 };
 
 /// A run with its item, which it owns, and what it led to. Written by whoever carries it out until it has ended.

@@ -3,9 +3,11 @@
 #include <weir/mailbox/acknowledgement.hpp>
 #include <weir/mailbox/batched_settlement.hpp>
 #include <weir/stages/emitter.hpp>
+#include <weir/stages/fenced_batch.hpp>
 #include <weir/stages/item_id.hpp>
 #include <weir/stages/items_in_hand.hpp>
 #include <weir/stages/kept_as.hpp>
+#include <weir/stages/rows_in_hand.hpp>
 #include <weir/stages/runner.hpp>
 #include <weir/stages/stepper.hpp>
 #include <weir/stages/taking_inlet.hpp>
@@ -17,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -103,7 +106,7 @@ private:
       if (!ends() && exit_.ready())
         if (auto why = without_item(&item_runner::timer, self))
           return failed_with(std::move(*why), done.items);
-      if (!ends() && !items_.held_back()) {
+      if (!ends() && !items_.held_back() && !only_goes_on()) {
         const auto demand = how_->demand(self.where());
         refused_ = demand == 0;
         took = take_new(std::min(budget, demand), now);
@@ -148,7 +151,7 @@ private:
 
   enum class came_of_it {
     none,    ///< for want of a permit, or for the sake of a suspect
-    not_run, ///< it became a dead letter instead
+    not_run, ///< it became a dead letter instead, or had been given back
     run
   };
 
@@ -159,6 +162,12 @@ private:
     auto& item = *from.value(index);
     item_in_hand next{
         .input = in_.current(), .id = item_id(from, index), .from = from.from(index), .run = {}};
+    if (given_back(next.from, self)) {
+      next.now = state::ended;
+      in_.take();
+      items_.add(std::move(next));
+      return came_of_it::not_run;
+    }
     std::optional<suspect> known;
     if (self.suspicion().remains()) {
       known = self.suspicion().at(next.from);
@@ -196,8 +205,15 @@ private:
       one.recorded.take(one.from);
     one.run = how_->make(std::move(item), self);
     items_.begins(one, again, self);
-    how_->begin(one.run, one.from, self);
-    if (!how_->outside())
+    if constexpr (Exit::settles) {
+      const auto& rows = of(one).item;
+      one.run->points = self.books().points_of(settled_with(one.from), rows_in(rows));
+      const rows_in_hand shown{self, one.from, rows_in(rows)};
+      how_->begin(one.run, one.from, self);
+    } else {
+      how_->begin(one.run, one.from, self);
+    }
+    if (!how_->outside() || one.has_ended())
       reap(one, now);
   }
 
@@ -208,14 +224,17 @@ private:
   next_look look_at_clock(std::size_t budget, slice& now) {
     auto& self = now.self;
     next_look next;
-    for (auto* one = items_.first_waiting(); one != nullptr; one = items_.first_waiting()) {
+    change_over(next, self);
+    while (auto* one = changes_over_ ? nullptr : items_.first_waiting()) {
       if (budget == 0 || ends() || self.aborted() || one->until > self.now()) {
         next.not_after(one->until);
         break;
       }
-      if (!run_again(*one, next, now))
-        break;
       --budget;
+      if (given_back(one->from, self))
+        items_.first_waiting_ended(self);
+      else if (!run_again(*one, next, now))
+        break;
     }
     // Behind those, as what has just begun has a time too.
     for (auto *one = items_.first_running(), *then = one; one != nullptr; one = then) {
@@ -226,7 +245,30 @@ private:
     return next;
   }
 
+  /// The function was made anew, and the runs of the one before have some time left to end. What has not ended by then
+  /// is interrupted and run again, in order.
+  void change_over(next_look& next, worker& self) {
+    auto until = how_->changes_over();
+    if (until && *until <= self.now()) {
+      items_.interrupt_all(self);
+      until = how_->changes_over();
+    }
+    changes_over_ = until.has_value();
+    if (until && *until > self.now()) // else what was just about to end wakes the worker
+      next.not_after(*until);
+  }
+  /// No item begins beside those that a change of the function has left.
+  bool only_goes_on() const { return changes_over_ || items_.interrupted(); }
+
   /// False: it has to wait on, for a permit or until it is woken.
+  /// Was it given back, so that nobody waits for it? Then it is settled.
+  static bool given_back(origin where, worker& self) {
+    if (!self.books().any_given_back() || !self.books().is_given_back(where))
+      return false;
+    self.books().settle(where, outcome::returned);
+    return true;
+  }
+
   bool run_again(item_in_hand& one, next_look& next, slice& now) {
     auto& self = now.self;
     if (self.permits().take(1, self.now()) == 0) {
@@ -278,10 +320,12 @@ private:
       stage_failed_ = std::move(wrong);
       return;
     }
-    if (!run.failed) {
+    if (!run.failed && !was_fenced(one, run, self)) {
       succeeded(one, now);
       return;
     }
+    if (!run.failed)
+      return;
     if (wrong)
       stage_failed_ = std::move(wrong);
     ++now.done.wasted;
@@ -302,13 +346,33 @@ private:
     }
   }
 
+  /// Was the batch not stored, as another process has claimed partitions of it? The rest of it is run again at once, and
+  /// charged with nothing. Where it can't be told apart, the run has failed.
+  bool was_fenced(item_in_hand& one, typed& run, worker& self) {
+    if constexpr (std::is_same_v<Out, batch_outcome>) {
+      if (run.outputs.front().fenced.empty())
+        return false;
+      const auto fenced = std::move(run.outputs.front().fenced);
+      run.outputs.clear();
+      if (auto left = leave_out_fenced(self.books(), run.item, one.from, fenced); !left)
+        run.failed = std::move(left.error());
+      else if (one.from.empty())
+        items_.ended(one, self);
+      else
+        items_.waits_to_run_again(one, self.now());
+      return true;
+    } else {
+      return false;
+    }
+  }
+
   void succeeded(item_in_hand& one, slice& now) {
     items_.succeeded(one, now.self);
     ++now.done.items;
     now.self.succeeded();
     if (down_) // what is charged for a run that failed before this one is forgiven, not told later
       down_->charge = 0;
-    if (now.self.options().order == order::relaxed)
+    if (!how_->keeps_order() || now.self.options().order == order::relaxed)
       leave(one, now);
   }
 
@@ -381,13 +445,18 @@ private:
   slice_result nothing_to_do(bool ready, std::optional<time_point> later, worker& self) {
     if (items_.empty() && ready && in_.exhausted())
       return end_of_stream(self);
+    if (items_.running() > 0 && in_.exhausted())
+      if (auto why = how_->flush(self.where()))
+        return failed_with(std::move(*why), 0);
     slice_result wait{.what = slice_result::state::waiting, .until = later};
     wait.for_credit = !ready;
     if (items_.held_back()) { // woken when it may go on
       wait.time = waiting_as::blocked;
       return wait;
     }
-    if (ready && !refused_ && !items_.full(self)) {
+    const bool takes = !refused_ && !only_goes_on() && !items_.full(self);
+    // One with a flush is woken by the end of the stream too, which may come while it takes nothing.
+    if (ready && (takes || (how_->flushes() && !in_.untaken()))) {
       wait.for_input = true;
       if (in_.untaken() && self.permits().limited()) { // only permits are missing
         wait.for_input = false;
@@ -426,7 +495,8 @@ private:
   Exit exit_;
   items_in_hand items_;
   bool drained_ = false;
-  bool refused_ = false; // the function has no demand
+  bool refused_ = false;      // the function has no demand
+  bool changes_over_ = false; // see change_over
   // In a step.
   std::optional<end_of_worker> down_;
   std::optional<failure> stage_failed_;

@@ -36,7 +36,15 @@ struct sink_call {
     return answer;
   }
 
-private:
+  /// A sink that waits, of items or batches: what is to be awaited.
+  static auto awaitable(product& sink, const input& item, context& where) {
+    if constexpr (sinks::awaitable_of_batches<product>)
+      return sink.on_batch(item, where);
+    else
+      return direct(sink, item, where);
+  }
+
+  /// What is wrong with an outcome that names a row which isn't there.
   static std::optional<failure> wrong_row(std::size_t size, const batch_outcome& outcome) {
     const auto beyond = [size](std::size_t index) { return index >= size; };
     auto wrong = std::ranges::find_if(outcome.filtered, beyond);

@@ -1,8 +1,9 @@
 #pragma once
 
 #include <weir/mailbox/batched_settlement.hpp>
-#include <weir/mailbox/origin_group.hpp>
 #include <weir/stages/consuming_stepper.hpp>
+#include <weir/stages/fenced_batch.hpp>
+#include <weir/stages/rows_in_hand.hpp>
 #include <weir/stages/settle_members.hpp>
 #include <weir/stages/sink.hpp>
 #include <weir/stages/sink_call.hpp>
@@ -83,7 +84,7 @@ private:
         if constexpr (cannot_refuse()) {
           calls::direct(*sink_, items[done], self.where());
         } else {
-          failed = take(items[done], origins[done], stored, self);
+          failed = take(items[done], from.from(first + done), stored, self);
           if (failed)
             break;
         }
@@ -105,10 +106,11 @@ private:
                                                    std::declval<context&>()))>;
   }
 
-  std::optional<failure> take(In& item, origin where, batched_settlement& stored, worker& self) {
+  std::optional<failure> take(In& item, origin& where, batched_settlement& stored, worker& self) {
     if constexpr (batch_sink<sink>) {
       return take_batch(item, where, self);
     } else {
+      const rows_in_hand shown{self, where, 1};
       result<void> answer = calls::direct(*sink_, item, self.where());
       if (!answer)
         return std::move(answer.error());
@@ -117,22 +119,25 @@ private:
     }
   }
 
-  std::optional<failure> take_batch(In& batch, origin where, worker& self) {
-    // While another copy of the batch is on its way, storing this one settles nothing.
-    if (where.is_group() && !where.group()->shared())
-      self.batch_in_hand = where.group()->members();
-    result<batch_outcome> answer{batch_outcome{}};
-    try {
-      answer = calls::of_batch(*sink_, batch, self.where());
-    } catch (...) {
-      self.batch_in_hand = {};
-      throw;
+  std::optional<failure> take_batch(In& batch, origin& where, worker& self) {
+    for (;;) {
+      auto answer = store(batch, where, self);
+      if (!answer)
+        return std::move(answer.error());
+      if (answer->fenced.empty()) {
+        settle_members(batch, where, *answer, self.trouble_in_hand(), self);
+        return std::nullopt;
+      }
+      if (auto left = leave_out_fenced(self.books(), batch, where, answer->fenced); !left)
+        return std::move(left.error());
+      if (where.empty())
+        return std::nullopt;
     }
-    self.batch_in_hand = {};
-    if (!answer)
-      return std::move(answer.error());
-    settle_members(batch, where, *answer, self.trouble_in_hand(), self);
-    return std::nullopt;
+  }
+
+  result<batch_outcome> store(const In& batch, origin where, worker& self) {
+    const rows_in_hand shown{self, where, batch.items.size()};
+    return calls::of_batch(*sink_, batch, self.where());
   }
 
   slice_result end_of_stream(worker& self) {

@@ -16,11 +16,35 @@ enum class source_state {
 };
 
 /// A source: `output`, and `poll(intake<output>&, context&)` returning source_state or result<source_state>.
-/// Optional: `partition()` names it in positions, `resume_after()` is the position an earlier life had settled,
-/// `on_start(context&)`.
+/// Optional:
+/// - `on_start(context&)`;
+/// - `partition()` names its partition in positions, `resume_after()` is the position an earlier life had settled;
+/// - `positions_last()`: false where a position means nothing in another life, as of a pipe: then it is not stored;
+/// - `on_drain(context&)`, returning void or result<void>: called when the stream has ended or the pipeline drains, and
+///   in each turn from then on, the last time when all that it put is settled. So it can commit, or answer;
+/// - `static constexpr bool opens_partitions = true`: it has no partition at first, and opens and closes them while it
+///   runs, see context::partitions. Then it is polled also where there is no room, so that it can do that;
+/// - `static constexpr bool keeps_outcomes = true`: partitions::outcome_of tells how each item ended. It is polled also where
+///   there is no room.
 template <class S>
 concept source_like = requires(S source, intake<typename S::output>& in, context& where) {
   { source.poll(in, where) } -> std::convertible_to<result<source_state>>;
 };
+
+template <class S>
+inline constexpr bool opens_partitions = [] {
+  if constexpr (requires { S::opens_partitions; })
+    return bool{S::opens_partitions};
+  else
+    return false;
+}();
+
+template <class S>
+inline constexpr bool keeps_outcomes = [] {
+  if constexpr (requires { S::keeps_outcomes; })
+    return bool{S::keeps_outcomes};
+  else
+    return false;
+}();
 
 } // namespace weir

@@ -23,12 +23,12 @@ struct stage_options {
   retry_policy retry = {};
   /// Items that a stage works on at a time, per worker. In an awaitable stage they wait side by side. In
   /// another one, items that wait to be run again don't hold up the others; with an item_time_max, each runs on
-  /// a thread of its own.
+  /// a thread of its own. In a sink that settles later: items, or batches, that are not settled.
   std::uint32_t in_flight_max = 1;
   /// Runs of items, over all workers; the retries count too.
   rate_limit rate = {};
-  /// Time for one run of an item in an awaitable stage; then the operation is cancelled, which is a transient
-  /// failure. 0: none.
+  /// Time for one run of an item in an awaitable stage or sink; then the operation is cancelled, which is a transient
+  /// failure. In a sink that settles later: the time until its settlement. 0: none.
   std::chrono::milliseconds timeout{0};
   /// How long the function may have one item without a sign of progress (context::progress). Then it is stuck: the
   /// item becomes a dead letter and is not run again, a fresh worker goes on, and the old run is left to itself.

@@ -39,6 +39,8 @@ struct slice_result {
   // Where it waits: for what, until when, and how that time is counted.
   bool for_input = false;
   bool for_credit = false;
+  std::size_t credit =
+      0; ///< free slots of each of the rings it waits for; 0: what the ring thinks fit
   std::optional<time_point> until = {};
   waiting_as time = waiting_as::idle;
 
@@ -105,6 +107,13 @@ public:
   /// Asked before a slice while suspects of the flight recorder remain. Then `payload` and `discard` are meant for
   /// this item too. Nothing: it runs no items, or asks about each itself.
   virtual std::optional<next_item> next_in_line() { return std::nullopt; }
+
+  /// Takes those of the next `most` items out of the mailbox that were given back already (see
+  /// acknowledgement::is_given_back), from the oldest on, and settles them. Returns how many.
+  virtual std::size_t let_go(std::size_t most, worker&) {
+    (void)most;
+    return 0;
+  }
 
   /// A stage with hold_key says how many of `budget` items the next `step` may take. It parks those in front of them
   /// that have to wait behind a letter of their key; 0 if it dead-lettered some, or may take nothing now.

@@ -26,8 +26,8 @@ bool suspicion::at_any_stage(origin where) const {
   if (where.is_group())
     return std::ranges::any_of(where.group()->members(),
                                [this](origin one) { return at_any_stage(one); });
-  return services_.recorder->suspects().any_at(services_.partition_keys[where.partition()],
-                                               where.position());
+  return services_.recorder->suspects().any_at(
+      services_.books.partition_at(where.partition()).key(), where.position());
 }
 
 std::optional<suspect> suspicion::at(origin where) const {
@@ -35,7 +35,7 @@ std::optional<suspect> suspicion::at(origin where) const {
     return std::nullopt;
   if (!where.is_group())
     return services_.recorder->suspects().at(
-        stage_key_, services_.partition_keys[where.partition()], where.position());
+        stage_key_, services_.books.partition_at(where.partition()).key(), where.position());
   std::optional<suspect> gravest;
   for (const auto one : where.group()->members())
     if (const auto known = at(one); known && (!gravest || known->attempts() > gravest->attempts()))

@@ -42,7 +42,7 @@ template <class F>
 struct sink_work {
   using product = product_t<F>;
   using input = typename sink_shape<product>::input;
-  static constexpr bool of_batches = batch_sink<product>;
+  static constexpr bool of_batches = sinks::of_batches<product>;
   using output = std::conditional_t<of_batches, batch_outcome, no_output>;
   static constexpr bool takes_item = false;
   static constexpr bool settles = true;

@@ -1,6 +1,7 @@
 #include <weir/stages/worker.hpp>
 
 #include <weir/dead_letters/replay_actor.hpp>
+#include <weir/mailbox/require.hpp>
 #include <weir/supervision/flight_recorder.hpp>
 
 #include <algorithm>
@@ -27,7 +28,8 @@ worker::worker(std::string name, pipeline_services& services, worker_observer& o
                                                          .worker_index = index_in_stage,
                                                          .stopping = services.stopping.get_token(),
                                                          .node = &services.node,
-                                                         .worker_waker = this})},
+                                                         .worker_waker = this,
+                                                         .positions = services.positions.get()})},
       now_{services.node.now()},
       context_{*place_, *this},
       letters_{services, stage_, counters_, *this},
@@ -35,6 +37,20 @@ worker::worker(std::string name, pipeline_services& services, worker_observer& o
       judge_{services, options_.retry, counters_} {}
 
 worker::~worker() = default;
+
+void worker::make_partitions() {
+  partitions_ = std::make_unique<weir::partitions>(services_, *this);
+}
+
+weir::partitions& worker::partitions() {
+  require(partitions_ != nullptr, "context: only a source has partitions");
+  return *partitions_;
+}
+
+void worker::source_ended() {
+  if (!std::exchange(source_ended_, true) && services_.replays != nullptr)
+    services_.replays->source_ended();
+}
 
 void worker::record_in(std::span<flight_slot> slots) { hands_.use(slots, one_by_one_); }
 
@@ -126,7 +142,7 @@ activity worker::run_slices() {
     if (auto wait = before_slice())
       return *wait;
     slice next{.budget = budget_of(turn_left)};
-    if (!admit(next, turn_left) || !look_ahead(next))
+    if (!let_go(next, turn_left) || !admit(next, turn_left) || !look_ahead(next))
       continue;
     if (auto wait = run_slice(next, turn_left))
       return *wait;
@@ -158,6 +174,15 @@ std::size_t worker::budget_of(std::size_t turn_left) const {
   if (const auto& chosen = services_.node.options().slice_items)
     return std::clamp<std::size_t>(chosen(budget), 1, budget);
   return budget;
+}
+
+/// Where a partition was given back, its items are let go unprocessed. False if some were.
+bool worker::let_go(slice& next, std::size_t& turn_left) {
+  if (!services_.books.any_given_back())
+    return true;
+  const auto gone = stepper_->let_go(next.budget, *this);
+  turn_left -= std::min(turn_left, gone);
+  return gone == 0;
 }
 
 /// Where keys are held, items may have to wait behind the letters of theirs. False: there are letters to hand over
@@ -391,9 +416,9 @@ std::optional<activity> worker::sleep_until(const slice_result& next) {
   for (auto* one : inputs)
     one->announce_consumer_waiting();
   for (auto* one : outputs)
-    one->announce_producer_waiting();
+    one->announce_producer_waiting(next.credit);
   const bool changed =
-      (next.for_input && stepper_->input_there())
+      (next.for_input && stepper_->input_there()) || (next.credit > 0 && outputs.empty())
       || std::ranges::any_of(outputs, [](auto* one) { return one->producer_may_go_on(); });
   if (changed) {
     for (auto* one : inputs)
@@ -419,8 +444,8 @@ activity worker::rest(std::optional<time_point> until, waiting_as how) {
 
 activity worker::finish() {
   has_had_its_last_turn();
-  if (stepper_->ends_on_drain() && services_.replays != nullptr)
-    services_.replays->source_ended();
+  if (partitions_)
+    source_ended();
   observer_.worker_finished(index_, std::nullopt);
   return activity::finished();
 }

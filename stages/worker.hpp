@@ -6,6 +6,7 @@
 #include <weir/stages/item_trouble.hpp>
 #include <weir/stages/judge.hpp>
 #include <weir/stages/letter_outbox.hpp>
+#include <weir/stages/partitions.hpp>
 #include <weir/stages/pipeline_services.hpp>
 #include <weir/stages/recorded_hands.hpp>
 #include <weir/stages/slice_size.hpp>
@@ -62,6 +63,8 @@ public:
   void record_in(std::span<flight_slot> slots);
   /// The stage has hold_key: these are its held keys.
   void set_keys(held_keys* keys) noexcept { letters_.set_keys(keys); }
+  /// It is a source.
+  void make_partitions();
 
   // --- for steppers and context, in a turn ---------------------------------------------------------
   acknowledgement& books() noexcept { return services_.books; }
@@ -80,9 +83,13 @@ public:
   time_point now() const noexcept override { return now_; }
   void wake_at(time_point when) noexcept override;
   std::uint64_t last_position() const noexcept override { return last_put; }
-  std::vector<resume_point> resume_points() const override {
-    return services_.books.resume_points(batch_in_hand);
+  void wake_when_credit(std::size_t items) noexcept override { credit_wanted = items; }
+  weir::partitions& partitions() override;
+  std::vector<partition_point> points(std::span<const std::size_t> rejected) const override {
+    return services_.books.points_of(batch_in_hand, rows_in_hand).without(rejected);
   }
+  /// The source has closed its mailboxes.
+  void source_ended();
 
   /// Was it told to abort? Then no further item is begun.
   bool aborted() const noexcept {
@@ -114,8 +121,11 @@ public:
     abandoned_.add(run, services_.node.wall_clock());
   }
 
-  /// The batch that a sink has in hand, for context::resume_points.
+  /// The members of the batch that a sink has in hand, and its rows, for context::points.
   std::span<const origin> batch_in_hand;
+  std::size_t rows_in_hand = 0;
+  /// What a source has asked for in context::wake_when_credit; items.
+  std::size_t credit_wanted = 0;
   /// The last position that a source has put, for context::last_position.
   std::uint64_t last_put = 0;
 
@@ -148,6 +158,7 @@ private:
   activity run_slices();
   std::optional<activity> before_slice();
   std::size_t budget_of(std::size_t turn_left) const;
+  bool let_go(slice& next, std::size_t& turn_left);
   bool admit(slice& next, std::size_t& turn_left);
   bool look_ahead(slice& next);
   std::optional<activity> run_slice(slice& next, std::size_t& turn_left);
@@ -190,6 +201,8 @@ private:
   letter_outbox letters_;
   recorded_hands hands_;
   weir::suspicion suspicion_;
+  std::unique_ptr<weir::partitions> partitions_; // of a source; else null
+  bool source_ended_ = false;
   judge judge_;
   slice_size slice_;
   waiting_as resting_as_ = waiting_as::idle;

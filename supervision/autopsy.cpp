@@ -1,6 +1,5 @@
 #include <weir/supervision/autopsy.hpp>
 #include <weir/supervision/flight_file.hpp>
-#include <weir/supervision/hand_range.hpp>
 #include <weir/supervision/open_file.hpp>
 #include <weir/supervision/wreck.hpp>
 
@@ -34,11 +33,8 @@ std::optional<autopsy> examine_recorder(const std::string& path, int pid, int st
     return std::nullopt;
 
   autopsy found{.culprit = {}, .recovered = dead->recovered.load() > 0};
-  auto in_hand = read_wreck(bytes).in_hand;
-  join(in_hand);
-  if (is_one_item(in_hand)) {
-    const auto& one = in_hand.front();
-    const std::uint64_t item[] = {one.stage, one.partition, one.first};
+  if (const auto one = item_alone(read_wreck(bytes))) {
+    const std::uint64_t item[] = {one->stage, one->partition, one->first};
     found.culprit = checksum(bytes_of(item));
   }
   return found;

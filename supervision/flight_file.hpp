@@ -16,15 +16,17 @@
 
 #include <string.h>
 
-/// The layout of the flight recorder's file, which docs/flight-recorder.md describes: a front, then a section for each
-/// pipeline. What is read from a file may be anything; what is written by this process is mapped or copied as it is.
+/// The layout of the flight recorder's file, which docs/flight-recorder.md describes: a front, then sections, one for
+/// each pipeline and more for the names of partitions that are opened while it runs. What is read from a file may be
+/// anything; what is written by this process is mapped or copied as it is.
 namespace weir::flight_file {
 
 inline constexpr std::array<char, 8> magic{'w', 'e', 'i', 'r', '-', 'f', 'l', 'y'};
-inline constexpr std::uint32_t version = 1; // of the format; it also tells another byte order
+inline constexpr std::uint32_t version = 2; // of the format; it also tells another byte order
 inline constexpr std::uint64_t page = 4096;
 inline constexpr std::uint32_t deaths_kept = 16;
 inline constexpr std::uint32_t suspects_kept = 4096;
+inline constexpr std::uint32_t names_in_section = 63;              // with the head: 16 KiB
 inline constexpr std::uint64_t file_max = std::uint64_t{1} << 28U; // bytes
 
 /// What is fixed when the file is made.
@@ -67,13 +69,23 @@ constexpr std::uint64_t round_up(std::uint64_t size, std::uint64_t to) {
 }
 inline constexpr std::uint64_t front_size = round_up(sizeof(front), page);
 
-/// The head of what a pipeline adds to the file: behind it are its names, and its slots.
+enum class section_kind : std::uint32_t {
+  slots = 1, // of a pipeline
+  names = 2, // of partitions that were opened while the pipeline ran
+};
+
+/// The head of a section. Behind it are the names that a pipeline begins with, and its entries: slots or names of
+/// partitions.
 struct section {
   std::uint64_t size; // bytes, of all of it
-  std::uint32_t names_size;
-  std::uint32_t slots;
-  std::uint64_t slots_offset; // from the section
-  std::uint64_t checksum;     // of all before it and of the names
+  section_kind kind;
+  std::uint32_t names_size; // bytes, of the names in front of the entries
+  std::uint32_t entries;
+  std::uint32_t first;          // of names: the index of the first partition
+  std::uint64_t entries_offset; // from the section
+  std::uint64_t
+      pipeline; // of names: where the section of their pipeline is, from the beginning of the file
+  std::uint64_t checksum; // of all before it and of the names in front
 };
 
 template <class T>

@@ -1,3 +1,5 @@
+#include <weir/mailbox/origin.hpp>
+#include <weir/mailbox/require.hpp>
 #include <weir/supervision/flight_file.hpp>
 #include <weir/supervision/flight_recorder.hpp>
 #include <weir/supervision/heritage.hpp>
@@ -64,6 +66,19 @@ heritage inherit(std::string_view bytes, const front* old, const verdict& judged
   return none;
 }
 
+std::string cant_keep(const std::string& what, const std::string& path) {
+  return "can't keep " + what + " in '" + path + "'";
+}
+
+/// Zeros, whatever was there.
+template <class Entry>
+Entry* begin_entries(void* at, std::uint64_t count) {
+  auto* first = static_cast<std::byte*>(at);
+  for (std::uint64_t k = 0; k < count; ++k)
+    ::new (static_cast<void*>(first + k * sizeof(Entry))) Entry{};
+  return std::launder(reinterpret_cast<Entry*>(first));
+}
+
 } // namespace
 
 result<std::unique_ptr<flight_recorder>> flight_recorder::open(const std::string& path,
@@ -117,36 +132,79 @@ flight_recorder::~flight_recorder() {
 result<std::span<flight_slot>> flight_recorder::add(const std::string& pipeline,
                                                     std::span<const stage_hands> stages,
                                                     std::span<const std::string> partitions) {
-  const auto names = bytes_of_names(pipeline, stages, partitions);
   std::uint64_t slots = 0;
   for (const auto& one : stages)
     slots += one.slots;
+  const std::lock_guard guard{lock_};
+  const auto at = end_;
   section head{};
-  head.slots_offset = round_up(sizeof(section) + names.size(), alignof(flight_slot));
-  head.size = round_up(head.slots_offset + slots * sizeof(flight_slot), page);
-  const auto layer = [&] { return "can't keep pipeline '" + pipeline + "' in '" + path_ + "'"; };
+  head.kind = section_kind::slots;
+  auto made = append(head, slots, bytes_of_names(pipeline, stages, partitions));
+  if (!made)
+    return std::move(made.error()).within(cant_keep("pipeline '" + pipeline + "'", path_));
+  pipelines_.push_back({.name = pipeline, .at = at, .names = {}});
+  return std::span{begin_entries<flight_slot>(*made, slots), slots};
+}
+
+result<void> flight_recorder::name_partition(const std::string& pipeline, std::uint32_t index,
+                                             const std::string& name) {
+  require(index < origin::partitions_max, "flight_recorder: no origin has such a partition");
+  const std::lock_guard guard{lock_};
+  const auto of =
+      std::ranges::find(pipelines_.rbegin(), pipelines_.rend(), pipeline, &added_pipeline::name);
+  require(of != pipelines_.rend(), "flight_recorder: a pipeline is added before it names more");
+  const auto which = index / names_in_section;
+  if (of->names.size() <= which)
+    of->names.resize(which + 1);
+  auto*& names = of->names[which];
+  if (names == nullptr) {
+    auto made = append_names(*of, which * names_in_section);
+    if (!made)
+      return std::move(made.error())
+          .within(cant_keep("the name of partition '" + name + "'", path_));
+    names = *made;
+  }
+  names[index % names_in_section] = flight_name::of(index, flight_key(pipeline, name), name);
+  return {};
+}
+
+/// Makes a section for names from this index on. Requires lock_.
+result<flight_name*> flight_recorder::append_names(const added_pipeline& of, std::uint32_t first) {
+  section head{};
+  head.kind = section_kind::names;
+  head.first = first;
+  head.pipeline = of.at;
+  auto made = append(head, names_in_section, {});
+  if (!made)
+    return std::move(made.error());
+  return begin_entries<flight_name>(*made, names_in_section);
+}
+
+/// Makes a section behind all others, and says where its entries are to begin. Requires lock_.
+result<void*> flight_recorder::append(section head, std::uint64_t entries, std::string_view names) {
+  const bool of_slots = head.kind == section_kind::slots;
+  const auto each = of_slots ? sizeof(flight_slot) : sizeof(flight_name);
+  head.entries_offset = round_up(sizeof(section) + names.size(), alignof(flight_slot));
+  head.size = round_up(head.entries_offset + entries * each, page);
   if (end_ + head.size > file_max)
-    return fatal(layer() + ": it has " + std::to_string(slots)
-                 + " things that can have an item in hand, which is too many");
+    return fatal("there is no room for " + std::to_string(entries)
+                 + (of_slots ? " things that can have an item in hand" : " names of partitions"));
   head.names_size = static_cast<std::uint32_t>(names.size());
-  head.slots = static_cast<std::uint32_t>(slots);
+  head.entries = static_cast<std::uint32_t>(entries);
   head.checksum = checksum_of(head, names);
   if (const int error =
           ::posix_fallocate(file_, static_cast<off_t>(end_), static_cast<off_t>(head.size));
       error != 0)
-    return fatal(layer() + ": " + std::strerror(error));
-  if (!write_all(file_, std::string{bytes_of(head)} + names, end_))
-    return system_failure(layer());
+    return fatal(std::strerror(error));
+  if (!write_all(file_, std::string{bytes_of(head)}.append(names), end_))
+    return system_failure("can't write");
   auto* at = ::mmap(nullptr, head.size, PROT_READ | PROT_WRITE, MAP_SHARED, file_,
                     static_cast<off_t>(end_));
   if (at == MAP_FAILED)
-    return system_failure(layer());
+    return system_failure("can't map it");
   sections_.push_back({at, head.size});
   end_ += head.size;
-  auto* first = static_cast<std::byte*>(at) + head.slots_offset;
-  for (std::uint64_t k = 0; k < slots; ++k)
-    ::new (static_cast<void*>(first + k * sizeof(flight_slot))) flight_slot{};
-  return std::span{std::launder(reinterpret_cast<flight_slot*>(first)), slots};
+  return static_cast<std::byte*>(at) + head.entries_offset;
 }
 
 void flight_recorder::recovered() noexcept { static_cast<front*>(front_.at)->recovered.store(1); }

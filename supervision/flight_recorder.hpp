@@ -2,6 +2,7 @@
 
 #include <weir/supervision/autopsy.hpp>
 #include <weir/supervision/failure.hpp>
+#include <weir/supervision/flight_name.hpp>
 #include <weir/supervision/flight_slot.hpp>
 #include <weir/supervision/past_life.hpp>
 #include <weir/supervision/stage_hands.hpp>
@@ -10,18 +11,25 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir {
+
+namespace flight_file {
+struct section;
+}
 
 /// The flight recorder: a small file, mapped into memory, that says which items were in hand, so that the next
 /// process knows when this one dies. The page cache keeps what was stored, whatever kills the process.
 ///
 /// The file is made anew in each life, from what the last one left: first all that is known of the dead, then a
-/// section for each pipeline with its names and slots. docs/flight-recorder.md has the format.
+/// section for each pipeline with its names and slots, and more sections for names that it learns while it runs.
+/// docs/flight-recorder.md has the format.
 /// Owner: one process, which holds a lock on the file. `add`, `end` and `open` belong to one thread; slots
 /// each to who works with them; the rest to any.
 /// Failure: whatever is wrong with an older file is said in `last_life().remarks`, and the file is begun
@@ -51,6 +59,14 @@ public:
                                      std::span<const stage_hands> stages,
                                      std::span<const std::string> partitions);
 
+  /// A partition was opened while the pipeline runs, and has this number in origins: for a new partition, or in the
+  /// place of one of which nothing is in flight any more. Before any of its items is admitted. Any thread, before
+  /// `end`. O(1); the file grows for the first of 63 numbers, and then an error says why it can't. If the process
+  /// dies of this very call, the number has the old name, none, or the new one. Requires that the pipeline was added;
+  /// of several of this name, the last one is meant.
+  result<void> name_partition(const std::string& pipeline, std::uint32_t index,
+                              const std::string& name);
+
   /// A stage goes on: an item succeeded behind one that was dead-lettered because of the deaths it caused.
   void recovered() noexcept;
 
@@ -73,13 +89,24 @@ private:
     std::size_t size = 0;
   };
 
+  struct added_pipeline {
+    std::string name;
+    std::uint64_t at; // where its section is in the file
+    std::vector<flight_name*>
+        names; // sections of them, in the order of their indices; null: not made yet
+  };
+
   flight_recorder() = default;
+  result<void*> append(flight_file::section head, std::uint64_t entries, std::string_view names);
+  result<flight_name*> append_names(const added_pipeline& of, std::uint32_t first);
   void end_with(bool stored) noexcept;
   result<void> keep(const std::vector<suspect>& left);
 
   int file_ = -1;
-  mapping front_; // header and suspects
+  mapping front_;   // header and suspects
+  std::mutex lock_; // guards the next three, and the end of the file
   std::vector<mapping> sections_;
+  std::vector<added_pipeline> pipelines_;
   std::uint64_t end_ = 0; // of the file
   std::string path_;
   life last_life_;

@@ -90,7 +90,7 @@ struct cause {
 
 /// What was in hand is suspected of the death; what had failed has failed as often.
 void suspect_of(heritage& into, const wreck& found, const cause& of) {
-  const bool alone = is_one_item(found.in_hand);
+  const bool alone = item_alone(found).has_value();
   for (const auto& range : found.in_hand)
     into.suspects = with(into.suspects, range, of.at, [&](suspect& one) {
       ++one.deaths;
@@ -121,14 +121,17 @@ heritage read_heritage(std::string_view bytes, const flight_file::front& old, st
   if (ended_by_itself)
     return made;
 
-  auto found = read_wreck(bytes);
+  const auto found = read_wreck(bytes);
   if (found.damaged)
     made.last.remarks.emplace_back("a part of the flight recorder is damaged and was left out");
   if (found.left_out > 0)
     made.last.remarks.push_back("a batch from more than " + std::to_string(flight_slot::ranges_max)
                                 + " sources was in hand: " + std::to_string(found.left_out)
                                 + " of its items are not among the suspects");
-  join(found.in_hand);
+  if (found.nameless > 0)
+    made.last.remarks.push_back("some of what was in hand is of partitions without a name: "
+                                + std::to_string(found.nameless)
+                                + " ranges of it are not among the suspects");
   const auto of =
       told ? cause{old.cause_status, old.cause_at} : cause{suspect::unknown_status, now};
   suspect_of(made, found, of);

@@ -43,7 +43,16 @@ void suspects::watch(std::uint64_t stage, std::uint64_t partition, std::uint64_t
     return one.stage == stage && one.partition == partition;
   };
   forget_up_to(resume_after, its, kept_);
+  std::erase_if(watched_, its);
   std::ranges::copy_if(kept_, std::back_inserter(watched_), its);
+  // What was settled and lies behind the position is not stored, and comes again.
+  std::erase_if(settled_, [=](const auto& one) { return one.first == partition; });
+  remaining_.store(watched_.size(), std::memory_order_relaxed);
+}
+
+void suspects::closed(std::uint64_t partition) {
+  const std::lock_guard guard{lock_};
+  std::erase_if(watched_, [=](const suspect& one) { return one.partition == partition; });
   remaining_.store(watched_.size(), std::memory_order_relaxed);
 }
 
@@ -91,6 +100,8 @@ void suspects::settled(std::uint64_t partition, std::uint64_t position) {
     return one.partition == partition && one.last <= position;
   });
   remaining_.store(watched_.size(), std::memory_order_relaxed);
+  if (std::ranges::find(kept_, partition, &suspect::partition) == kept_.end())
+    return;
   const auto known = std::ranges::find(settled_, partition, &decltype(settled_)::value_type::first);
   if (known == settled_.end())
     settled_.emplace_back(partition, position);

@@ -29,9 +29,17 @@ public:
   /// Takes what the last life left, before anything runs.
   void set(std::vector<suspect> kept);
 
-  /// This stage reads this partition, and what comes again of it lies behind `resume_after`: what does not is
-  /// forgotten.
+  /// This stage reads this partition from now on, and what comes again of it lies behind `resume_after`: what does not
+  /// is forgotten. It has to be said before an item of the partition is admitted. What others have begun before is not
+  /// held up, so that a suspect may run beside it; then it was not alone, as the next life sees.
+  ///
+  /// A partition that is opened once more is watched anew: what was settled behind the new position comes again, so it
+  /// is suspected again. What was forgotten stays forgotten.
   void watch(std::uint64_t stage, std::uint64_t partition, std::uint64_t resume_after);
+
+  /// The partition was closed, and nothing of it is in flight: its suspects can't come any more, and hold up nobody.
+  /// The next life has to know of them all the same.
+  void closed(std::uint64_t partition);
 
   /// Is any suspect watched? Costs a relaxed load.
   bool remain() const noexcept { return remaining_.load(std::memory_order_relaxed) > 0; }
@@ -65,7 +73,8 @@ private:
   mutable std::mutex lock_; // guards what follows
   std::vector<suspect> kept_;
   std::vector<suspect> watched_;
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> settled_; // partition, position
+  // Partition and position, for those that kept_ knows.
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> settled_;
   std::uint32_t inside_ = 0;
   bool alone_ = false;           // the one inside
   waker* wants_alone_ = nullptr; // then nobody else may enter

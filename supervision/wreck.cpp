@@ -1,7 +1,6 @@
 #include <weir/mailbox/origin.hpp>
-#include <weir/supervision/flight_file.hpp>
+#include <weir/supervision/flight_sections.hpp>
 #include <weir/supervision/flight_slot.hpp>
-#include <weir/supervision/section_names.hpp>
 #include <weir/supervision/suspects.hpp>
 #include <weir/supervision/wreck.hpp>
 
@@ -11,8 +10,6 @@
 #include <string>
 
 namespace weir {
-
-using flight_file::section;
 
 /// The beginning of a flight_slot, to be read from anywhere.
 struct flight_slot_bytes {
@@ -48,21 +45,25 @@ static_assert(flight_slot_bytes::fit());
 
 namespace {
 
-void read_slot(const flight_slot_bytes& slot, const section_names& names, const std::string& stage,
+void read_slot(const flight_slot_bytes& slot, const recorded_pipeline& of, const std::string& stage,
                wreck& into) {
   const auto note = [&](std::vector<hand_range>& list, std::uint64_t first, std::uint64_t last,
                         std::uint32_t failures) {
     const auto from = origin::from_word(first);
     const auto to = origin::from_word(last);
     if (from.empty() || from.is_group() || to.is_group() || from.word() > to.word()
-        || from.word() >> 48U != to.word() >> 48U || from.partition() >= names.partitions.size()) {
+        || from.word() >> 48U != to.word() >> 48U) {
       into.damaged = true;
       return;
     }
-    const auto& partition = names.partitions[from.partition()];
-    list.push_back({"stage '" + stage + "', " + partition, flight_key(names.pipeline, stage),
-                    flight_key(names.pipeline, partition), from.position(), to.position(),
-                    failures});
+    const auto partition = of.partitions.find(from.partition());
+    if (partition == of.partitions.end()) {
+      into.nameless += failures == 0 ? 1 : 0; // the runs of one that only waited are counted anew
+      return;
+    }
+    const auto& [key, name] = partition->second;
+    list.push_back({"stage '" + stage + "', " + name, flight_key(of.name, stage), key,
+                    from.position(), to.position(), failures});
   };
   if ((slot.in_hand & origin{nullptr}.word()) != 0) {
     const auto count = slot.in_hand & flight_slot_bytes::count_mask;
@@ -84,36 +85,27 @@ void read_slot(const flight_slot_bytes& slot, const section_names& names, const 
 } // namespace
 
 wreck read_wreck(std::string_view bytes) {
+  const auto sections = sections_in(bytes);
   wreck found;
-  for (auto at = flight_file::front_size; at + sizeof(section) <= bytes.size();) {
-    section head{};
-    std::memcpy(&head, bytes.data() + at, sizeof head);
-    const auto left = bytes.size() - at;
-    const auto slots_size = std::uint64_t{head.slots} * sizeof(flight_slot);
-    if (head.size > left || head.size % flight_file::page != 0 || head.size == 0
-        || head.names_size > left || head.slots_offset > left
-        || head.slots_offset < sizeof(section) + head.names_size || slots_size > left
-        || head.slots_offset + slots_size > head.size) {
-      found.damaged = true;
-      return found;
-    }
-    const auto names_bytes = bytes.substr(at + sizeof(section), head.names_size);
-    const auto names = names_in(names_bytes, head.slots);
-    if (head.checksum != checksum_of(head, names_bytes) || !names) {
-      found.damaged = true;
-      return found;
-    }
-    auto slot_at = at + head.slots_offset;
-    for (const auto& stage : names->stages)
+  found.damaged = sections.damaged;
+  for (const auto& pipeline : sections.pipelines) {
+    const auto* at = pipeline.slots.data();
+    for (const auto& stage : pipeline.stages)
       for (std::uint32_t k = 0; k < stage.slots; ++k) {
         flight_slot_bytes slot{};
-        std::memcpy(&slot, bytes.data() + slot_at, sizeof slot);
-        read_slot(slot, *names, stage.stage, found);
-        slot_at += sizeof(flight_slot);
+        std::memcpy(&slot, at, sizeof slot);
+        read_slot(slot, pipeline, stage.stage, found);
+        at += sizeof(flight_slot);
       }
-    at += head.size;
   }
+  join(found.in_hand);
   return found;
+}
+
+std::optional<hand_range> item_alone(const wreck& found) {
+  if (found.nameless > 0 || !is_one_item(found.in_hand))
+    return std::nullopt;
+  return found.in_hand.front();
 }
 
 } // namespace weir

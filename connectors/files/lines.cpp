@@ -4,6 +4,8 @@
 #include <weir/connectors/files/input_watch.hpp>
 #include <weir/connectors/files/line_reader.hpp>
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 namespace weir::files {
@@ -19,7 +21,13 @@ lines::lines(lines_options options)
 std::string lines::partition() const {
   if (!options_.partition.empty())
     return options_.partition;
-  return options_.path == "-" ? "stdin" : absolute_path(options_.path);
+  auto known = identity(options_.path);
+  return known ? std::move(*known) : absolute_path(options_.path); // which can't be opened either
+}
+
+bool lines::positions_last() const {
+  std::error_code error;
+  return options_.path != "-" && std::filesystem::is_regular_file(options_.path, error);
 }
 
 result<void> lines::on_start(context& where) {

@@ -34,6 +34,8 @@ public:
 
   std::string partition() const;
   std::uint64_t resume_after() const { return options_.resume_after; }
+  /// Is it a file, which can be read again in another life?
+  bool positions_last() const;
 
   result<void> on_start(context& where);
   result<source_state> poll(intake<text_event>& in, context& where);

@@ -21,7 +21,7 @@ struct lines_options {
   /// Of a line with more bytes than this, only the beginning is kept.
   std::uint64_t line_max = std::uint64_t{1} << 20U;
   std::uint64_t resume_after = 0; ///< lines that an earlier life had settled
-  std::string partition = {};     ///< the name in positions; empty: the absolute path, or "stdin"
+  std::string partition = {};     ///< the name in positions; empty: what files::identity says
   std::shared_ptr<files::progress> progress = {};
 };
 

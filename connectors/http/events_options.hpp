@@ -13,6 +13,8 @@ struct listener_state {
   std::atomic<std::uint16_t> port{0}; ///< once it listens
   std::atomic<std::uint32_t> connections{0};
   std::atomic<std::uint32_t> waiting{0}; ///< requests that wait for credit
+  /// Requests that are to be answered by what becomes of their events, and aren't yet.
+  std::atomic<std::uint32_t> waiting_for_answers{0};
 };
 
 struct events_options {
@@ -32,6 +34,13 @@ struct events_options {
   std::chrono::milliseconds request_timeout{10'000}; ///< from a request's first byte to its last
   std::chrono::milliseconds idle_timeout{60'000};    ///< between requests
   std::shared_ptr<listener_state> state = {};        ///< for who wants to look
+  /// Answers once the events are stored, not once they are admitted, where a request does not say which it wants.
+  bool wait_for_stored = false;
+  /// How long such an answer waits from the admission on before it is 504.
+  std::chrono::milliseconds answer_within{30'000};
+  /// Requests that wait so; further ones are answered 429 at once. A connection has one at a time, so that
+  /// connections_max bounds them too.
+  std::uint32_t waiting_for_answers_max = 1024;
 };
 
 } // namespace weir::http

@@ -1,11 +1,13 @@
 #include <weir/connectors/http/server.hpp>
 
 #include <weir/actors/virtual_time.hpp>
+#include <weir/connectors/http/answers.hpp>
 #include <weir/connectors/http/body.hpp>
 #include <weir/connectors/http/time.hpp>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <charconv>
 #include <chrono>
 #include <future>
@@ -51,7 +53,6 @@ constexpr std::chrono::seconds write_timeout{30};
 constexpr std::chrono::seconds linger_time{1};
 constexpr std::size_t linger_bytes = 1024 * 1024;
 
-using answer = beast::http::response<beast::http::string_body>;
 using parser = beast::http::request_parser<beast::http::string_body>;
 
 /// Closes a connection after some time, unless it is destroyed before.
@@ -73,42 +74,32 @@ asio::awaitable<void> wait_until(asio::steady_timer& timer, clock::time_point wh
   co_await timer.async_wait(no_throw);
 }
 
-answer json(unsigned status, std::string body) {
-  answer made;
-  made.result(status);
-  made.set(field::content_type, "application/json");
-  made.body() = std::move(body);
-  return made;
+/// Is the answer to wait until the events are settled? Nothing, if the query says something else.
+std::optional<bool> waits_until_settled(std::string_view query, bool if_not_said) {
+  while (!query.empty()) {
+    const auto one = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(one.size() + 1, query.size()));
+    if (one == "wait=stored")
+      if_not_said = true;
+    else if (one == "wait=admitted")
+      if_not_said = false;
+    else if (one == "wait" || one.starts_with("wait="))
+      return std::nullopt;
+  }
+  return if_not_said;
 }
 
-/// RFC 9457. The texts are ours and need no escaping; `more` is further members.
-answer problem(unsigned status, std::string_view detail, std::string_view more = "") {
-  const auto title = beast::http::obsolete_reason(static_cast<beast::http::status>(status));
-  auto made = json(status, R"({"type": "about:blank", "title": ")" + std::string{title}
-                               + R"(", "status": )" + std::to_string(status) + R"(, "detail": ")"
-                               + std::string{detail} + "\"" + std::string{more} + "}");
-  made.set(field::content_type, "application/problem+json");
-  return made;
-}
+/// As long as it lives, one more is counted.
+class counted {
+public:
+  explicit counted(std::atomic<std::uint32_t>& count) : count_{count} { ++count_; }
+  counted(const counted&) = delete;
+  counted& operator=(const counted&) = delete;
+  ~counted() { --count_; }
 
-answer too_busy(std::string_view detail) {
-  auto made = problem(429, detail);
-  made.set(field::retry_after, "1");
-  return made;
-}
-
-answer draining(std::string_view detail, std::string_view more = "") {
-  auto made = problem(503, detail, more);
-  made.set(field::retry_after, "5");
-  made.keep_alive(false);
-  return made;
-}
-
-answer wrong_method(std::string_view allowed) {
-  auto made = problem(405, "allowed here: " + std::string{allowed});
-  made.set(field::allow, {allowed.data(), allowed.size()});
-  return made;
-}
+private:
+  std::atomic<std::uint32_t>& count_;
+};
 
 /// What to say about a request that can't be read; nothing if its sender just went away.
 std::optional<answer> answer_to(const error_code& why, const events_options& options) {
@@ -184,7 +175,7 @@ private:
   static asio::awaitable<void> serve(std::shared_ptr<listener> self, tcp::socket socket);
   /// Whether the connection may be used again.
   asio::awaitable<bool> serve_one(served& one);
-  asio::awaitable<answer> take_events(parser& request);
+  asio::awaitable<answer> take_events(parser& request, bool until_settled);
   asio::awaitable<bool> send(served& one, answer what, parser& request);
   static asio::awaitable<void> linger(served& one);
 
@@ -324,6 +315,8 @@ asio::awaitable<bool> server::listener::serve_one(served& one) {
   }
   const auto target = request.get().target();
   const auto path = std::string_view{target.data(), target.size()}.substr(0, target.find('?'));
+  const auto query = std::string_view{target.data(), target.size()}.substr(
+      std::min(path.size() + 1, target.size()));
   const auto method = request.get().method();
   if (path == "/healthz") {
     if (method != verb::get && method != verb::head)
@@ -336,6 +329,9 @@ asio::awaitable<bool> server::listener::serve_one(served& one) {
     co_return co_await send(one, problem(404, "there is POST /events and GET /healthz"), request);
   if (method != verb::post)
     co_return co_await send(one, wrong_method("POST"), request);
+  const auto waits = waits_until_settled(query, options_.wait_for_stored);
+  if (!waits)
+    co_return co_await send(one, problem(400, "wait is 'stored' or 'admitted'"), request);
   if (admission_->closed())
     co_return co_await send(one, draining("the pipeline takes no events now"), request);
 
@@ -359,11 +355,11 @@ asio::awaitable<bool> server::listener::serve_one(served& one) {
   }
   one.limit.reset();
   one.answering = true;
-  auto said = co_await take_events(request);
+  auto said = co_await take_events(request, *waits);
   co_return co_await send(one, std::move(said), request);
 }
 
-asio::awaitable<answer> server::listener::take_events(parser& request) {
+asio::awaitable<answer> server::listener::take_events(parser& request, bool until_settled) {
   const auto type = request.get()[field::content_type];
   auto events =
       events_in(request.get().body(), {type.data(), type.size()}, options_.request_events_max);
@@ -374,16 +370,24 @@ asio::awaitable<answer> server::listener::take_events(parser& request) {
   if (count > options_.request_events_max)
     co_return problem(413, "more than " + std::to_string(options_.request_events_max) + " events");
 
+  auto& shown = *options_.state;
+  std::optional<counted> waits_for_answer;
+  if (until_settled) {
+    if (shown.waiting_for_answers >= options_.waiting_for_answers_max)
+      co_return too_busy("too many requests wait for their answers already");
+    waits_for_answer.emplace(shown.waiting_for_answers);
+  }
   // The timer's life is longer than this coroutine's if the context goes first.
   const auto timer = std::make_shared<asio::steady_timer>(io_);
   const auto no_later = clock::now() + options_.admission_wait;
-  const auto waiting = admission_->offer(
-      std::move(events), [timer, &io = io_] { asio::post(io, [timer] { timer->cancel(); }); });
+  const auto waiting = admission_->offer(std::move(events), until_settled, [timer, &io = io_] {
+    asio::post(io, [timer] { timer->cancel(); });
+  });
   if (!waiting)
     co_return too_busy("too many requests wait already");
-  ++options_.state->waiting;
   auto now = admission_->look_at(*waiting);
   if (now.state == admission::state::waiting || now.state == admission::state::begun) {
+    const counted waits_for_credit{shown.waiting};
     co_await wait_until(*timer, no_later);
     now = admission_->withdraw(waiting, false);
     if (now.state == admission::state::begun) {
@@ -391,7 +395,15 @@ asio::awaitable<answer> server::listener::take_events(parser& request) {
       now = admission_->withdraw(waiting, true);
     }
   }
-  --options_.state->waiting;
+  if (until_settled && now.state != admission::state::refused) {
+    const auto answer_by = clock::now() + options_.answer_within;
+    // What is left of an earlier wait may end this one early.
+    while (now.state == admission::state::admitted && clock::now() < answer_by) {
+      co_await wait_until(*timer, answer_by);
+      now = admission_->look_at(*waiting);
+    }
+    co_return answer_of(admission_->forget(*waiting), options_.partition);
+  }
   if (now.state == admission::state::admitted)
     co_return json(202, R"({"admitted": )" + std::to_string(count) + "}");
   if (now.put > 0)

@@ -3,12 +3,21 @@
 #include <weir/actors/runtime.hpp>
 #include <weir/connectors/http/admission.hpp>
 #include <weir/connectors/http/server.hpp>
+#include <weir/stages/partitions.hpp>
 
+#include <chrono>
 #include <functional>
 #include <stop_token>
 #include <utility>
 
 namespace weir::http {
+
+namespace {
+
+// What is settled wakes it at once; it needs no turn at a time.
+constexpr std::chrono::seconds settled_within{1};
+
+} // namespace
 
 /// A server at work for one life of the source.
 class events::session {
@@ -24,7 +33,7 @@ public:
   session& operator=(const session&) = delete;
   ~session() {
     admission_->wakes(nullptr);
-    admission_->close();
+    admission_->end();
   }
 
   http::admission& queue() { return *admission_; }
@@ -52,23 +61,36 @@ result<void> events::on_start(context& where) {
 }
 
 source_state events::poll(intake<text_event>& in, context& where) {
-  const auto unsettled = [&] {
-    for (const auto& one : where.resume_points())
-      if (one.partition == options_.partition)
-        return where.last_position() - one.position;
-    return where.last_position();
-  };
-  switch (session_->queue().hand_over(in, where.last_position(), unsettled)) {
-  case admission::left::begun:
+  look(where);
+  const auto left = session_->queue().hand_over(in, where.last_position());
+  listen(where);
+  if (left.begun)
     return source_state::more; // when there is credit
-  case admission::left::unfitting:
-    // Nobody says when there is so much credit, so it looks again, for at most admission_wait.
-    where.wake_at(where.now() + std::chrono::milliseconds{5});
-    break;
-  case admission::left::nothing:
-    break;
-  }
+  if (left.room > 0)
+    where.wake_when_credit(left.room);
   return source_state::wait;
+}
+
+void events::on_drain(context& where) { look(where); }
+
+/// Is woken when something is settled from now on, if anybody waits for that. Returns up to where all is.
+std::uint64_t events::listen(context& where) {
+  auto& all = where.partitions();
+  all.wake_when_settled(session_->queue().unsettled() > 0 ? 1 : 0, settled_within);
+  return all.settled(all.all().front());
+}
+
+void events::look(context& where) {
+  const auto prefix = listen(where);
+  auto& queue = session_->queue();
+  if (queue.unsettled() == 0)
+    return;
+  const auto& all = where.partitions();
+  const auto again = queue.look(prefix, where.now(), [&, id = all.all().front()](auto position) {
+    return all.outcome_of(id, position);
+  });
+  if (again)
+    where.wake_at(*again);
 }
 
 } // namespace weir::http

@@ -1,35 +1,70 @@
 #pragma once
 
 #include <weir/connectors/sqlite/database.hpp>
-#include <weir/mailbox/resume_point.hpp>
+#include <weir/connectors/sqlite/position_rows.hpp>
+#include <weir/mailbox/partition_point.hpp>
+#include <weir/stages/position_store.hpp>
 
-#include <cstdint>
+#include <chrono>
 #include <filesystem>
+#include <mutex>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace weir::sqlite {
 
-/// Up to where everything is settled in a partition, as sqlite::insert has stored it in the database at `path`; 0 if
-/// nothing was, or there is no such file. For a source's `resume_after`.
-result<std::uint64_t> stored_position(const std::filesystem::path& path, std::string_view pipeline,
-                                      std::string_view partition);
-
-/// The table `weir_positions`: how far each partition of each pipeline is settled.
-/// Invariant: a position never goes back.
-class positions {
+/// Keeps positions in the table `weir_positions` of a database, which is opened when it is first needed.
+///
+/// ```
+/// events.positions_in(std::make_shared<weir::sqlite::positions>("events.db"));
+/// ```
+///
+/// Where sqlite::insert writes to the same file, it stores the points with its rows. A power cut then takes both or
+/// none. In a file of their own, points may outlive rows in a power cut, unless the rows are stored with
+/// durability::power.
+/// A claim that a power cut takes back fences nobody any more; but who had it died of the same power cut.
+///
+/// Failure: transient if the database is busy, full or unreadable; fatal if it can't be one, or a row in it can't
+/// be one of ours.
+class positions final : public position_store {
 public:
-  /// Makes the table where it is not there.
-  static result<positions> in(database& where);
+  /// Waits longer for another connection's lock than a stage does: a pipeline that starts has no back-off.
+  explicit positions(std::filesystem::path path,
+                     open_options open = {.busy_timeout = std::chrono::milliseconds{1000}})
+      : path_{std::move(path)}, open_{open} {}
 
-  /// Stores them with whatever else is in the transaction that the caller began.
-  result<void> store(std::string_view pipeline, std::span<const resume_point> points);
+  result<std::vector<partition_point>> claim(const std::string& pipeline,
+                                             std::span<const std::string> partitions) override;
+  result<std::vector<std::string>> store(const std::string& pipeline,
+                                         std::span<const partition_point> points) override;
+  std::string name() const override { return "sqlite '" + path_.string() + "'"; }
+
+  const std::filesystem::path& path() const { return path_; }
+  /// Is this path the same file, or will it be, once it is there?
+  bool is_in(const std::filesystem::path& database) const;
 
 private:
-  explicit positions(statement upsert) : upsert_{std::move(upsert)} {}
+  struct connection {
+    database where;
+    position_rows rows;
+  };
+  /// Requires the lock.
+  result<connection*> opened();
 
-  statement upsert_;
+  const std::filesystem::path path_;
+  const open_options open_;
+  std::mutex mutex_; // of the connection
+  std::optional<connection> connection_;
 };
+
+/// What is stored of a partition in the database at `path`, which is only read; nothing if nothing is, or there is no
+/// such file. For tools and tests: a pipeline claims.
+result<std::optional<partition_point>> stored_point(const std::filesystem::path& path,
+                                                    std::string_view pipeline,
+                                                    std::string_view partition);
 
 } // namespace weir::sqlite

@@ -113,14 +113,20 @@ result<table_writer> table_writer::open(table_options options) {
   const auto layer = [&] { return "can't use table '" + options.table + "'"; };
   if (auto made = opened->execute(options.create); !made)
     return std::move(made.error()).within("the SQL that creates it fails").within(layer());
-  auto reached = positions::in(*opened);
-  if (!reached)
-    return std::move(reached.error()).within(layer());
   auto insert = opened->prepare(insert_sql(options));
   if (!insert)
     return std::move(insert.error()).within(layer());
-  return table_writer{std::move(options), std::move(*opened), std::move(*reached),
-                      std::move(*insert)};
+  return table_writer{std::move(options), std::move(*opened), std::move(*insert)};
+}
+
+result<void> table_writer::open_positions() {
+  if (positions_)
+    return {};
+  auto rows = position_rows::in(database_);
+  if (!rows)
+    return std::move(rows.error());
+  positions_.emplace(std::move(*rows));
+  return {};
 }
 
 result<bool> table_writer::store_row(std::size_t index, const fill_row& fill, row& values) {
@@ -144,9 +150,11 @@ result<bool> table_writer::store_row(std::size_t index, const fill_row& fill, ro
 }
 
 result<batch_outcome> table_writer::store(std::size_t count, const fill_row& fill,
-                                          std::string_view pipeline,
-                                          std::span<const resume_point> points) {
+                                          std::string_view pipeline, const points_without& points) {
   const auto layer = [&] { return "can't store rows in table '" + options_.table + "'"; };
+  if (points)
+    if (auto there = open_positions(); !there)
+      return std::move(there.error()).within(layer());
   auto writing = transaction::begin(database_);
   if (!writing)
     return std::move(writing.error()).within(layer());
@@ -168,17 +176,19 @@ result<batch_outcome> table_writer::store(std::size_t count, const fill_row& fil
     outcome.rejected.push_back({index, std::move(stored.error()).within(layer())});
   }
   values.clear(); // a copy of a large last row need not stay
-  if (outcome.rejected.empty())
-    if (auto stored = positions_.store(pipeline, points); !stored)
-      return std::move(stored.error()).within(layer());
+  if (points) {
+    std::vector<std::size_t> rejected;
+    for (const auto& one : outcome.rejected)
+      rejected.push_back(one.index);
+    auto fenced = positions_->store(pipeline, points(rejected));
+    if (!fenced)
+      return std::move(fenced.error()).within(layer());
+    if (!fenced->empty())
+      return batch_outcome{.filtered = {}, .rejected = {}, .fenced = std::move(*fenced)};
+  }
   if (auto committed = writing->commit(); !committed)
     return std::move(committed.error()).within(layer());
   return outcome;
-}
-
-result<void> table_writer::store(std::string_view pipeline, std::span<const resume_point> points) {
-  auto nothing = store(0, {}, pipeline, points);
-  return nothing ? result<void>{} : std::move(nothing.error());
 }
 
 } // namespace weir::sqlite

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <weir/connectors/sqlite/database.hpp>
-#include <weir/connectors/sqlite/positions.hpp>
-#include <weir/mailbox/resume_point.hpp>
+#include <weir/connectors/sqlite/position_rows.hpp>
+#include <weir/mailbox/partition_point.hpp>
 #include <weir/stages/sink.hpp>
 
 #include <concepts>
@@ -77,7 +77,7 @@ private:
   std::optional<failure> wrong_;
 };
 
-/// Writes rows and positions, each batch as one transaction. What sqlite::insert does, without the types.
+/// Writes rows and points, each batch as one transaction. What sqlite::insert does, without the types.
 class table_writer {
 public:
   static result<table_writer> open(table_options options);
@@ -85,29 +85,31 @@ public:
   /// Sets the values of the row with this index. What it throws rejects that row.
   using fill_row = std::function<void(std::size_t index, row& values)>;
 
-  /// Stores `count` rows and the resume points, or nothing. A row that the table does not take is rejected, the
-  /// others are stored; but then without the points: they would go past a row whose dead letter is not stored
-  /// yet. The next batch's points go past it once it is.
-  result<batch_outcome> store(std::size_t count, const fill_row& fill, std::string_view pipeline,
-                              std::span<const resume_point> points);
+  /// The points that a batch leads to, if all its rows are stored but for these: their indices, ascending.
+  using points_without =
+      std::function<std::vector<partition_point>(std::span<const std::size_t> rejected)>;
 
-  /// Stores resume points alone.
-  result<void> store(std::string_view pipeline, std::span<const resume_point> points);
+  /// Stores `count` rows and the points, or nothing. A row that the table does not take is rejected, the others are
+  /// stored. The points are asked for once that is known, so that they leave open what is rejected: its dead letter
+  /// is not stored yet. Without `points`, rows alone are stored.
+  /// If somebody else has claimed a partition of the points, nothing is stored, and the outcome names it.
+  result<batch_outcome> store(std::size_t count, const fill_row& fill, std::string_view pipeline,
+                              const points_without& points);
 
 private:
-  table_writer(table_options options, database where, positions reached, statement insert)
-      : options_{std::move(options)},
-        database_{std::move(where)},
-        positions_{std::move(reached)},
-        insert_{std::move(insert)} {}
+  table_writer(table_options options, database where, statement insert)
+      : options_{std::move(options)}, database_{std::move(where)}, insert_{std::move(insert)} {}
+
+  /// Not in a transaction: what is made in one may be rolled back.
+  result<void> open_positions();
 
   /// True if it is stored, false if its key was there already.
   result<bool> store_row(std::size_t index, const fill_row& fill, row& values);
 
   table_options options_;
   database database_;
-  positions positions_;
   statement insert_;
+  std::optional<position_rows> positions_; // once points are stored
 };
 
 } // namespace weir::sqlite

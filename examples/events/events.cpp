@@ -46,31 +46,12 @@ weir::sqlite::insert<event> store_in(const std::string& path) {
           }};
 }
 
-/// Where the input's reading goes on, from what an earlier run has stored.
-weir::result<weir::files::lines_options> input_of(const settings& chosen) {
-  weir::files::lines_options input{.path = chosen.input,
-                                   .progress = std::make_shared<weir::files::progress>()};
-  auto identity = weir::files::identity(chosen.input);
-  if (!identity)
-    return std::move(identity.error());
-  input.partition = std::move(*identity);
-  if (chosen.input == "-") // what is piped in a second time is another input
-    return input;
-  auto position = weir::sqlite::stored_position(chosen.store_path(), "events", input.partition);
-  if (!position)
-    return std::move(position.error());
-  input.resume_after = *position;
-  return input;
-}
-
 weir::flow<weir::text_event> events_from(weir::pipeline& events, const settings& chosen,
-                                         const std::optional<weir::files::lines_options>& input,
-                                         std::uint64_t http_resume_after) {
+                                         const std::optional<weir::files::lines_options>& input) {
   const weir::stage_options blocking{.execution = weir::execution::own_thread};
   const auto from_file = [&] { return events.from("file", weir::files::lines{*input}, blocking); };
   const auto from_http = [&] {
-    return events.from(
-        "http", weir::http::events{{.listen = chosen.listen, .resume_after = http_resume_after}});
+    return events.from("http", weir::http::events{{.listen = chosen.listen}});
   };
   if (!input)
     return from_http();
@@ -80,11 +61,10 @@ weir::flow<weir::text_event> events_from(weir::pipeline& events, const settings&
 }
 
 weir::pipeline pipeline_of(const settings& chosen,
-                           const std::optional<weir::files::lines_options>& input,
-                           std::uint64_t http_resume_after) {
+                           const std::optional<weir::files::lines_options>& input) {
   using std::chrono::milliseconds;
   weir::pipeline events{"events"};
-  auto parsed = events_from(events, chosen, input, http_resume_after)
+  auto parsed = events_from(events, chosen, input)
                     .via("parse", parse, {.mailbox_capacity = chosen.mailbox});
   if (chosen.enrich != "none")
     parsed = std::move(parsed).via("enrich",
@@ -108,6 +88,7 @@ weir::pipeline pipeline_of(const settings& chosen,
           {.mailbox_capacity = 8, // batches
            .retry = {.attempts = weir::unlimited, .delay_max = milliseconds{1000}},
            .execution = weir::execution::own_thread});
+  events.positions_in(std::make_shared<weir::sqlite::positions>(chosen.store_path()));
   events.dead_letters_to(weir::dead_letters::sqlite{chosen.dead_letters});
   return events;
 }
@@ -144,18 +125,9 @@ int main(int argc, char** argv) {
 
   std::optional<weir::files::lines_options> input;
   if (!chosen.input.empty()) {
-    auto opened = input_of(chosen);
-    if (!opened)
-      return failed(opened.error().message());
-    input = std::move(*opened);
-  }
-  std::uint64_t http_resume_after = 0;
-  if (!chosen.listen.empty()) {
-    // Numbered on from what an earlier run has stored, so that positions are not used twice.
-    const auto numbered = weir::sqlite::stored_position(chosen.store_path(), "events", "http");
-    if (!numbered)
-      return failed(numbered.error().message());
-    http_resume_after = *numbered;
+    if (const auto known = weir::files::identity(chosen.input); !known)
+      return failed(known.error().message());
+    input = {.path = chosen.input, .progress = std::make_shared<weir::files::progress>()};
   }
   if (const auto usable = store_in(chosen.store_path()).check();
       !usable && usable.error().kind == weir::failure_kind::fatal)
@@ -170,7 +142,7 @@ int main(int argc, char** argv) {
                                                 input->progress->bytes_total,
                                                 input->progress->bytes_at_start};
                   }};
-  auto events = pipeline_of(chosen, input, http_resume_after);
+  auto events = pipeline_of(chosen, input);
   if (!chosen.drawing.empty() && !(std::ofstream{chosen.drawing} << events.draw()).flush())
     return failed("can't write the drawing to '" + chosen.drawing + "'");
   return node.run(std::move(events));

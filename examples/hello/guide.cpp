@@ -1,5 +1,6 @@
 // What docs/guide.md quotes, as a program that runs: invented readings of thermometers are smoothed, sorted into
 // cold and warm ones, and stored.
+#include <weir/connectors/channel.hpp>
 #include <weir/node/configuration.hpp>
 #include <weir/stages/awaitable.hpp>
 #include <weir/weir.hpp>
@@ -9,6 +10,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <atomic>
+#include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -49,6 +51,16 @@ private:
   std::uint64_t count_;
 };
 // [source]
+
+// [channel]
+/// Called by a device, on a thread of its own.
+weir::result<void> reported(const weir::channel<reading>& device, reading one) {
+  return device.push(std::move(one), [](weir::outcome how) {
+    if (how == weir::outcome::dead_lettered)
+      std::cerr << "a device has sent what is no reading\n";
+  });
+}
+// [channel]
 
 // [plain]
 reading decode(const std::uint64_t& raw) { // Out: one in, one out
@@ -130,10 +142,13 @@ public:
 
   weir::result<weir::batch_outcome> on_batch(const input& some, weir::context& where) {
     weir::batch_outcome outcome; // everything was stored, but for what is noted here
+    std::vector<std::size_t> rejected;
     for (std::size_t k = 0; k < some.items.size(); ++k)
-      if (some.items[k].sensor.empty())
+      if (some.items[k].sensor.empty()) {
         outcome.rejected.push_back({k, weir::poison("a row needs a sensor")});
-    [[maybe_unused]] const auto positions = where.resume_points(); // to be stored with the rows
+        rejected.push_back(k);
+      }
+    [[maybe_unused]] const auto points = where.points(rejected); // to be stored with the rows
     *rows_ += some.items.size() - outcome.rejected.size();
     return outcome;
   }
@@ -142,6 +157,45 @@ private:
   std::shared_ptr<std::atomic<std::size_t>> rows_;
 };
 // [batch_sink]
+
+/// A client library, as there are many: it gathers what it is given, sends it in its own time, and calls back from
+/// whatever thread once the other side has answered.
+class client {
+public:
+  using answered = std::function<void(bool)>;
+  void send(const std::string&, answered call) { calls_.push_back(std::move(call)); }
+  void send_now() {
+    for (const auto& call : std::exchange(calls_, {}))
+      call(true);
+  }
+
+private:
+  std::vector<answered> calls_;
+};
+
+// [late_sink]
+class board {
+public:
+  using input = reading;
+
+  explicit board(std::shared_ptr<client> to) : client_{std::move(to)} {}
+
+  void on_item(const reading& one, weir::settlement token, weir::context&) {
+    auto mine = std::make_shared<weir::settlement>(std::move(token)); // a std::function is copied
+    client_->send(one.sensor, [mine](bool taken) {
+      if (taken)
+        mine->stored();
+      else
+        mine->failed(weir::transient("the board is busy"));
+    });
+  }
+  void flush(weir::context&) { client_->send_now(); } // optional
+
+private:
+  std::shared_ptr<client> client_;
+};
+// [late_sink]
+static_assert(weir::late_sink<board>);
 
 weir::pipeline pipeline_of(std::uint64_t count, std::shared_ptr<std::atomic<std::size_t>> rows) {
   // [pipeline]

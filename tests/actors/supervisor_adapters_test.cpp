@@ -205,7 +205,7 @@ struct storing_sink {
     before(all.items.back());
     const std::lock_guard guard{kept->lock};
     kept->rows.insert(kept->rows.end(), all.items.begin(), all.items.end());
-    for (const auto& point : where.resume_points())
+    for (const auto& point : where.points())
       kept->position = point.position;
     return weir::batch_outcome{};
   }

@@ -67,7 +67,7 @@ struct table {
   using input = weir::batch<order>;
   weir::result<void> on_start(weir::context&) { return {}; }
   weir::result<weir::batch_outcome> on_batch(const input&, weir::context& where) {
-    (void)where.resume_points();
+    (void)where.points();
     return weir::batch_outcome{.filtered = {0}, .rejected = {{1, weir::poison("a bad row")}}};
   }
   weir::result<void> on_drain(weir::context&) { return {}; }

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <memory>
 #include <optional>
@@ -67,10 +68,14 @@ reply read_reply(loopback::peer& from) {
   return got;
 }
 
-std::string post(std::string_view body, std::string_view headers = "") {
-  return "POST /events HTTP/1.1\r\nHost: a\r\n" + std::string{headers}
+std::string post(std::string_view body, std::string_view headers = "",
+                 std::string_view query = "") {
+  return "POST /events" + std::string{query} + " HTTP/1.1\r\nHost: a\r\n" + std::string{headers}
          + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + std::string{body};
 }
+
+/// One that is answered by what becomes of its events.
+std::string post_stored(std::string_view body) { return post(body, "", "?wait=stored"); }
 
 reply ask(loopback::peer& over, std::string_view request) {
   over.send(request);
@@ -218,6 +223,8 @@ TEST_F(EventsServer, WhatIsNoSuchRequestIsAnsweredWithAProblem) {
       {405, "DELETE /healthz HTTP/1.1\r\nHost: a\r\n\r\n"},
       {400, post("")},
       {400, post("\n \r\n")},
+      {400, post("1", "", "?wait=later")},
+      {400, post("1", "", "?a=b&wait")},
       {413, post("1\n2\n3\n4\n")},
       {413, post(std::string(101, 'x'))},
       {413, "POST /events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n"
@@ -291,22 +298,6 @@ TEST_F(EventsServer, MoreConnectionsThanAllowedWaitToBeAccepted) {
   EXPECT_EQ(read_reply(third).status, 202);
 }
 
-TEST_F(EventsServer, WithoutDescriptorsItWaitsForOneAndDoesNotSpin) {
-  start();
-  no_descriptors::refused = 0;
-  no_descriptors::left = false;
-  auto over = connect(); // by the kernel
-  over.send(post("1"));
-  ASSERT_TRUE(probes::eventually([] { return no_descriptors::refused >= 1; }));
-  const auto first = std::chrono::steady_clock::now();
-  const int before = no_descriptors::refused;
-  ASSERT_TRUE(probes::eventually([&] { return no_descriptors::refused >= before + 2; }));
-  EXPECT_GE(std::chrono::steady_clock::now() - first, 100ms) << "it waits before it tries again";
-  EXPECT_EQ(shown_->connections, 0U);
-  no_descriptors::left = true;
-  EXPECT_EQ(read_reply(over).status, 202);
-}
-
 // --- credit --------------------------------------------------------------------------------------
 
 TEST_F(EventsServer, ARequestThatWaitsIsAdmittedWhenThereIsCredit) {
@@ -354,6 +345,15 @@ TEST_F(EventsServer, ThereIsRoomForARequestWhereverTheLastOneEnded) {
   }
   EXPECT_TRUE(kept_.wait_for(expected.size()));
   EXPECT_EQ(texts(), expected);
+}
+
+TEST_F(EventsServer, ARequestIsAdmittedAtOnceHoweverManyItemsATurnOfferAtFirst) {
+  start({.admission_wait = 10s});
+  std::string body;
+  for (int k = 0; k < 500; ++k)
+    body += std::to_string(k) + "\n";
+  EXPECT_EQ(ask(post(body)).body, "{\"admitted\": 500}");
+  EXPECT_TRUE(kept_.wait_for(500));
 }
 
 TEST_F(EventsServer, ALongRequestIsAdmittedPieceByPiece) {
@@ -406,11 +406,32 @@ protected:
     weir::pipeline made{"events"};
     made.from("http", http::events{std::move(options)})
         .to("keep", kept_, {.mailbox_capacity = mailbox_capacity});
-    made.dead_letters_to(weir::dead_letters::memory{});
+    run(std::move(made));
+  }
+  /// In front of the sink, what becomes of an event is decided by this. One that runs again does so an hour later, and
+  /// holds up no other.
+  using decision = std::function<weir::result<std::optional<text_event>>(const text_event&)>;
+  void start_with(decision decide, http::events_options options = {}) {
+    options.state = shown_;
+    weir::pipeline made{"events"};
+    made.from("http", http::events{std::move(options)})
+        .via("decide",
+             [decide = std::move(decide)](const text_event& one)
+                 -> weir::result<std::optional<text_event>> { return decide(one); },
+             {.retry = {.delay_min = 1h, .delay_max = 1h, .jitter = 0},
+              .in_flight_max = 4,
+              .order = weir::order::relaxed})
+        .to("keep", kept_);
+    kept_.request(1000);
+    run(std::move(made));
+  }
+  void run(weir::pipeline made) {
+    made.dead_letters_to(letters_);
     pipeline_ = &node_.run(std::move(made));
     ASSERT_TRUE(happens([&] { return shown_->port != 0; }));
   }
   void TearDown() override {
+    no_descriptors::left = true;
     for (auto& one : clients_)
       one.join();
     if (pipeline_ == nullptr)
@@ -438,10 +459,22 @@ protected:
     return made;
   }
   reply finish(const std::shared_ptr<std::future<reply>>& asked) {
-    EXPECT_TRUE(happens([&] { return asked->wait_for(0s) == std::future_status::ready; }));
+    EXPECT_TRUE(happens([&] { return answered(asked); }));
     return asked->get();
   }
   reply ask(std::string request) { return finish(begin(std::move(request))); }
+  /// One that waits for what becomes of its events, of which so many are admitted by then.
+  std::shared_ptr<std::future<reply>> begin_stored(std::string_view body,
+                                                   std::uint64_t then_admitted) {
+    const auto before = shown_->waiting_for_answers.load();
+    auto asked = begin(post_stored(body));
+    EXPECT_TRUE(happens(
+        [&] { return shown_->waiting_for_answers == before + 1 && admitted() == then_admitted; }));
+    return asked;
+  }
+  static bool answered(const std::shared_ptr<std::future<reply>>& asked) {
+    return asked->wait_for(0s) == std::future_status::ready;
+  }
   /// A request that waits for credit, for just so long.
   reply waits(std::string request, std::chrono::milliseconds time) {
     const auto asked = begin(std::move(request));
@@ -464,6 +497,7 @@ protected:
   const std::shared_ptr<http::listener_state> shown_ = std::make_shared<http::listener_state>();
   const weir::testkit::sink_probe<text_event> kept_ =
       weir::testkit::sink_probe<text_event>::on_request();
+  weir::dead_letters::memory letters_;
   weir::running_pipeline* pipeline_ = nullptr;
   std::vector<std::thread> clients_;
 };
@@ -521,6 +555,181 @@ TEST_F(EventsServerTimes, ASlowOrIdleConnectionIsCutOffInItsTimeAndNotBefore) {
   node_.pass(1ms);
   EXPECT_EQ(shown_->connections, 0U);
   EXPECT_TRUE(idle.sees_the_end());
+}
+
+TEST_F(EventsServerTimes, WithoutDescriptorsItWaitsForOneAndDoesNotSpin) {
+  start({});
+  no_descriptors::refused = 0;
+  no_descriptors::left = false;
+  const auto asked = begin(post("1"));
+  ASSERT_TRUE(happens([] { return no_descriptors::refused >= 1; }));
+  const int first = no_descriptors::refused;
+  for (int k = 0; k < 100; ++k)
+    node_.settle();
+  node_.pass(99ms);
+  EXPECT_EQ(no_descriptors::refused, first) << "it waits before it tries again";
+  node_.pass(1ms);
+  ASSERT_TRUE(happens([&] { return no_descriptors::refused > first; }));
+  EXPECT_EQ(shown_->connections, 0U);
+  no_descriptors::left = true;
+  node_.pass(100ms);
+  EXPECT_EQ(finish(asked).status, 202);
+}
+
+// --- answers that wait ---------------------------------------------------------------------------
+
+TEST_F(EventsServerTimes, WhoWaitsForTheStoreIsAnsweredOnceItHasAllEvents) {
+  start({});
+  const auto asked = begin_stored("1\n2", 2);
+  kept_.request(1);
+  node_.settle();
+  EXPECT_EQ(shown_->waiting_for_answers, 1U);
+  EXPECT_FALSE(answered(asked));
+  kept_.request(1);
+  const auto got = finish(asked);
+  EXPECT_EQ(got.status, 200);
+  EXPECT_EQ(got.body, "{\"admitted\": 2, \"acknowledged\": 2, \"filtered\": 0}");
+  EXPECT_EQ(shown_->waiting_for_answers, 0U);
+}
+
+TEST_F(EventsServerTimes, AFilteredEventIsAsGoodAsAStoredOne) {
+  start_with(
+      [](const text_event& one) { return one.text == "drop" ? std::nullopt : std::optional{one}; });
+  EXPECT_EQ(ask(post_stored("1\ndrop\n2")).body,
+            "{\"admitted\": 3, \"acknowledged\": 2, \"filtered\": 1}");
+}
+
+TEST_F(EventsServerTimes, ADeadLetterIsAnswered422AndSaysWhichItIs) {
+  start_with([](const text_event& one) -> weir::result<std::optional<text_event>> {
+    if (one.text.starts_with("bad"))
+      return weir::poison("a bad one");
+    return std::optional{one};
+  });
+  EXPECT_EQ(ask(post("0")).status, 202);
+  const auto got = ask(post_stored("1\nbad\n2\nbad too"));
+  EXPECT_EQ(got.status, 422);
+  EXPECT_TRUE(got.says("Content-Type: application/problem+json")) << got.header;
+  EXPECT_THAT(got.body,
+              HasSubstr("\"admitted\": 4, \"events\": ["
+                        "{\"index\": 1, \"outcome\": \"dead_lettered\", \"source\": \"http\", "
+                        "\"position\": 3}, "
+                        "{\"index\": 3, \"outcome\": \"dead_lettered\", \"source\": \"http\", "
+                        "\"position\": 5}]}"));
+  ASSERT_EQ(letters_.letters().size(), 2U);
+  EXPECT_EQ(letters_.letters()[0].source, "http");
+  EXPECT_EQ(letters_.letters()[0].position, 3U);
+}
+
+TEST_F(EventsServerTimes, WhatTakesTooLongIsAnswered504AndGoesOn) {
+  start({.answer_within = 2s});
+  const auto asked = begin_stored("1\n2", 2);
+  node_.pass(2s - 1ms);
+  EXPECT_EQ(shown_->waiting_for_answers, 1U);
+  node_.pass(1ms);
+  const auto got = finish(asked);
+  EXPECT_EQ(got.status, 504);
+  EXPECT_THAT(got.body, HasSubstr("they are admitted, and go on\", \"admitted\": 2}"));
+  EXPECT_EQ(shown_->waiting_for_answers, 0U);
+  kept_.request(100);
+  EXPECT_EQ(ask(post_stored("3")).status, 200);
+  EXPECT_EQ(texts(), (std::vector<std::string>{"1", "2", "3"}));
+}
+
+TEST_F(EventsServerTimes, MoreThanMayWaitForTheirAnswersAreRefusedAtOnce) {
+  start({.waiting_for_answers_max = 1});
+  const auto asked = begin_stored("1", 1);
+  const auto refused = ask(post_stored("2"));
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_THAT(refused.body, HasSubstr("too many requests wait for their answers already"));
+  EXPECT_EQ(ask(post("3")).status, 202) << "who doesn't wait is taken";
+  kept_.request(100);
+  EXPECT_EQ(finish(asked).status, 200);
+  EXPECT_EQ(ask(post_stored("4")).status, 200);
+  EXPECT_EQ(texts(), (std::vector<std::string>{"1", "3", "4"}));
+}
+
+TEST_F(EventsServerTimes, WhetherAnAnswerWaitsIsAnOptionThatARequestMayOverride) {
+  start({.wait_for_stored = true});
+  EXPECT_EQ(ask(post("1", "", "?a=b&wait=admitted")).status, 202);
+  const auto asked = begin(post("2"));
+  EXPECT_TRUE(happens([&] { return shown_->waiting_for_answers == 1 && admitted() == 2; }));
+  kept_.request(100);
+  EXPECT_EQ(finish(asked).status, 200);
+}
+
+TEST_F(EventsServerTimes, AnEventThatRunsAgainDoesNotDelayTheAnswersOfOthers) {
+  int runs = 0;
+  start_with(
+      [&runs](const text_event& one) -> weir::result<std::optional<text_event>> {
+        if (one.text == "slow" && ++runs < 3)
+          return weir::transient("the line is busy");
+        return std::optional{one};
+      },
+      {.answer_within = 2h});
+  const auto slow = begin_stored("slow", 1);
+  for (const std::string text : {"a", "b", "c"})
+    EXPECT_EQ(ask(post_stored(text)).status, 200);
+  EXPECT_FALSE(answered(slow));
+  node_.pass(1h);
+  EXPECT_EQ(finish(slow).status, 200);
+  EXPECT_EQ(texts(), (std::vector<std::string>{"a", "b", "c", "slow"}));
+}
+
+TEST_F(EventsServerTimes, OneHundredThatWaitAreAnsweredThoughTheFirstRunsAgain) {
+  int runs = 0;
+  start_with(
+      [&runs](const text_event& one) -> weir::result<std::optional<text_event>> {
+        if (one.text == "slow" && ++runs < 3)
+          return weir::transient("the line is busy");
+        return std::optional{one};
+      },
+      {.waiting_max = 200, .answer_within = 2h});
+  const auto slow = begin_stored("slow", 1);
+  std::vector<std::shared_ptr<std::future<reply>>> all;
+  for (int k = 0; k < 100; ++k)
+    all.push_back(begin(post_stored(std::to_string(k))));
+  ASSERT_TRUE(happens([&] { return admitted() == 101; }));
+  node_.pass(10ms); // where many wait, it looks once a millisecond
+  for (const auto& one : all)
+    EXPECT_EQ(finish(one).status, 200);
+  EXPECT_FALSE(answered(slow));
+  node_.pass(1h);
+  EXPECT_EQ(finish(slow).status, 200);
+}
+
+TEST_F(EventsServerTimes, InADrainWhoWaitsIsAnsweredWhenTheEventsAreStored) {
+  start({});
+  const auto asked = begin_stored("1\n2", 2);
+  pipeline_->drain();
+  node_.settle();
+  EXPECT_EQ(shown_->waiting_for_answers, 1U);
+  EXPECT_EQ(ask(post_stored("3")).status, 503);
+  kept_.request(100);
+  EXPECT_EQ(finish(asked).status, 200);
+}
+
+TEST(EventsServerAbort, WhoWaitsIsAnswered503) {
+  const auto shown = std::make_shared<http::listener_state>();
+  const probes::gate gate;
+  weir::pipeline made{"events"};
+  made.from("http", http::events{{.state = shown}}).to("keep", [gate](const text_event&) noexcept {
+    gate.pass();
+  });
+  weir::runtime node{{.threads = 2}}; // it writes the answer when the pipeline has gone
+  std::optional<weir::running_pipeline> pipeline;
+  pipeline.emplace(std::move(made), node);
+  ASSERT_TRUE(pipeline->start());
+  ASSERT_TRUE(probes::eventually([&] { return shown->port != 0; }));
+  auto over = loopback::peer::connect_to(shown->port);
+  over.send(post_stored("1\n2"));
+  ASSERT_TRUE(gate.wait_for(1));
+  pipeline->abort();
+  gate.open();
+  pipeline.reset();
+  const auto got = read_reply(over);
+  EXPECT_EQ(got.status, 503);
+  EXPECT_TRUE(got.says("Retry-After: 5")) << got.header;
+  EXPECT_THAT(got.body, HasSubstr("\"admitted\": 2}"));
 }
 
 // --- the end -------------------------------------------------------------------------------------

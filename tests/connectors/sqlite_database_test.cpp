@@ -1,7 +1,6 @@
 #include "sqlite_files.hpp"
 
 #include <weir/connectors/sqlite/database.hpp>
-#include <weir/connectors/sqlite/positions.hpp>
 
 #include <sstream>
 
@@ -187,47 +186,6 @@ TEST(SqliteTransaction, RollsBackWhatWasNotCommitted) {
   }
   EXPECT_FALSE(opened->in_transaction());
   EXPECT_THAT(rows(in / "x.db", "SELECT a FROM t"), ElementsAre("1"));
-}
-
-// --- positions ---------------------------------------------------------------------------------------
-
-TEST(SqlitePositions, AreZeroBeforeAnythingWasStored) {
-  const folder in;
-  const auto read = [&](const std::string& name) {
-    return weir::sqlite::stored_position(in / name, "events", "file");
-  };
-  auto position = read("nowhere.db");
-  ASSERT_TRUE(position);
-  EXPECT_EQ(*position, 0U);
-  EXPECT_FALSE(std::filesystem::exists(in / "nowhere.db"));
-
-  ASSERT_TRUE(database::open(in / "empty.db"));
-  position = read("empty.db");
-  ASSERT_TRUE(position);
-  EXPECT_EQ(*position, 0U);
-
-  text_file(in / "foreign", "something else");
-  EXPECT_FALSE(read("foreign"));
-}
-
-TEST(SqlitePositions, NeverGoBack) {
-  const folder in;
-  auto opened = database::open(in / "x.db");
-  ASSERT_TRUE(opened);
-  auto reached = weir::sqlite::positions::in(*opened);
-  ASSERT_TRUE(reached);
-  for (const std::uint64_t position : {5U, 3U, 9U, 8U}) {
-    const std::vector<weir::resume_point> points{{"a", position}, {"b", 2 * position}};
-    ASSERT_TRUE(reached->store("events", points));
-  }
-  const auto read = [&](const std::string& pipeline, const std::string& partition) {
-    const auto position = weir::sqlite::stored_position(in / "x.db", pipeline, partition);
-    return position ? *position : 12345;
-  };
-  EXPECT_EQ(read("events", "a"), 9U);
-  EXPECT_EQ(read("events", "b"), 18U);
-  EXPECT_EQ(read("events", "c"), 0U);
-  EXPECT_EQ(read("others", "a"), 0U);
 }
 
 } // namespace

@@ -55,6 +55,20 @@ inline std::vector<std::string> rows(const std::filesystem::path& path, const st
   }
 }
 
+/// "position", "position +first-last …" or "nothing" of a partition.
+inline std::string point_in(const std::filesystem::path& path, const std::string& pipeline,
+                            const std::string& partition) {
+  const auto found = sqlite::stored_point(path, pipeline, partition);
+  if (!found)
+    return found.error().message();
+  if (!*found)
+    return "nothing";
+  auto text = std::to_string((*found)->position);
+  for (const auto& one : (*found)->beyond)
+    text += " +" + std::to_string(one.first) + "-" + std::to_string(one.last);
+  return text;
+}
+
 inline std::string text_file(const std::filesystem::path& path, const std::string& content) {
   std::ofstream{path} << content;
   return path;

@@ -1,6 +1,9 @@
 #include "sqlite_files.hpp"
 
+#include <weir/connectors/sqlite/positions.hpp>
 #include <weir/connectors/sqlite/table.hpp>
+
+#include <algorithm>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,11 +17,14 @@ using ::testing::IsEmpty;
 using ::testing::StartsWith;
 using weir::failure_kind;
 
-/// Writes batches without a pipeline, and says what came of them in short.
+/// Writes batches without a pipeline, and says what came of them in short. Row k of a batch that leads to position n
+/// has the position n - count + 1 + k.
 class table {
 public:
   explicit table(const folder& in, const std::string& before = {})
-      : path_{in / "x.db"}, writer_{weir::sqlite::table_writer::open(readings(path_, before))} {
+      : path_{in / "x.db"},
+        point_{claim()},
+        writer_{weir::sqlite::table_writer::open(readings(path_, before))} {
     EXPECT_TRUE(writer_) << writer_.error().message();
   }
 
@@ -29,10 +35,19 @@ public:
   }
   std::string store(std::size_t count, const weir::sqlite::table_writer::fill_row& fill_row,
                     std::uint64_t position) {
-    const std::vector<weir::resume_point> points{{"partition", position}};
-    last = writer_->store(count, fill_row, "p", points);
+    const auto first = position + 1 - count;
+    auto reached = point_;
+    last = writer_->store(count, fill_row, "p", [&](std::span<const std::size_t> rejected) {
+      for (std::size_t k = 0; k < count; ++k)
+        if (!std::ranges::binary_search(rejected, k))
+          add_settled(reached, {.partition = "partition", .beyond = {{first + k, first + k}}});
+      return std::vector{reached};
+    });
     if (!last)
       return std::string{to_string(last.error().kind)};
+    if (!last->fenced.empty())
+      return "fenced:" + last->fenced.front();
+    point_ = reached;
     std::string text = "stored";
     for (const auto index : last->filtered)
       text += " filtered:" + std::to_string(index);
@@ -43,13 +58,25 @@ public:
   std::vector<std::string> ids() const {
     return rows(path_, "SELECT id FROM readings ORDER BY rowid");
   }
-  std::uint64_t position() const { return *weir::sqlite::stored_position(path_, "p", "partition"); }
+  std::string point() const { return point_in(path_, "p", "partition"); }
+  /// As a pipeline does when it begins.
+  weir::partition_point claim() const {
+    const std::vector<std::string> partitions{"partition"};
+    const auto claimed = weir::sqlite::positions{path_}.claim("p", partitions);
+    EXPECT_TRUE(claimed) << claimed.error().message();
+    return claimed ? claimed->front() : weir::partition_point{};
+  }
+  /// The letter of this position is stored.
+  void settle(std::uint64_t position) {
+    add_settled(point_, {.partition = "partition", .beyond = {{position, position}}});
+  }
   const std::filesystem::path& path() const { return path_; }
 
   weir::result<weir::batch_outcome> last{weir::batch_outcome{}};
 
 private:
   std::filesystem::path path_;
+  weir::partition_point point_; // what the books say
   weir::result<weir::sqlite::table_writer> writer_;
 };
 
@@ -59,7 +86,7 @@ TEST(SqliteTable, StoresABatchAndItsPositionTogether) {
   EXPECT_EQ(to.store({{"a", 1}, {"b", 2}}, 2), "stored");
   EXPECT_EQ(to.store({{"c", 3}}, 3), "stored");
   EXPECT_THAT(to.ids(), ElementsAre("a", "b", "c"));
-  EXPECT_EQ(to.position(), 3U);
+  EXPECT_EQ(to.point(), "3");
 }
 
 TEST(SqliteTable, FiltersARepeatedKeyAndKeepsTheFirst) {
@@ -69,7 +96,7 @@ TEST(SqliteTable, FiltersARepeatedKeyAndKeepsTheFirst) {
   EXPECT_EQ(to.store({{"b", 4}, {"c", 5}, {"c", 6}}, 6), "stored filtered:0 filtered:2");
   EXPECT_THAT(rows(to.path(), "SELECT id || value FROM readings ORDER BY id"),
               ElementsAre("a1", "b2", "c5"));
-  EXPECT_EQ(to.position(), 6U);
+  EXPECT_EQ(to.point(), "6");
 }
 
 TEST(SqliteTable, RejectsABadRowAloneWithItsCause) {
@@ -87,14 +114,43 @@ TEST(SqliteTable, RejectsABadRowAloneWithItsCause) {
             "can't store rows in table 'readings' ← the row has no key: column 'id' is null");
 }
 
-TEST(SqliteTable, DoesNotGoPastARowWhoseDeadLetterIsNotStoredYet) {
+TEST(SqliteTable, LeavesARowOpenWhoseDeadLetterIsNotStoredYet) {
   const folder in;
   table to{in};
   EXPECT_EQ(to.store({{"a", 1}}, 1), "stored");
-  EXPECT_EQ(to.store({{"b", 2}, {"c", 100}}, 3), "stored rejected:1");
-  EXPECT_EQ(to.position(), 1U);
-  EXPECT_EQ(to.store({{"d", 4}}, 4), "stored"); // the books say that the letter is stored
-  EXPECT_EQ(to.position(), 4U);
+  EXPECT_EQ(to.store({{"b", 2}, {"c", 100}, {"d", 3}, {"e", 100}, {"f", 4}}, 6),
+            "stored rejected:1 rejected:3");
+  EXPECT_EQ(to.point(), "2 +4-4 +6-6");
+  EXPECT_THAT(rows(to.path(), "SELECT hex(beyond) FROM weir_positions"), ElementsAre("02000200"));
+  to.settle(3);
+  EXPECT_EQ(to.store({{"g", 4}}, 7), "stored");
+  EXPECT_EQ(to.point(), "4 +6-7");
+  to.settle(5);
+  EXPECT_EQ(to.store({}, 7), "stored");
+  EXPECT_EQ(to.point(), "7");
+}
+
+TEST(SqliteTable, StoresNoRowOfAPartitionThatAnotherOneHasClaimed) {
+  const folder in;
+  table to{in};
+  EXPECT_EQ(to.store({{"a", 1}}, 1), "stored");
+  EXPECT_EQ(to.claim().epoch, 2U);
+  EXPECT_EQ(to.store({{"b", 2}, {"a", 1}, {"c", 100}}, 4), "fenced:partition");
+  EXPECT_THAT(to.last->filtered, IsEmpty());
+  EXPECT_THAT(to.last->rejected, IsEmpty());
+  EXPECT_THAT(to.ids(), ElementsAre("a"));
+  EXPECT_EQ(to.point(), "1");
+}
+
+TEST(SqliteTable, StoresRowsWithoutPointsWhereNobodyKeepsThem) {
+  const folder in;
+  auto writer = weir::sqlite::table_writer::open(readings(in / "x.db"));
+  ASSERT_TRUE(writer);
+  const auto one = [](std::size_t, weir::sqlite::row& row) { fill({"a", 1}, row); };
+  ASSERT_TRUE(writer->store(1, one, "p", nullptr));
+  EXPECT_THAT(rows(in / "x.db", "SELECT name FROM sqlite_master WHERE type = 'table'"),
+              ElementsAre("readings"));
+  EXPECT_THAT(rows(in / "x.db", "SELECT id FROM readings"), ElementsAre("a"));
 }
 
 TEST(SqliteTable, RejectsARowThatItsFunctionThrowsAt) {
@@ -182,7 +238,7 @@ TEST(SqliteTable, StoresNothingWhileAnotherWritesAndNothingTwiceAfterwards) {
   EXPECT_THAT(to.ids(), IsEmpty());
   EXPECT_EQ(to.store({{"a", 1}, {"b", 2}}, 2), "stored");
   EXPECT_THAT(to.ids(), ElementsAre("a", "b"));
-  EXPECT_EQ(to.position(), 2U);
+  EXPECT_EQ(to.point(), "2");
 }
 
 TEST(SqliteTable, StoresNothingWhenTheCommitIsBusyAndNothingTwiceAfterwards) {
@@ -196,10 +252,10 @@ TEST(SqliteTable, StoresNothingWhenTheCommitIsBusyAndNothingTwiceAfterwards) {
     EXPECT_EQ(to.store({{"b", 2}, {"c", 3}}, 3), "transient");
   }
   EXPECT_THAT(to.ids(), ElementsAre("a"));
-  EXPECT_EQ(to.position(), 1U);
+  EXPECT_EQ(to.point(), "1");
   EXPECT_EQ(to.store({{"b", 2}, {"c", 3}}, 3), "stored");
   EXPECT_THAT(to.ids(), ElementsAre("a", "b", "c"));
-  EXPECT_EQ(to.position(), 3U);
+  EXPECT_EQ(to.point(), "3");
 }
 
 TEST(SqliteTable, ACommitThatFailsTakesRowsAndPositionWithIt) {
@@ -211,7 +267,7 @@ TEST(SqliteTable, ACommitThatFailsTakesRowsAndPositionWithIt) {
   EXPECT_EQ(to.store({{"a", 1}}, 1), "poison");
   EXPECT_THAT(to.last.error().message(), HasSubstr("FOREIGN KEY constraint failed"));
   EXPECT_THAT(to.ids(), IsEmpty());
-  EXPECT_EQ(to.position(), 0U);
+  EXPECT_EQ(to.point(), "0");
 }
 
 TEST(SqliteTable, ADiskThatIsFullIsTransient) {
@@ -255,7 +311,7 @@ TEST(SqliteTable, NoTextIsTakenForSql) {
     batch.push_back({text, 1});
   EXPECT_EQ(to.store(batch, texts.size()), "stored");
   EXPECT_EQ(to.ids(), texts);
-  EXPECT_EQ(to.position(), texts.size());
+  EXPECT_EQ(to.point(), std::to_string(texts.size()));
 }
 
 TEST(SqliteTable, NamesThatAreNoneAreRefusedBeforeAnythingIsOpened) {

@@ -34,12 +34,10 @@ struct numbered {
   using output = reading;
 
   std::uint64_t last = 0;
-  std::uint64_t resume = 0;
   std::atomic<std::uint64_t>* read = nullptr;
   std::uint64_t position = 0;
 
   std::string partition() const { return "numbers"; }
-  std::uint64_t resume_after() const { return resume; }
   weir::source_state poll(weir::intake<reading>& in, weir::context& where) {
     auto next = std::max(position, where.last_position()) + 1;
     for (auto room = in.room(); room > 0 && next <= last; --room, ++next) {
@@ -62,16 +60,15 @@ public:
   }
 
   weir::pipeline to_the_end(std::uint64_t last, std::uint32_t workers = 1) {
-    const auto resume = weir::sqlite::stored_position(path, "readings", "numbers");
-    EXPECT_TRUE(resume);
     weir::pipeline all{"readings"};
-    all.from("numbers", numbered{last, *resume, &read})
+    all.from("numbers", numbered{last, &read})
         .batch("batch", {.size_max = 10, .delay_max = 1h})
         .to("store", weir::sqlite::insert<reading>{options_, fill},
             {.workers = workers,
              .retry = {.attempts = weir::unlimited, .delay_min = 1ms, .delay_max = 5ms},
              .execution = weir::execution::own_thread});
     all.dead_letters_to(dead);
+    all.positions_in(std::make_shared<weir::sqlite::positions>(path));
     return all;
   }
   void run(std::uint64_t last, std::uint32_t workers = 1) {
@@ -85,9 +82,7 @@ public:
   std::uint64_t count() const {
     return std::stoull(rows(path, "SELECT count(*) FROM readings").front());
   }
-  std::uint64_t position() const {
-    return *weir::sqlite::stored_position(path, "readings", "numbers");
-  }
+  std::string point() const { return point_in(path, "readings", "numbers"); }
 
   const std::filesystem::path path;
   std::atomic<std::uint64_t> read{0};
@@ -104,10 +99,10 @@ TEST(SqliteInsert, ARestartGoesOnFromTheStoredPosition) {
   storing events{in};
   events.run(503);
   EXPECT_EQ(events.count(), 503U);
-  EXPECT_EQ(events.position(), 503U);
+  EXPECT_EQ(events.point(), "503");
   events.run(1000);
   EXPECT_EQ(events.count(), 1000U);
-  EXPECT_EQ(events.position(), 1000U);
+  EXPECT_EQ(events.point(), "1000");
   EXPECT_EQ(events.read, 1000U); // nothing was read twice
   EXPECT_EQ(events.books.acknowledged, 497U);
   events.run(1000);
@@ -128,7 +123,7 @@ TEST(SqliteInsert, WhatWasAbortedIsMadeUpForWithoutARowTwice) {
     stored = running.snapshot().ledger.acknowledged;
   }
   EXPECT_EQ(events.count(), stored);
-  EXPECT_EQ(events.position(), stored);
+  EXPECT_EQ(events.point(), std::to_string(stored));
   const auto last = stored + 1000;
   events.run(last);
   EXPECT_EQ(events.count(), last);
@@ -153,7 +148,7 @@ TEST(SqliteInsert, WaitsForADatabaseThatIsBusyFromTheStart) {
   EXPECT_EQ(events.count(), 100U);
   EXPECT_EQ(running.snapshot().ledger.filtered, 0U);
   EXPECT_EQ(running.snapshot().ledger.acknowledged, 100U);
-  EXPECT_EQ(events.position(), 100U);
+  EXPECT_EQ(events.point(), "100");
 }
 
 TEST(SqliteInsert, SeveralWorkersMayWriteToOneTable) {
@@ -161,7 +156,7 @@ TEST(SqliteInsert, SeveralWorkersMayWriteToOneTable) {
   storing events{in};
   events.run(2005, 3);
   EXPECT_EQ(events.count(), 2005U);
-  EXPECT_EQ(events.position(), 2005U);
+  EXPECT_EQ(events.point(), "2005");
   EXPECT_EQ(events.books.acknowledged, 2005U);
 }
 
@@ -172,7 +167,7 @@ TEST(SqliteInsert, ABadRowBecomesOneDeadLetter) {
   EXPECT_EQ(events.count(), 99U);
   EXPECT_EQ(events.books.acknowledged, 99U);
   EXPECT_EQ(events.books.dead_lettered, 1U);
-  EXPECT_EQ(events.position(), 100U); // stored at the end, when the letter was
+  EXPECT_EQ(events.point(), "100"); // at the end, when the letter was stored
   ASSERT_EQ(events.dead.letters().size(), 1U);
   const auto letter = events.dead.letters().front();
   EXPECT_EQ(letter.position, 37U);
@@ -186,7 +181,7 @@ TEST(SqliteInsert, DoesNotGoPastAnItemWhoseOtherCopyIsStillOnItsWay) {
   weir::runtime node{{.threads = 2}};
   std::atomic<std::uint64_t> read{0};
   weir::pipeline both{"both"};
-  auto [stored, refused] = both.from("numbers", numbered{20, 0, &read}).broadcast<2>();
+  auto [stored, refused] = both.from("numbers", numbered{20, &read}).broadcast<2>();
   std::move(stored)
       .batch("batch", {.size_max = 10, .delay_max = 1h})
       .to("store", weir::sqlite::insert<reading>{readings(in / "x.db"), fill});
@@ -194,6 +189,7 @@ TEST(SqliteInsert, DoesNotGoPastAnItemWhoseOtherCopyIsStillOnItsWay) {
       "refuse", [](const reading&) -> weir::result<void> { return weir::transient("not now"); },
       {.retry = {.attempts = weir::unlimited, .delay_min = 1ms, .delay_max = 5ms}});
   both.dead_letters_to(weir::dead_letters::memory{});
+  both.positions_in(std::make_shared<weir::sqlite::positions>(in / "x.db"));
   weir::running_pipeline running{std::move(both), node};
   ASSERT_TRUE(running.start());
   ASSERT_TRUE(eventually([&] { return running.snapshot().stages[3].processed == 2; }))
@@ -201,7 +197,7 @@ TEST(SqliteInsert, DoesNotGoPastAnItemWhoseOtherCopyIsStillOnItsWay) {
   running.abort();
   running.wait();
   EXPECT_EQ(rows(in / "x.db", "SELECT count(*) FROM readings").front(), "20");
-  EXPECT_EQ(*weir::sqlite::stored_position(in / "x.db", "both", "numbers"), 0U);
+  EXPECT_EQ(point_in(in / "x.db", "both", "numbers"), "0");
 }
 
 TEST(SqliteInsert, RepeatedKeysAreCountedAsFiltered) {
@@ -214,6 +210,36 @@ TEST(SqliteInsert, RepeatedKeysAreCountedAsFiltered) {
   EXPECT_EQ(events.books.filtered, 100U);
   EXPECT_EQ(events.books.acknowledged, 50U);
   EXPECT_EQ(events.count(), 150U);
+}
+
+TEST(SqliteInsert, StoresPointsWithItsRowsIfTheyAreKeptInTheSameFile) {
+  const folder in;
+  const weir::sqlite::insert<reading> store{readings(in / "x.db"), fill};
+  const auto in_same_file = [&] {
+    std::string kept;
+    for (const auto& path : {in / "x.db", in / "." / "x.db", std::filesystem::relative(in / "x.db"),
+                             in / "y.db", in / "nowhere" / "x.db"})
+      kept += store.stores_points_in(weir::sqlite::positions{path}) ? "yes " : "no ";
+    return kept;
+  };
+  EXPECT_EQ(in_same_file(), "yes yes yes no no "); // there is no file yet
+  ASSERT_TRUE(store.check());
+  EXPECT_EQ(in_same_file(), "yes yes yes no no ");
+  std::filesystem::create_symlink(in / "x.db", in / "y.db");
+  EXPECT_EQ(in_same_file(), "yes yes yes yes no ");
+
+  struct elsewhere final : weir::position_store {
+    weir::result<std::vector<weir::partition_point>> claim(const std::string&,
+                                                           std::span<const std::string>) override {
+      return weir::fatal("none");
+    }
+    weir::result<std::vector<std::string>> store(const std::string&,
+                                                 std::span<const weir::partition_point>) override {
+      return weir::fatal("none");
+    }
+    std::string name() const override { return "elsewhere"; }
+  };
+  EXPECT_FALSE(store.stores_points_in(elsewhere{}));
 }
 
 TEST(SqliteInsert, ChecksBeforeAnythingRuns) {
@@ -233,7 +259,7 @@ TEST(SqliteDeadLetters, OfAPipelineNameLineAndCause) {
   std::atomic<std::uint64_t> read{0};
   std::atomic<std::uint64_t> taken{0};
   weir::pipeline odd{"odd"};
-  odd.from("numbers", numbered{100, 0, &read})
+  odd.from("numbers", numbered{100, &read})
       .via("parse",
            [](const reading& one) -> weir::result<reading> {
              if (one.value % 10 == 7)

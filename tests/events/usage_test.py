@@ -36,11 +36,12 @@ def mistakes(programs, folder):
 
 
 def locked_store(programs, folder):
-    """Where HTTP's numbers go on can't be read: then they must not begin again."""
+    """Where the input goes on can't be read: then it must not begin again."""
     with contextlib.closing(sqlite3.connect(folder / "store.db", isolation_level=None)) as store:
-        store.execute("CREATE TABLE weir_positions(pipeline TEXT, lane TEXT, position INTEGER)")
+        store.execute("CREATE TABLE weir_positions(pipeline TEXT, partition TEXT, position INTEGER)")
         store.execute("BEGIN EXCLUSIVE")
-        code, said = refused(programs, folder, "--listen", "127.0.0.1:0")
+        (folder / "in.jsonl").write_text('{"id": "a"}\n')
+        code, said = refused(programs, folder, "--input", str(folder / "in.jsonl"))
     check(code == 1 and "database is locked" in said, f"ended with {code}: {said!r}")
 
 

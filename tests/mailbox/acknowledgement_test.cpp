@@ -1,3 +1,5 @@
+#include "settling.hpp"
+
 #include <weir/mailbox/acknowledgement.hpp>
 #include <weir/mailbox/batched_settlement.hpp>
 
@@ -5,15 +7,28 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 namespace {
 
+using settling::said;
 using weir::acknowledgement;
 using weir::origin;
 using weir::outcome;
+
+/// What is told about replayed items.
+struct told final : weir::replay_observer {
+  void replayed_item_ended(std::uint64_t position, outcome how) noexcept override {
+    all += std::to_string(position)
+           + (how == outcome::acknowledged    ? " acknowledged "
+              : how == outcome::dead_lettered ? " dead "
+                                              : " otherwise ");
+  }
+  std::string all;
+};
 
 class Acknowledgement : public testing::Test {
 protected:
@@ -47,6 +62,7 @@ protected:
     add("filtered", totals.filtered);
     add("dropped", totals.dropped);
     add("dead-lettered", totals.dead_lettered);
+    add("returned", totals.returned);
     add("in flight", totals.in_flight);
     return text + (totals.balanced() ? "" : " UNBALANCED")
            + (books_.settled_twice() ? " SETTLED TWICE" : "");
@@ -217,45 +233,55 @@ TEST_F(Acknowledgement, LeavesWhatAnAbortLeftOnItsWayInFlight) {
   EXPECT_EQ(books.totals().in_flight, 2U);
 }
 
-TEST_F(Acknowledgement, SaysWhereEveryLaneGoesOnOnceABatchIsStored) {
+TEST_F(Acknowledgement, SaysHowFarThePartitionsOfABatchAreSettledOnceItIsStored) {
   const auto a = admit(0, 10);
   const auto b = admit(1, 10);
   books_.settle(a[0], outcome::filtered);
   books_.settle(a[3], outcome::dead_lettered);
-  const auto points = [&](std::vector<origin> batch) {
+  const auto points = [&](const std::vector<origin>& batch) {
     std::string text;
-    for (const auto& point : books_.resume_points(batch))
+    for (const auto& point : books_.points_of(batch, batch.size()).without({}))
+      text += (text.empty() ? "" : ", ") + said(point);
+    return text;
+  };
+  EXPECT_EQ(points({}), "");
+  EXPECT_EQ(points({a[2], a[1]}), "a 4") << "in whatever order";
+  EXPECT_EQ(points({b[0], a[1], b[1], origin{}}), "a 2 +4-4, b 2");
+  EXPECT_EQ(points({b[5]}), "b 0 +6-6");
+  EXPECT_EQ(ledger(), "filtered 1, dead-lettered 1, in flight 18")
+      << "nothing is settled by asking";
+}
+
+TEST_F(Acknowledgement, SaysUpToWhereEachPartitionIsSettled) {
+  const auto prefixes = [&] {
+    std::string text;
+    for (const auto& point : books_.settled_prefixes())
       text += (text.empty() ? "" : " ") + point.partition + ':' + std::to_string(point.position);
     return text;
   };
-  EXPECT_EQ(points({}), "a:1 b:0");
-  EXPECT_EQ(points({a[2], a[1]}), "a:4 b:0") << "in whatever order";
-  EXPECT_EQ(points({b[0], a[1], b[1], origin{}}), "a:2 b:2");
-  EXPECT_EQ(points({b[5]}), "a:1 b:0");
-  EXPECT_EQ(ledger(), "filtered 1, dead-lettered 1, in flight 18")
-      << "nothing is settled by asking";
+  told observer;
+  books_.add_replay_partition(observer);
+  const auto a = admit(0, 3);
+  EXPECT_EQ(prefixes(), "a:0 b:0") << "what is replayed has no such place";
+  books_.settle(a[1], outcome::acknowledged);
+  EXPECT_EQ(prefixes(), "a:0 b:0");
+  books_.settle(a[0], outcome::acknowledged);
+  EXPECT_EQ(prefixes(), "a:2 b:0");
+  books_.partition_at(0).begin_close();
+  EXPECT_EQ(prefixes(), "a:2 b:0");
+  books_.give_back(0);
+  EXPECT_EQ(prefixes(), "b:0");
 }
 
 TEST(AcknowledgementOfALaterLife, GoesOnWhereTheEarlierWasSettled) {
   acknowledgement books;
   books.add_partition("a", 41);
-  EXPECT_EQ(books.resume_points({}).front().position, 41U);
+  EXPECT_EQ(books.settled_prefixes().front().position, 41U);
   books.partition_at(0).admit(42, 1);
   books.admitted(1);
-  EXPECT_EQ(books.resume_points(std::vector{origin{0, 42}}).front().position, 42U);
+  EXPECT_EQ(books.points_of(std::vector{origin{0, 42}}, 1).without({}).front().position, 42U);
   EXPECT_TRUE(books.totals().balanced()) << "what the earlier life settled is not in this ledger";
 }
-
-/// What is told about replayed items.
-struct told final : weir::replay_observer {
-  void replayed_item_ended(std::uint64_t position, outcome how) noexcept override {
-    all += std::to_string(position)
-           + (how == outcome::acknowledged    ? " acknowledged "
-              : how == outcome::dead_lettered ? " dead "
-                                              : " otherwise ");
-  }
-  std::string all;
-};
 
 TEST_F(Acknowledgement, TellsHowTheWayOfEachReplayedItemEnded) {
   told observer;
@@ -274,7 +300,8 @@ TEST_F(Acknowledgement, TellsHowTheWayOfEachReplayedItemEnded) {
   EXPECT_EQ(observer.all, "6 acknowledged 7 acknowledged 1099511627776 dead ");
   EXPECT_TRUE(books_.totals().balanced());
   EXPECT_EQ(books_.totals().in_flight, 0U);
-  EXPECT_EQ(books_.resume_points(near).size(), 2U) << "no source reads that partition";
+  EXPECT_TRUE(books_.points_of(near, near.size()).without({}).empty())
+      << "no source reads that partition";
   books_.admit_replayed(7); // once more, later
   books_.settle(near[0], outcome::acknowledged);
   EXPECT_FALSE(books_.settled_twice());
@@ -300,6 +327,126 @@ TEST_F(Acknowledgement, CountsAReplayedItemWhenTheLastOfItsCopiesEnds) {
   books_.settle(batch, outcome::acknowledged);
   EXPECT_EQ(observer.all, "3 dead 4 acknowledged ");
   EXPECT_TRUE(books_.totals().balanced());
+}
+
+// --- partitions that are closed ----------------------------------------------------------------------
+
+TEST_F(Acknowledgement, CountsWhatIsGivenBackAndWhatOfItComesLate) {
+  const auto items = admit(0, 5);
+  admit(1, 1);
+  books_.settle(items[1], outcome::acknowledged);
+  books_.partition_at(0).begin_close();
+  EXPECT_FALSE(books_.any_given_back());
+  EXPECT_EQ(said(books_.give_back(0)), "a 0 +2-2, 4 returned");
+  EXPECT_TRUE(books_.any_given_back());
+  EXPECT_EQ(ledger(), "acknowledged 1, returned 4, in flight 1");
+  books_.settle(books_.group({items[0], items[2]}), outcome::acknowledged);
+  {
+    weir::batched_settlement stored{books_, outcome::dead_lettered};
+    stored.add(items[3]);
+  }
+  EXPECT_EQ(books_.late(), 3U);
+  EXPECT_TRUE(books_.any_given_back());
+  books_.settle(items[4], outcome::filtered);
+  EXPECT_EQ(books_.late(), 4U);
+  EXPECT_FALSE(books_.any_given_back()) << "all of it has come";
+  EXPECT_TRUE(books_.partition_at(0).quiet());
+  EXPECT_EQ(ledger(), "acknowledged 1, returned 4, in flight 1") << "late is not counted again";
+}
+
+TEST_F(Acknowledgement, HasNothingGivenBackOfAPartitionThatIsAtRest) {
+  books_.settle(admit_one(), outcome::acknowledged);
+  books_.partition_at(0).begin_close();
+  EXPECT_EQ(said(books_.give_back(0)), "a 1, 0 returned, quiet");
+  EXPECT_FALSE(books_.any_given_back());
+}
+
+TEST_F(Acknowledgement, CountsACopiedItemThatWasGivenBackOnce) {
+  const auto item = admit_one();
+  books_.share(item, 2);
+  books_.settle(item, outcome::acknowledged);
+  books_.partition_at(0).begin_close();
+  books_.give_back(0);
+  books_.settle(item, outcome::acknowledged);
+  EXPECT_EQ(books_.late(), 0U);
+  EXPECT_TRUE(books_.any_given_back());
+  books_.settle(item, outcome::dead_lettered);
+  EXPECT_EQ(books_.late(), 1U);
+  EXPECT_FALSE(books_.any_given_back());
+  EXPECT_EQ(ledger(), "returned 1");
+}
+
+TEST_F(Acknowledgement, KnowsWhatWasGivenBackAlready) {
+  told observer;
+  books_.add_replay_partition(observer);
+  const auto a = admit(0, 4);
+  const auto b = admit_one(1);
+  const auto replayed = books_.admit_replayed(1);
+  const auto of_a = books_.group({a[0], a[1]});
+  const auto of_both = books_.group({a[2], b});
+  const auto nested = books_.group({of_a, a[3]});
+  const auto nested_of_both = books_.group({books_.group({a[3]}), of_both});
+  const auto empty = books_.group({});
+  const auto with_said = books_.group({a[3], origin{}});
+  const auto given_back = [&](origin where) { return books_.is_given_back(where); };
+
+  for (const auto one : {a[0], b, of_a, of_both, nested, nested_of_both})
+    EXPECT_FALSE(given_back(one));
+  books_.partition_at(0).begin_close();
+  EXPECT_FALSE(given_back(a[0])) << "it is waited for yet";
+  books_.give_back(0);
+  for (const auto one : {a[0], of_a, nested})
+    EXPECT_TRUE(given_back(one));
+  for (const auto one : {b, of_both, nested_of_both, replayed, origin{}, empty, with_said})
+    EXPECT_FALSE(given_back(one)) << "somebody waits for it, or for a part of it";
+}
+
+TEST_F(Acknowledgement, SettlesTheRestOfABatchOfWhichAPartWasGivenBack) {
+  const auto a = admit(0, 2);
+  const auto b = admit(1, 2);
+  const auto batch = books_.group({a[0], b[0], a[1], b[1]});
+  books_.share(batch, 1);
+  books_.partition_at(0).begin_close();
+  books_.give_back(0);
+  for (const auto member : books_.take_apart(batch))
+    books_.settle(member, outcome::acknowledged);
+  EXPECT_EQ(ledger(), "returned 2, in flight 2");
+  EXPECT_EQ(books_.late(), 0U) << "the other copy is on its way";
+  books_.settle(batch, outcome::acknowledged);
+  EXPECT_EQ(ledger(), "acknowledged 2, returned 2");
+  EXPECT_EQ(books_.late(), 2U);
+  EXPECT_FALSE(books_.any_given_back());
+}
+
+struct recording_waker final : weir::waker {
+  void wake() noexcept override { ++woken; }
+  int woken = 0;
+};
+
+TEST_F(Acknowledgement, WakesTheSourceOfAPartitionThatAnotherOneHasClaimed) {
+  recording_waker source;
+  auto how = settling::opening("c");
+  how.source = &source;
+  const auto index = books_.open_partition(std::move(how));
+  EXPECT_FALSE(books_.partition_at(index).fenced());
+  EXPECT_EQ(books_.fences(), 0U);
+  books_.fence("nobody's");
+  EXPECT_EQ(books_.fences(), 0U);
+  books_.fence("c");
+  EXPECT_TRUE(books_.partition_at(index).fenced());
+  EXPECT_EQ(source.woken, 1);
+  EXPECT_EQ(books_.fences(), 1U);
+  books_.fence("a"); // nobody reads it
+  EXPECT_TRUE(books_.partition_at(0).fenced());
+  EXPECT_EQ(source.woken, 1);
+
+  books_.partition_at(index).begin_close();
+  books_.give_back(index);
+  books_.fence("c");
+  EXPECT_EQ(books_.fences(), 2U) << "it was closed meanwhile";
+  books_.partitions().forget(index);
+  EXPECT_EQ(books_.add_partition("d", 0), index);
+  EXPECT_FALSE(books_.partition_at(index).fenced()) << "it is another one";
 }
 
 } // namespace

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <random>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -137,7 +138,7 @@ TEST(BatchedSettlementModel, EndsEveryItemOnceAndWithItsGravestEnding) {
     std::map<std::uint64_t, std::size_t> gravest;
     for (std::uint32_t partition = 0; partition < 3; ++partition) {
       const auto count = 1 + up_to(300);
-      books.add_partition("partition", 0);
+      books.add_partition("partition " + std::to_string(partition), 0);
       books.partition_at(partition).admit(1, count);
       books.admitted(count);
       for (std::uint64_t position = 1; position <= count; ++position) {
@@ -228,7 +229,7 @@ TEST(BatchedSettlementStress, CopiesOfBatchesEndOnSeveralThreads) {
     one.join();
   EXPECT_EQ(to_string(books.totals()),
             "admitted 100000 + replayed 0 = acknowledged 0 + filtered 0 + dropped 0 + "
-            "dead-lettered 100000 + in flight 0");
+            "dead-lettered 100000 + returned 0 + in flight 0");
   EXPECT_FALSE(books.settled_twice());
 }
 

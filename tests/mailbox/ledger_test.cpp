@@ -14,7 +14,8 @@ constexpr ledger_totals balanced{.admitted = 100,
                                  .filtered = 20,
                                  .dropped = 10,
                                  .dead_lettered = 8,
-                                 .in_flight = 7};
+                                 .returned = 4,
+                                 .in_flight = 3};
 
 TEST(Ledger, OfNothingBalances) { EXPECT_TRUE(ledger_totals{}.balanced()); }
 
@@ -22,7 +23,7 @@ TEST(Ledger, BalancesWhenAllThatEnteredIsAccountedFor) {
   EXPECT_TRUE(balanced.balanced());
   EXPECT_EQ(balanced.imbalance(), 0U);
   EXPECT_EQ(balanced.entered(), 105U);
-  EXPECT_EQ(balanced.settled(), 98U);
+  EXPECT_EQ(balanced.settled(), 102U);
 }
 
 TEST(Ledger, EveryCountMatters) {
@@ -35,7 +36,7 @@ TEST(Ledger, EveryCountMatters) {
   }
   for (const auto count :
        {&ledger_totals::acknowledged, &ledger_totals::filtered, &ledger_totals::dropped,
-        &ledger_totals::dead_lettered, &ledger_totals::in_flight}) {
+        &ledger_totals::dead_lettered, &ledger_totals::returned, &ledger_totals::in_flight}) {
     auto totals = balanced;
     totals.*count += 3;
     EXPECT_EQ(totals.difference(), -3);
@@ -60,6 +61,7 @@ TEST(Ledger, OfSeveralPipelinesIsTheirSum) {
                        .filtered = 4,
                        .dropped = 5,
                        .dead_lettered = 6,
+                       .returned = 8,
                        .in_flight = 7};
   EXPECT_EQ(sum, (ledger_totals{.admitted = 101,
                                 .replayed = 7,
@@ -67,20 +69,21 @@ TEST(Ledger, OfSeveralPipelinesIsTheirSum) {
                                 .filtered = 24,
                                 .dropped = 15,
                                 .dead_lettered = 14,
-                                .in_flight = 14}));
+                                .returned = 12,
+                                .in_flight = 10}));
 }
 
 TEST(Ledger, PrintsItsSumsAndWhatIsWrongWithThem) {
   EXPECT_EQ(to_string(balanced),
             "admitted 100 + replayed 5 = acknowledged 60 + filtered 20 + dropped 10 + "
-            "dead-lettered 8 + in flight 7");
+            "dead-lettered 8 + returned 4 + in flight 3");
   EXPECT_EQ(to_string(ledger_totals{.admitted = 1}),
             "admitted 1 + replayed 0 ≠ acknowledged 0 + filtered 0 + dropped 0 + dead-lettered 0 + "
-            "in flight 0 "
+            "returned 0 + in flight 0 "
             "(1 item is not accounted for)");
   EXPECT_EQ(to_string(ledger_totals{.acknowledged = 2}),
             "admitted 0 + replayed 0 ≠ acknowledged 2 + filtered 0 + dropped 0 + dead-lettered 0 + "
-            "in flight 0 "
+            "returned 0 + in flight 0 "
             "(2 items are counted twice)");
 }
 

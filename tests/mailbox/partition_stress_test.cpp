@@ -1,3 +1,5 @@
+#include "settling.hpp"
+
 #include <weir/mailbox/partition.hpp>
 
 #include <algorithm>
@@ -21,6 +23,8 @@
 namespace {
 
 using namespace std::chrono_literals;
+using settling::opening;
+using settling::settle;
 using weir::outcome;
 using weir::partition;
 
@@ -94,7 +98,7 @@ protected:
       const auto room =
           std::min({partition_.room(), total - partition_.last_admitted(), slice_max});
       if (room == 0) {
-        if (partition_.call_when_settled(source_) && !source_.sleep()) {
+        if (partition_.call_when_there_is_room(source_) && !source_.sleep()) {
           stuck_ = true;
           break;
         }
@@ -125,7 +129,11 @@ protected:
             mask |= std::uint64_t{1} << (position % 64);
             shares_settled_[position].fetch_add(1, std::memory_order_release);
           }
-        if (mask != 0 && !partition_.settle(base, mask, outcome::acknowledged, counts_[settler]))
+        if (mask == 0)
+          continue;
+        const auto done = partition_.settle(base, mask, outcome::acknowledged);
+        settled_[settler] += done.counts[static_cast<std::size_t>(outcome::acknowledged)];
+        if (done.twice)
           twice_ = true;
       }
     }
@@ -141,10 +149,10 @@ protected:
     return wrong;
   }
 
-  partition partition_{"file", 0};
+  partition partition_{opening("file")};
   sleeping_place source_;
   std::array<channel, settlers_count> channels_;
-  std::array<partition::settled_counts, settlers_count> counts_{}; // each of its settler
+  std::array<std::uint64_t, settlers_count> settled_{}; // for good, each by its settler
   std::unique_ptr<std::atomic<std::uint8_t>[]> shares_settled_ =
       std::make_unique<std::atomic<std::uint8_t>[]>(total + 1);
   std::atomic<bool> twice_{false};
@@ -176,13 +184,13 @@ TEST_F(PartitionStress, NeverSaysThatSomethingIsSettledThatIsNot) {
   EXPECT_EQ(partition_.prefix(), total);
   EXPECT_EQ(partition_.in_flight(), 0U);
   std::uint64_t settled = 0;
-  for (const auto& counts : counts_)
-    settled += counts[static_cast<std::size_t>(outcome::acknowledged)];
+  for (const auto count : settled_)
+    settled += count;
   EXPECT_EQ(settled, total) << "each position counts once, also where it was copied";
 }
 
 TEST(LaneWakeUpStress, ASourceIsWokenWhenTheSettlingComesWhileItParks) {
-  partition one{"file", 0};
+  partition one{opening("file")};
   one.admit(1, partition::in_flight_max);
   sleeping_place source;
   constexpr std::uint64_t rounds = total / 300;
@@ -198,13 +206,11 @@ TEST(LaneWakeUpStress, ASourceIsWokenWhenTheSettlingComesWhileItParks) {
       ;
   };
   std::thread settler{[&] {
-    partition::settled_counts counts{};
     for (std::uint64_t position = 1; position <= rounds; ++position) {
       ready = position;
       wait_for(may_settle, position);
       dawdle(position % 61);
-      one.settle(position / 64 * 64, std::uint64_t{1} << (position % 64), outcome::filtered,
-                 counts);
+      settle(one, position, outcome::filtered);
     }
   }};
   bool stuck = false;
@@ -212,7 +218,7 @@ TEST(LaneWakeUpStress, ASourceIsWokenWhenTheSettlingComesWhileItParks) {
     wait_for(ready, position);
     may_settle = position; // and at the same moment:
     dawdle(position % 67);
-    while (!stuck && one.call_when_settled(source))
+    while (!stuck && one.call_when_there_is_room(source))
       stuck = !source.sleep();
     if (!stuck)
       one.admit(one.last_admitted() + 1, 1);

@@ -1,30 +1,24 @@
+#include "settling.hpp"
+
 #include <weir/mailbox/partition.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 namespace {
 
+using settling::opening;
+using settling::said;
+using settling::settle;
 using weir::outcome;
 using weir::partition;
-
-/// Settles one share of one position; returns what was settled for good: an outcome, or "not yet".
-std::string settle(partition& where, std::uint64_t position, outcome how = outcome::acknowledged) {
-  partition::settled_counts counts{};
-  if (!where.settle(position / 64 * 64, std::uint64_t{1} << (position % 64), how, counts))
-    return "twice";
-  static constexpr std::array names{"filtered", "acknowledged", "dropped", "dead-lettered"};
-  std::string text;
-  for (std::size_t k = 0; k < counts.size(); ++k)
-    if (counts[k] > 0)
-      text += (text.empty() ? "" : ", ") + std::to_string(counts[k]) + ' ' + names[k];
-  return text.empty() ? "not yet" : text;
-}
 
 class recording_waker final : public weir::waker {
 public:
@@ -34,7 +28,7 @@ public:
 
 TEST(Partition, GoesOnWhereAnEarlierLifeWasSettled) {
   for (const std::uint64_t resumed : {0, 1, 62, 63, 64, 65, 127, 128, 1'000'000}) {
-    partition one{"file", resumed};
+    partition one{opening("file", resumed)};
     EXPECT_EQ(one.prefix(), resumed);
     EXPECT_EQ(one.last_admitted(), resumed);
     EXPECT_EQ(one.in_flight(), 0U);
@@ -51,7 +45,7 @@ TEST(Partition, GoesOnWhereAnEarlierLifeWasSettled) {
 
 TEST(Partition, TakesTheGapBeforeAnItemForSettled) {
   for (const std::uint64_t first : {2, 63, 64, 65, 66, 128, 129, 1000}) {
-    partition one{"topic", 0};
+    partition one{opening("topic")};
     one.admit(first, 2);
     EXPECT_EQ(one.in_flight(), 2U);
     EXPECT_EQ(one.prefix(), first - 1) << "nothing was there";
@@ -67,18 +61,17 @@ TEST(Partition, TakesTheGapBeforeAnItemForSettled) {
 }
 
 TEST(Partition, SettlesARunOfNeighboursAtOnce) {
-  partition one{"file", 0};
+  partition one{opening("file")};
   one.admit(1, 200);
-  partition::settled_counts counts{};
-  EXPECT_TRUE(one.settle(64, ~std::uint64_t{0}, outcome::acknowledged, counts));
-  EXPECT_TRUE(one.settle(0, ~std::uint64_t{1}, outcome::filtered, counts)); // 0 was settled before
-  EXPECT_EQ(counts, (partition::settled_counts{63, 64, 0, 0}));
+  EXPECT_EQ(said(one.settle(64, ~std::uint64_t{0}, outcome::acknowledged)), "64 acknowledged");
+  EXPECT_EQ(said(one.settle(0, ~std::uint64_t{1}, outcome::filtered)), "63 filtered")
+      << "0 was settled before";
   EXPECT_EQ(one.prefix(), 127U);
   EXPECT_EQ(one.in_flight(), 73U);
 }
 
 TEST(Partition, ReportsWhatIsSettledTwice) {
-  partition one{"file", 0};
+  partition one{opening("file")};
   one.admit(1, 10);
   EXPECT_EQ(settle(one, 3), "1 acknowledged");
   EXPECT_EQ(settle(one, 3), "twice");
@@ -92,9 +85,10 @@ TEST(Partition, ReportsWhatIsSettledTwice) {
 
 TEST(Partition, SettlesACopiedItemWithTheLastCopyAndTheGravestEnding) {
   constexpr std::array all{outcome::filtered, outcome::acknowledged, outcome::dropped,
-                           outcome::dead_lettered};
-  constexpr std::array settled_as{"1 filtered", "1 acknowledged", "1 dropped", "1 dead-lettered"};
-  partition one{"file", 0};
+                           outcome::dead_lettered, outcome::returned};
+  constexpr std::array settled_as{"1 filtered", "1 acknowledged", "1 dropped", "1 dead-lettered",
+                                  "1 returned"};
+  partition one{opening("file")};
   std::uint64_t position = 0;
   for (std::size_t a = 0; a < all.size(); ++a)
     for (std::size_t b = 0; b < all.size(); ++b)
@@ -111,7 +105,7 @@ TEST(Partition, SettlesACopiedItemWithTheLastCopyAndTheGravestEnding) {
 }
 
 TEST(Partition, ForgetsTheCopiesOfAWindowAgo) {
-  partition one{"file", 0};
+  partition one{opening("file")};
   for (std::uint64_t first = 1; first < 4 * partition::window; first += 64) {
     one.admit(first, 64);
     for (std::uint64_t k = 0; k < 64; ++k) {
@@ -129,7 +123,7 @@ TEST(Partition, ForgetsTheCopiesOfAWindowAgo) {
 }
 
 TEST(Partition, HasNoRoomWhileTheOldestOfAWindowIsPending) {
-  partition one{"file", 0};
+  partition one{opening("file")};
   for (int round = 0; round < 5; ++round) { // several times around the window
     const auto oldest = one.last_admitted() + 1;
     one.admit(oldest, one.room());
@@ -146,7 +140,7 @@ TEST(Partition, HasNoRoomWhileTheOldestOfAWindowIsPending) {
 }
 
 TEST(Partition, KeepsEverythingThatItsWindowReaches) {
-  partition one{"topic", 0};
+  partition one{opening("topic")};
   for (int round = 0; round < 5; ++round) {
     const auto oldest = one.last_admitted() + 1;
     one.admit(oldest, partition::in_flight_max - 1);
@@ -168,7 +162,7 @@ TEST(Partition, KeepsEverythingThatItsWindowReaches) {
 }
 
 TEST(Partition, BeginsAnewBehindAGapThatIsWiderThanItsWindow) {
-  partition one{"topic", 0};
+  partition one{opening("topic")};
   std::uint64_t position = 1;
   for (const std::uint64_t gap :
        {std::uint64_t{63}, std::uint64_t{64}, partition::window - 1, partition::window,
@@ -188,51 +182,83 @@ TEST(Partition, BeginsAnewBehindAGapThatIsWiderThanItsWindow) {
   }
 }
 
-TEST(Partition, WakesItsSourceOnceSomethingIsSettled) {
-  partition one{"file", 0};
+TEST(Partition, WakesASourceThatHasNoRoomOnceSomethingIsSettled) {
+  partition one{opening("file")};
   recording_waker source;
-  EXPECT_FALSE(one.call_when_settled(source)) << "there is room";
   one.admit(1, partition::in_flight_max);
   settle(one, 5);
   EXPECT_EQ(source.woken, 0) << "it does not wait";
-  EXPECT_TRUE(one.call_when_settled(source));
+  EXPECT_TRUE(one.call_when_there_is_room(source));
   settle(one, 6);
   EXPECT_EQ(source.woken, 1);
   settle(one, 7);
   EXPECT_EQ(source.woken, 1) << "once";
-  EXPECT_TRUE(one.call_when_settled(source)) << "still no room: 1 is pending";
+  EXPECT_TRUE(one.call_when_there_is_room(source)) << "still no room: 1 is pending";
   settle(one, 1);
   EXPECT_EQ(source.woken, 2);
-  EXPECT_FALSE(one.call_when_settled(source));
+  EXPECT_FALSE(one.call_when_there_is_room(source)) << "there is room";
   one.share(2, 1);
   one.admit(one.last_admitted() + 1, one.room());
-  EXPECT_TRUE(one.call_when_settled(source));
+  EXPECT_TRUE(one.call_when_there_is_room(source));
   settle(one, 2);
   settle(one, 2);
   EXPECT_GE(source.woken, 3) << "also by the last share of a copied item";
 }
 
 TEST(Partition, WakesASourceWhoseNextItemIsOutOfReachOnceNothingIsInFlight) {
-  partition one{"topic", 0};
+  partition one{opening("topic")};
   recording_waker source;
   one.admit(1, 2);
   const auto far = 2 * partition::window;
   EXPECT_FALSE(one.reaches(far));
-  EXPECT_TRUE(one.call_when_settled(source, far)) << "though there is room";
+  EXPECT_TRUE(one.call_when_there_is_room(source, far)) << "though there is room";
   settle(one, 1);
   EXPECT_EQ(source.woken, 1);
-  EXPECT_TRUE(one.call_when_settled(source, far));
+  EXPECT_TRUE(one.call_when_there_is_room(source, far));
   settle(one, 2);
   EXPECT_EQ(source.woken, 2);
-  EXPECT_FALSE(one.call_when_settled(source, far));
+  EXPECT_FALSE(one.call_when_there_is_room(source, far));
   one.jump_to(far);
   EXPECT_TRUE(one.reaches(far));
   one.admit(far, 1);
   EXPECT_EQ(one.in_flight(), 1U);
 }
 
+TEST(Partition, WakesItsSourceOnceSoManyAreSettled) {
+  partition one{opening("file")};
+  recording_waker source;
+  one.admit(1, 200);
+  one.call_when_settled(source, 10);
+  settle(one, {1, 9});
+  EXPECT_EQ(source.woken, 0);
+  settle(one, 50);
+  EXPECT_EQ(source.woken, 1) << "in whatever order";
+  settle(one, {10, 30});
+  EXPECT_EQ(source.woken, 1) << "once";
+  one.call_when_settled(source, 10);
+  settle(one, {64, 127});
+  EXPECT_EQ(source.woken, 2) << "also by many more at once";
+}
+
+TEST(Partition, WakesASourceThatWaitsForSeveralThingsForTheFirst) {
+  partition one{opening("file")};
+  recording_waker source;
+  one.admit(1, 200);
+  one.call_when_settled(source, 100);
+  settle(one, {1, 5});
+  one.call_when_settled(source, 2);
+  one.call_when_settled(source, 50);
+  settle(one, 6);
+  EXPECT_EQ(source.woken, 0);
+  settle(one, 7);
+  EXPECT_EQ(source.woken, 1);
+  one.call_when_settled(source, 1000);
+  settle(one, {8, 107});
+  EXPECT_EQ(source.woken, 1) << "the earlier counts are forgotten once it is woken";
+}
+
 TEST(Partition, CountsAnItemAsSettledForASinkOnlyIfTheSinkHasAllThatIsLeftOfIt) {
-  partition one{"file", 0};
+  partition one{opening("file")};
   one.admit(1, 3);
   one.share(2, 2); // three copies
   const auto prefix_with = [&](std::vector<std::uint64_t> batch) { return one.prefix_with(batch); };
@@ -248,6 +274,103 @@ TEST(Partition, CountsAnItemAsSettledForASinkOnlyIfTheSinkHasAllThatIsLeftOfIt) 
   EXPECT_EQ(prefix_with({1, 2}), 2U) << "the others have ended";
   EXPECT_EQ(prefix_with({1, 1, 2, 3}), 3U);
   EXPECT_EQ(one.prefix(), 0U) << "asking changes nothing";
+}
+
+/// The positions up to `last` that were settled before, as its source asks.
+std::string settled_before(partition& one, std::uint64_t from, std::uint64_t last) {
+  std::string text;
+  for (auto position = from; position <= last; ++position)
+    if (one.settled_before(position))
+      text += (text.empty() ? "" : " ") + std::to_string(position);
+  return text;
+}
+
+TEST(Partition, KnowsWhatEarlierLivesSettledBeyondWhereItGoesOn) {
+  partition none{opening("file", 10)};
+  EXPECT_FALSE(none.any_settled_before());
+  EXPECT_EQ(settled_before(none, 11, 30), "");
+
+  const auto opened = [] {
+    auto how = opening("file", 10);
+    how.from.beyond = {{12, 14}, {16, 16}, {20, 21}};
+    return how;
+  };
+  partition one{opened()};
+  EXPECT_TRUE(one.any_settled_before());
+  EXPECT_EQ(settled_before(one, 11, 19), "12 13 14 16");
+  EXPECT_TRUE(one.any_settled_before());
+  EXPECT_EQ(settled_before(one, 20, 40), "20 21");
+  EXPECT_FALSE(one.any_settled_before());
+  EXPECT_EQ(one.prefix(), 10U) << "asking changes nothing";
+
+  partition other{opened()};
+  EXPECT_TRUE(other.settled_before(13)) << "also if ranges and parts of them are left out";
+  EXPECT_TRUE(other.settled_before(21));
+  EXPECT_FALSE(other.settled_before(22));
+  EXPECT_FALSE(other.any_settled_before());
+}
+
+TEST(Partition, SaysWhatIsSettledBeyondTheFirstThatIsNot) {
+  auto how = opening("file", 10);
+  how.from.epoch = 7;
+  partition one{std::move(how)};
+  EXPECT_EQ(one.point(), (weir::partition_point{"file", 10, {}, 7}));
+  one.admit(11, 5);
+  one.admit(18, 200); // 16 and 17 are a gap
+  EXPECT_EQ(said(one.point()), "file 10 +16-17");
+  settle(one, 13);
+  settle(one, {60, 130});
+  settle(one, 217);
+  EXPECT_EQ(said(one.point()), "file 10 +13-13 +16-17 +60-130 +217-217");
+  settle(one, {14, 15});
+  settle(one, {11, 12});
+  EXPECT_EQ(said(one.point()), "file 17 +60-130 +217-217") << "though the window has not moved";
+  EXPECT_EQ(one.prefix(), 17U);
+  EXPECT_EQ(said(one.point()), "file 17 +60-130 +217-217");
+  one.share(18, 1);
+  settle(one, 18);
+  EXPECT_EQ(said(one.point()), "file 17 +60-130 +217-217") << "a copy is on its way";
+  settle(one, 18);
+  settle(one, {19, 59});
+  settle(one, {131, 216});
+  EXPECT_EQ(said(one.point()), "file 217");
+}
+
+TEST(Partition, TellsHowItsItemsEndedWhereOutcomesAreKept) {
+  auto how = opening("queue", 5);
+  how.keeps_outcomes = true;
+  partition one{std::move(how)};
+  EXPECT_EQ(one.outcome_of(6), std::nullopt);
+  one.admit(6, 100);
+  constexpr std::array all{outcome::filtered, outcome::acknowledged, outcome::dropped,
+                           outcome::dead_lettered, outcome::returned};
+  for (std::uint64_t k = 0; k < all.size(); ++k) {
+    settle(one, 60 + k, all[k]);
+    EXPECT_EQ(one.outcome_of(60 + k), all[k]);
+  }
+  EXPECT_EQ(one.outcome_of(59), std::nullopt);
+  EXPECT_EQ(one.outcome_of(65), std::nullopt);
+  one.share(70, 1);
+  settle(one, 70, outcome::dead_lettered);
+  EXPECT_EQ(one.outcome_of(70), std::nullopt) << "a copy is on its way";
+  settle(one, 70, outcome::acknowledged);
+  EXPECT_EQ(one.outcome_of(70), outcome::dead_lettered) << "the gravest";
+  EXPECT_EQ(settle(one, 61), "twice");
+}
+
+TEST(Partition, ForgetsTheOutcomesOfAWindowAgo) {
+  auto how = opening("queue");
+  how.keeps_outcomes = true;
+  partition one{std::move(how)};
+  for (std::uint64_t first = 1; first < 2 * partition::window; first += 64) {
+    one.admit(first, 64);
+    ASSERT_EQ(one.outcome_of(first), std::nullopt);
+    ASSERT_EQ(one.outcome_of(first + 63), std::nullopt);
+    const auto as = first < partition::window ? outcome::dropped : outcome::filtered;
+    settle(one, {first, first + 63}, as);
+    ASSERT_EQ(one.outcome_of(first), as);
+    ASSERT_EQ(one.prefix(), first + 63);
+  }
 }
 
 } // namespace

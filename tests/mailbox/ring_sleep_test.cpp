@@ -130,6 +130,50 @@ TEST_P(RingSleep, LetsAProducerGoOnWithCreditThatCameBeforeItAnnouncedItself) {
   EXPECT_EQ(producer_.woken(), 0);
 }
 
+TEST_P(RingSleep, WakesAWaitingProducerOnceSoManySlotsAreFreeAsItWants) {
+  for (std::size_t wanted = 1; wanted <= GetParam() + 1; ++wanted) {
+    const auto needed = std::min(wanted, GetParam()); // there are never more
+    fill();
+    items_.announce_producer_waiting(wanted);
+    for (std::size_t free = 1; free <= GetParam(); ++free) {
+      EXPECT_EQ(items_.producer_may_go_on(), free - 1 >= needed);
+      items_.release(1);
+      EXPECT_EQ(producer_.woken(), free == needed ? 1 : 0) << free << " free, wants " << wanted;
+    }
+    EXPECT_TRUE(items_.producer_may_go_on());
+  }
+}
+
+TEST_P(RingSleep, ForgetsHowMuchAProducerWantedTheLastTime) {
+  fill();
+  items_.announce_producer_waiting(GetParam());
+  items_.withdraw_producer_waiting();
+  items_.announce_producer_waiting(1);
+  items_.release(1);
+  EXPECT_EQ(producer_.woken(), 1);
+  items_.announce_producer_waiting(GetParam());
+  items_.announce_producer_waiting(); // half the capacity
+  for (std::size_t free = 2; free <= GetParam(); ++free)
+    items_.release(1);
+  EXPECT_EQ(producer_.woken(), GetParam() > 1 ? 1 : 0);
+  fill();
+  items_.announce_producer_waiting();
+  items_.release(half());
+  EXPECT_EQ(producer_.woken(), 1);
+}
+
+TEST_P(RingSleep, LetsAProducerGoOnWithAllThatItWantsAndNotWithLess) {
+  fill();
+  items_.release(GetParam() - 1);
+  items_.announce_producer_waiting(GetParam());
+  EXPECT_FALSE(items_.producer_may_go_on());
+  items_.release(1);
+  EXPECT_EQ(producer_.woken(), 1);
+  items_.announce_producer_waiting(GetParam());
+  EXPECT_TRUE(items_.producer_may_go_on()) << "it came before";
+  EXPECT_EQ(producer_.woken(), 0);
+}
+
 TEST_P(RingSleep, DoesNotWakeAProducerThatThoughtBetterOfIt) {
   fill();
   items_.announce_producer_waiting();

@@ -88,10 +88,7 @@ void hear(int) {
 
 int run() {
   weir::pipeline numbers{"numbers"};
-  weir::files::lines_options input{.path = chosen.input};
-  if (const auto stored = weir::sqlite::stored_position(chosen.store, "numbers", chosen.input))
-    input.resume_after = *stored;
-  input.partition = chosen.input;
+  const weir::files::lines_options input{.path = chosen.input, .partition = chosen.input};
   weir::node node{chosen.node};
   if (chosen.where == "start")
     die();
@@ -115,6 +112,7 @@ int run() {
                 row.set("number", number);
               }},
           {.mailbox_capacity = 8, .execution = weir::execution::own_thread});
+  numbers.positions_in(std::make_shared<weir::sqlite::positions>(chosen.store));
   numbers.dead_letters_to(weir::dead_letters::sqlite{chosen.dead_letters});
   return node.run(std::move(numbers));
 }

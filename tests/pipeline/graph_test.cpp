@@ -259,8 +259,8 @@ TEST(Graph, WithTooFewOrTooManyWorkersIsRefused) {
 TEST(Graph, WithAnOptionForAnotherKindOfStageIsRefused) {
   EXPECT_EQ(
       of_options([](auto& o) { o.in_flight_max = 2; }),
-      sentences{"stage 'stage': in_flight_max is for functions and for sinks of single items: "
-                "this takes one at a time"});
+      sentences{"stage 'stage': in_flight_max is for functions, for sinks of single items, and for "
+                "those that settle later: this takes one at a time"});
   EXPECT_EQ(of_stage([](auto& one) {
               one.side_by_side = true;
               one.options.in_flight_max = 2;
@@ -268,7 +268,15 @@ TEST(Graph, WithAnOptionForAnotherKindOfStageIsRefused) {
             sentences{});
   EXPECT_EQ(
       of_options([](auto& o) { o.timeout = 1s; }),
-      sentences{"stage 'stage': timeout is for awaitable stages: another can't be interrupted"});
+      sentences{"stage 'stage': timeout is for what is awaitable and for sinks that settle later: "
+                "nothing else can be interrupted"});
+  EXPECT_EQ(of_stage([](auto& one) {
+              one.waits = true;
+              one.settles_later = true;
+              one.options.timeout = 1s;
+              one.options.in_flight_max = 2;
+            }),
+            sentences{});
   EXPECT_EQ(of_options([](auto& o) { o.in_flight_max = 0; }),
             sentences{"stage 'stage': in_flight_max must be 1 to 1,048,576, not 0 items"});
   EXPECT_EQ(of_options([](auto& o) { o.outputs_max = 0; }),

@@ -56,7 +56,7 @@ protected:
 };
 
 TEST_F(OutOfMemory, ALaneGoesOnWhereItHadNoneForACopy) {
-  weir::partition partition{"l", 0};
+  weir::partition partition{{.from = {.partition = "l"}}};
   partition.admit(1, 1);
   fails_next = shares_size;
   EXPECT_THROW(partition.share(1, 1), std::bad_alloc);

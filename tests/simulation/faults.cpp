@@ -64,12 +64,20 @@ constexpr std::array<kind, faults_count> kinds{{
     {"sink_names_a_row_twice", 0.7},
     {"letters_are_slow", 0.7},
     {"function_stalls", 0.2},
+    {"partition_closes", 0.1},
+    {"partition_claimed_elsewhere", 0.02},
+    {"positions_fail", 0.5},
+    {"positions_answer_lost", 0.5},
 }};
 
 constexpr std::array<std::string_view, events_count> events{
     "item_held_behind_its_key",
     "keys_at_their_bound",
     "batch_shared",
+    "item_returned",
+    "item_late",
+    "batch_fenced",
+    "row_left_out",
 };
 
 } // namespace

@@ -64,6 +64,10 @@ enum class fault : std::uint8_t {
   sink_names_a_row_twice,
   letters_are_slow,
   function_stalls,
+  partition_closes,
+  partition_claimed_elsewhere,
+  positions_fail,
+  positions_answer_lost,
   count_
 };
 
@@ -74,6 +78,10 @@ enum class event : std::uint8_t {
   item_held_behind_its_key,
   keys_at_their_bound,
   batch_shared,
+  item_returned,
+  item_late,
+  batch_fenced,
+  row_left_out,
   count_
 };
 

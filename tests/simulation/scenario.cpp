@@ -153,6 +153,13 @@ scenario scenario::drawn(std::uint64_t seed, const reduction& without) {
       made.slow_source = own.below(2);
   }
 
+  if (seeded own{mixed(seed, 0x9A27)}; own.chance(0.35)) {
+    made.partitioned = true;
+    made.sources = between(own, 1, 3);
+    made.times = {1, 1, 1};
+    made.slow_source.reset();
+  }
+
   const auto count = chance.below(5);
   for (std::size_t k = 0; k < count; ++k) {
     seeded own{mixed(seed, 0x5E6000 + k)}; // leaving one out doesn't change the others
@@ -177,11 +184,16 @@ scenario scenario::drawn(std::uint64_t seed, const reduction& without) {
     made.sinks[1].batch = made.sinks[0].batch;
     made.sinks[1].stage.in_flight_max = 1;
   }
+  // A key that is held in one node isn't where its partition goes.
+  if (made.partitioned)
+    for (auto& one : made.segments)
+      one.held_max = 0;
   seeded own{mixed(seed, 0x5E6100)};
   auto& last = made.sinks[0];
   const auto& stage = last.stage;
-  if (made.fork == fork_kind::none && !last.batched && !made.has_batches() && stage.workers == 1
-      && stage.in_flight_max == 1 && stage.item_time_max.count() == 0 && own.chance(0.5))
+  if (!made.partitioned && made.fork == fork_kind::none && !last.batched && !made.has_batches()
+      && stage.workers == 1 && stage.in_flight_max == 1 && stage.item_time_max.count() == 0
+      && own.chance(0.5))
     last.held_max = drawn_held_max(own);
   return made;
 }
@@ -239,6 +251,8 @@ std::string scenario::describe() const {
   for (std::size_t k = 0; k < sources; ++k)
     if (times[k] > 1)
       text += ", " + std::to_string(items_of(k)) + " in source-" + std::to_string(k);
+  if (partitioned)
+    text += ", partitions of one";
   if (slow_source)
     text += ", source-" + std::to_string(*slow_source) + " slow";
   for (std::size_t k = 0; k < segments.size(); ++k) {
@@ -294,6 +308,18 @@ weir::stage_options scenario::options_at(place at) const {
     break;
   }
   return options;
+}
+
+bool scenario::is_exact() const {
+  return fork != fork_kind::broadcast && !has_batches()
+         && std::ranges::none_of(segments, [](const auto& one) {
+              return one.kind == segment_kind::emit || one.kind == segment_kind::broadcast;
+            });
+}
+
+bool scenario::may_change_hands() const {
+  return partitioned && fork == fork_kind::none && !has_batches() && sinks[0].batched
+         && sinks[0].stage.item_time_max.count() == 0;
 }
 
 bool scenario::runs_outside(place at) const {

@@ -74,10 +74,12 @@ inline place source_place(std::size_t source) { return {no_segment, source}; }
 struct scenario {
   std::uint64_t seed = 0;
   std::size_t sources = 1;
-  std::uint32_t items = 0;                  ///< of each source
-  std::array<std::uint32_t, 2> times{1, 1}; ///< what is in a source is so many times as much
-  std::optional<std::size_t> slow_source{}; ///< it has nothing for a while after each item
-  std::uint64_t stride = 1;                 ///< between the positions of neighbours in a source
+  std::uint32_t items = 0;                     ///< of each source
+  std::array<std::uint32_t, 3> times{1, 1, 1}; ///< what is in a source is so many times as much
+  std::optional<std::size_t> slow_source{};    ///< it has nothing for a while after each item
+  bool partitioned =
+      false; ///< there is one source, which opens and closes the others as its partitions
+  std::uint64_t stride = 1; ///< between the positions of neighbours in a source
   std::vector<segment> segments;
   fork_kind fork = fork_kind::none;
   std::array<sink_options, 2> sinks{}; ///< the second one with a fork
@@ -113,6 +115,10 @@ struct scenario {
   /// How many letters its held keys may have; 0: it has no hold_key.
   std::uint64_t held_max_at(place at) const;
   bool has_held_keys() const;
+  /// Does each row come from one item, so that the rows of one that changes hands can be told from all others?
+  bool may_change_hands() const;
+  /// Does each item lead to one row at most, which is stored with its position?
+  bool is_exact() const;
   /// The only stage behind it, where that takes single items one by one in functions of ours.
   std::optional<place> next_of_items(place at) const;
 };

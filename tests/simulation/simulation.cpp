@@ -145,14 +145,16 @@ weir::pipeline life::build() {
   weir::pipeline p{"simulated", {.supervision = of_.supervision}};
   std::optional<weir::flow<thing>> flow;
   const place sink{of_.segments.size(), 0};
-  for (std::size_t k = 0; k < of_.sources; ++k) {
+  if (of_.partitioned)
+    flow = p.from("source-0", partitioned_source{.in = &in_});
+  for (std::size_t k = 0; k < of_.sources && !of_.partitioned; ++k) {
     auto next = p.from("source-" + std::to_string(k), numbered_source{.in = &in_, .index = k});
     if (flow)
       flow = p.merge(std::move(*flow), std::move(next));
     else
       flow = std::move(next);
   }
-  width_ = of_.sources;
+  width_ = of_.partitioned ? 1 : of_.sources;
   for (std::size_t k = 0; k < of_.segments.size(); ++k)
     build_segment(p, flow, k);
   if (of_.fork == fork_kind::none) {
@@ -175,6 +177,7 @@ weir::pipeline life::build() {
     share_ = std::max(share_, most);
   }
   p.dead_letters_to(std::make_shared<letter_store>(in_));
+  p.positions_in(std::make_shared<position_port>(in_));
   for (const auto& stage : p.as_graph().stages)
     for (std::uint32_t k = 0; k < stage.options.workers; ++k)
       workers_.push_back({stage.name, k});
@@ -335,6 +338,11 @@ void life::disturb() {
       && pipeline_.replay({}, {.replays_max = static_cast<std::uint32_t>(schedule_.between(1, 3)),
                                .forced = schedule_.chance(0.2)}))
     faults.fired_now(fault::replay_asked);
+  if (of_.may_change_hands() && !over() && !drained_)
+    for (std::size_t k = 0; k < of_.sources; ++k)
+      if (in_.claimed(k).epoch > 0 && in_.watch.source_goes_on(k)
+          && faults.fires(fault::partition_claimed_elsewhere))
+        in_.claimed_elsewhere(k);
   if (faults.fires(fault::wall_clock_jumps))
     node_.shift_wall_clock(std::chrono::seconds{schedule_.below(7200)} - 1h);
 }
@@ -541,6 +549,8 @@ std::optional<life::end> life::ended() {
   if (!how)
     return std::nullopt;
   const auto ledger = pipeline_.books().totals();
+  if (pipeline_.books().late() > 0)
+    in_.faults.came_about(event::item_late);
   if (!ledger.balanced())
     in_.violated("ledger at the end: " + to_string(ledger));
   if (*how == weir::running_pipeline::state::failed) {
@@ -594,7 +604,10 @@ life::end life::run(bool replay) {
   in_.others_go_on = [this] { others_go_on(); };
   node_.jump(in_.time - node_.now()); // time went on since the last life
   if (auto started = pipeline_.start(); !started) {
-    if (!healed() && started.error().message().starts_with("the held keys can't be read"))
+    const auto why = started.error().message();
+    if (!healed()
+        && (why.starts_with("the held keys can't be read")
+            || why.find("the positions can't be read") != std::string::npos))
       return end::failed;
     in_.violated("can't start: " + started.error().message());
     return end::stuck;

@@ -127,6 +127,10 @@ std::uint64_t stage_watch::kept(place at) const {
   return sum;
 }
 
+bool stage_watch::came_again(const thing& one) const {
+  return dead_lettered_.contains(one.id) || in_.was_reopened(one.id >> 24U);
+}
+
 /// Has no worker been down since, nor for as long before as a restart may take?
 bool stage_watch::undisturbed_since(clock::time_point when) const {
   return failures_.empty() || failures_.back().at + 1s < when;
@@ -176,7 +180,7 @@ void stage_watch::source_put(std::size_t source, std::uint64_t position) {
 
 void stage_watch::source_begins(std::size_t source, std::uint64_t last_position) {
   const auto found = last_put_.find(source);
-  const auto last = found == last_put_.end() ? in_.position(source) : found->second;
+  const auto last = found == last_put_.end() ? in_.claimed(source).position : found->second;
   if (last_position / of_.stride != last / of_.stride) // or where the next item was to be
     in_.violated("source: it goes on behind position " + std::to_string(last_position)
                  + ", the last one it put is " + std::to_string(last));

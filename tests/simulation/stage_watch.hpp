@@ -63,6 +63,7 @@ public:
   void source_put(std::size_t source, std::uint64_t position);
   void source_begins(std::size_t source, std::uint64_t last_position);
   void source_ended(std::size_t source) { ended_sources_.insert(source); }
+  bool source_goes_on(std::size_t source) const { return !ended_sources_.contains(source); }
   void input_ends() { draining_ = true; }
 
   // --- what the life tells -------------------------------------------------------------------------------
@@ -111,8 +112,8 @@ private:
     weir::clock::time_point ended{};
   };
 
-  /// Was it in a dead letter? Then it may be there twice: both where it was read, and replayed.
-  bool came_again(const thing& one) const { return dead_lettered_.contains(one.id); }
+  /// Was it in a dead letter? Then it may be there twice: both where it was read, and replayed. So may what was returned.
+  bool came_again(const thing& one) const;
   bool undisturbed_since(weir::clock::time_point when) const;
 
   const scenario& of_;

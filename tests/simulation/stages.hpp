@@ -5,10 +5,13 @@
 #include <weir/actors/sleep.hpp>
 #include <weir/pipeline/pipeline.hpp>
 #include <weir/stages/awaitable.hpp>
+#include <weir/stages/partitions.hpp>
+#include <weir/stages/position_store.hpp>
 
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -85,7 +88,6 @@ struct numbered_source {
   bool rested = false; // a slow one, since its last item
 
   std::string partition() const { return "source-" + std::to_string(index); }
-  std::uint64_t resume_after() const { return in->position(index); }
 
   weir::result<void> on_start(weir::context&) {
     in->watch.started(source_place(index), 0);
@@ -117,7 +119,7 @@ struct numbered_source {
       to.put({.id = id}, in->drawn.position_of(id));
       ++*next;
       in->watch.source_put(index, in->drawn.position_of(id));
-      in->admitted(id);
+      in->put(id);
       if (in->faults.fires(fault::source_fails_after_an_item))
         return weir::transient("the file ends in the middle of a line");
       if (in->faults.fires(fault::source_throws_after_an_item))
@@ -132,6 +134,127 @@ struct numbered_source {
     in->watch.source_ended(index);
     return weir::source_state::done;
   }
+};
+
+/// A source whose partitions are taken away and given back while it reads.
+struct partitioned_source {
+  using output = thing;
+  static constexpr bool opens_partitions = true;
+
+  world* in;
+  /// The number of the next item of each that is open, by its id.
+  std::map<weir::partition_id, std::uint32_t> next = {};
+
+  weir::result<void> on_start(weir::context& where) {
+    in->watch.started(source_place(0), 0);
+    for (const auto one : where.partitions().all()) // what was put before is on its way
+      next[one] = number_behind(where, one);
+    return {};
+  }
+
+  weir::result<weir::source_state> poll(weir::intake<thing>& to, weir::context& where) {
+    take_back(where);
+    if (in->faults.fires(fault::source_fails))
+      return weir::transient("the broker is gone for a moment");
+    if (in->faults.fires(fault::source_throws))
+      throw std::runtime_error{"thrown by the source"};
+    if (auto opened = open_missing(where); !opened)
+      return std::move(opened.error());
+    bool closing = false;
+    bool left = false;
+    for (auto& [id, number] : next) {
+      const auto source = source_of(where, id);
+      if (!where.partitions().closing(id) && in->faults.fires(fault::partition_closes))
+        where.partitions().close(id, where.now()
+                                         + std::chrono::milliseconds{
+                                             in->faults.fired(fault::partition_closes) % 3 * 20});
+      closing = closing || where.partitions().closing(id);
+      for (; number <= in->drawn.items_of(source) && to.room(id) > 0; ++number) {
+        in->stall(number);
+        const auto item = static_cast<std::uint32_t>(source << 24U) + number;
+        to.put({.id = item}, in->drawn.position_of(item), id);
+        in->watch.source_put(0, in->drawn.position_of(item));
+        in->put(item);
+        if (in->faults.fires(fault::source_throws_after_an_item)) {
+          ++number;
+          throw std::runtime_error{"thrown by the source"};
+        }
+      }
+      left = left || number <= in->drawn.items_of(source);
+    }
+    if (left || closing) // it stopped for want of room, and is woken
+      return weir::source_state::wait;
+    for (std::size_t k = 0; k < in->drawn.sources; ++k)
+      in->watch.source_ended(k);
+    return weir::source_state::done;
+  }
+
+  void on_drain(weir::context& where) { take_back(where); }
+
+private:
+  static std::size_t source_of(weir::context& where, weir::partition_id id) {
+    return static_cast<std::size_t>(where.partitions().name(id).back() - '0');
+  }
+  std::uint32_t number_behind(weir::context& where, weir::partition_id id) const {
+    return static_cast<std::uint32_t>(where.partitions().last_position(id) / in->drawn.stride) + 1;
+  }
+  void take_back(weir::context& where) {
+    for (const auto& one : where.partitions().take_closed()) {
+      next.erase(one.id);
+      in->partition_closed(one);
+    }
+  }
+  weir::result<void> open_missing(weir::context& where) {
+    for (std::size_t k = 0; next.size() < in->drawn.sources && k < in->drawn.sources; ++k) {
+      const auto name = "source-" + std::to_string(k);
+      bool open = false;
+      for (const auto& [id, number] : next)
+        open = open || where.partitions().name(id) == name;
+      if (open)
+        continue;
+      auto opened = where.partitions().open(name);
+      if (!opened)
+        return std::move(opened.error());
+      next[*opened] = number_behind(where, *opened);
+    }
+    return {};
+  }
+};
+
+/// Where the positions are: in the same store as the rows.
+class position_port final : public weir::position_store {
+public:
+  explicit position_port(world& where) : in_{where} {}
+
+  weir::result<std::vector<weir::partition_point>>
+  claim(const std::string&, std::span<const std::string> partitions) override {
+    if (in_.fenced() || in_.faults.fires(fault::positions_fail))
+      return weir::transient("the positions can't be read");
+    std::vector<weir::partition_point> points;
+    for (const auto& one : partitions)
+      points.push_back(in_.claim(static_cast<std::size_t>(one.back() - '0')));
+    return points;
+  }
+
+  weir::result<std::vector<std::string>>
+  store(const std::string&, std::span<const weir::partition_point> points) override {
+    if (in_.fenced() || in_.faults.fires(fault::positions_fail))
+      return weir::transient("the positions can't be stored");
+    auto fenced = in_.fenced_by(points);
+    std::vector<weir::partition_point> mine;
+    for (const auto& one : points)
+      if (std::ranges::find(fenced, one.partition) == fenced.end())
+        mine.push_back(one);
+    in_.stored({}, mine);
+    if (in_.faults.fires(fault::positions_answer_lost))
+      return weir::transient("the answer was lost");
+    return fenced;
+  }
+
+  std::string name() const override { return "the world"; }
+
+private:
+  world& in_;
 };
 
 /// What stages have in common: the world, and where in the pipeline they are.
@@ -414,11 +537,8 @@ struct store_port : start_may_fail {
     }
     return std::nullopt;
   }
-  weir::result<void> on_drain(weir::context& where) {
-    if (!in->fenced())
-      in->stored({}, where.resume_points());
-    return {};
-  }
+  /// Its transactions hold the points.
+  static bool stores_points_in(const weir::position_store&) { return true; }
 };
 
 struct item_sink : store_port {
@@ -434,9 +554,17 @@ private:
       return *why;
     if (auto why = trouble(*in))
       return *why;
+    auto points = where.points();
+    if (const auto fenced = in->fenced_by(points); !fenced.empty()) {
+      if (!in->drawn.has_batches()) // it is let go by then
+        return weir::transient("another node has claimed the partition");
+      std::erase_if(points, [&](const auto& point) { // of a row that was in a batch with others
+        return std::ranges::find(fenced, point.partition) != fenced.end();
+      });
+    }
     const auto row = row_of(one);
     in->arrived(row);
-    in->stored({&row, 1}, where.resume_points());
+    in->stored({&row, 1}, points);
     if (auto why = after({&row, 1}))
       return *why;
     return {};
@@ -472,14 +600,18 @@ private:
         rows.push_back(all_rows.back());
       }
     }
+    std::vector<std::size_t> rejected;
+    for (const auto& one : outcome.rejected)
+      if (rejected.empty() || rejected.back() != one.index)
+        rejected.push_back(one.index);
+    const auto points = where.points(rejected);
+    if (auto fenced = in->fenced_by(points); !fenced.empty()) {
+      in->faults.came_about(event::batch_fenced);
+      return weir::batch_outcome{.filtered = {}, .rejected = {}, .fenced = std::move(fenced)};
+    }
     for (const auto& one : rows)
       in->arrived(one);
-    // As stores of ours do it, rejected rows' positions are stored with the rest only once nothing is rejected:
-    // their dead letters are on their way still.
-    if (outcome.rejected.empty())
-      in->stored(rows, where.resume_points());
-    else
-      in->stored(rows, {});
+    in->stored(rows, points);
     if (auto why = after(all_rows)) // and what was rejected may be taken the next time
       return *why;
     return outcome;

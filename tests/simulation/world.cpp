@@ -19,7 +19,9 @@ constexpr std::uint32_t on_timer = 0x400000; // its numbers are beyond that
 } // namespace
 
 world::world(const scenario& of, fault_table& all, std::vector<std::string>* trace)
-    : drawn{of}, faults{all}, trace_{trace}, positions_(of.sources, 0) {
+    : drawn{of}, faults{all}, trace_{trace}, positions_(of.sources), claimed_(of.sources) {
+  for (std::size_t source = 0; source < of.sources; ++source)
+    positions_[source].partition = "source-" + std::to_string(source);
   for (std::size_t source = 0; source < of.sources; ++source)
     for (std::uint32_t number = 1; number <= of.items_of(source); ++number) {
       const auto id = id_of(source, number);
@@ -78,6 +80,7 @@ void world::begin_life() {
   last_of_key_.clear();
   admitted_.clear();
   lettered_.clear();
+  came_again_.clear();
   watch.begin_life();
   keys.begin_life();
   // What earlier lives had to say last, and did not get out, belongs to no position: it is gone.
@@ -123,18 +126,66 @@ void world::arrived(const thing& one) {
   if (one.id >= id_of(no_source, on_timer))
     return; // of several stages: in no order
   auto& last = last_of_key_[{key_of(one), (one.branch << 8U) + (one.id >> 24U)}];
-  if (drawn.keeps_order && one.id < last)
+  if (drawn.keeps_order && one.id < last && !came_again_.contains(one.id >> 24U))
     violated("order: " + text_of(one) + " came after item " + std::to_string(last)
              + " of the same key and branch");
   last = one.id;
 }
 
-void world::stored(std::span<const thing> rows, std::span<const weir::resume_point> positions) {
+weir::partition_point world::claim(std::size_t source) {
+  auto& mine = positions_[source];
+  ++mine.epoch;
+  claimed_[source] = mine;
+  if (tracing())
+    note("    claimed " + mine.partition + " behind " + std::to_string(mine.position) + ", epoch "
+         + std::to_string(mine.epoch));
+  return mine;
+}
+
+void world::claimed_elsewhere(std::size_t source) {
+  auto& mine = positions_[source];
+  ++mine.epoch;
+  came_again_ever_.insert(source);
+  if (tracing())
+    note("    " + mine.partition + " is claimed by another node");
+  for (std::uint32_t number = 1; number <= drawn.items_of(source); ++number) {
+    const auto id = id_of(source, number);
+    const auto position = drawn.position_of(id);
+    if (weir::is_settled(mine, position))
+      continue;
+    for (const auto& row : outcomes(drawn, {.id = id}, {})) {
+      const bool is_new = rows_.try_emplace(row, life_).second;
+      if (is_new && were_dead_lettered_.contains(row)) // its letter is there still
+        repeatable_.insert(row);
+      cover(row);
+    }
+    weir::add_settled(
+        mine,
+        {.partition = mine.partition, .position = 0, .beyond = {{position, position}}, .epoch = 0});
+    return;
+  }
+}
+
+std::vector<std::string> world::fenced_by(std::span<const weir::partition_point> points) const {
+  std::vector<std::string> names;
+  for (const auto& one : points)
+    for (const auto& known : positions_)
+      if (known.partition == one.partition && known.epoch != one.epoch)
+        names.push_back(one.partition);
+  return names;
+}
+
+void world::stored(std::span<const thing> rows, std::span<const weir::partition_point> positions) {
   if (fenced_)
     return;
   for (const auto& one : rows) {
+    if (is_of_a_source(one) && weir::is_settled(claimed_[one.id >> 24U], drawn.position_of(one.id))
+        && !repeatable_.contains(one) && !were_dead_lettered_.contains(one))
+      violated("read again: " + text_of(one) + " was settled before");
     const auto [mine, is_new] = rows_.try_emplace(one, life_);
-    if (!is_new && mine->second > last_unclean_ && !repeatable_.contains(one))
+    // What an item leads to is stored in several transactions, of which the last one settles it.
+    const bool again = !drawn.is_exact() && came_again_ever_.contains(one.id >> 24U);
+    if (!is_new && mine->second > last_unclean_ && !repeatable_.contains(one) && !again)
       violated("stored twice: " + text_of(one) + ", in life " + std::to_string(mine->second)
                + " and again in life " + std::to_string(life_));
     mine->second = life_;
@@ -148,13 +199,33 @@ void world::stored(std::span<const thing> rows, std::span<const weir::resume_poi
       continue;
     }
     const auto source = static_cast<std::size_t>(one.partition.back() - '0');
+    auto& known = positions_[source];
+    if (one.epoch != known.epoch) {
+      violated("fence: a point of " + one.partition + " with epoch " + std::to_string(one.epoch)
+               + " is to be stored, it has " + std::to_string(known.epoch));
+      continue;
+    }
     if (tracing())
-      note("    position of " + one.partition + " is " + std::to_string(one.position));
+      note("    position of " + one.partition + " is " + std::to_string(one.position) + ", and "
+           + std::to_string(one.beyond.size()) + " ranges beyond");
     if (one.position > covered_up_to(source))
       violated("early commit: position " + std::to_string(one.position) + " of " + one.partition
                + " was stored, but everything is accounted for up to "
                + std::to_string(covered_up_to(source)) + " only");
-    positions_[source] = std::max(positions_[source], one.position);
+    for (const auto& range : one.beyond)
+      for (auto mine = uncovered_.lower_bound(
+               id_of(source, static_cast<std::uint32_t>(range.first / drawn.stride)));
+           mine != uncovered_.end() && mine->first <= id_of(source, drawn.items_of(source));
+           ++mine) {
+        const auto position = drawn.position_of(mine->first);
+        if (position > range.last)
+          break;
+        if (position >= range.first)
+          violated("early commit: position " + std::to_string(position) + " of " + one.partition
+                   + " was stored, beyond " + std::to_string(one.position)
+                   + ", but is not accounted for");
+      }
+    weir::add_settled(known, one);
   }
 }
 
@@ -218,6 +289,9 @@ void world::dead_lettered(const weir::dead_letter& letter) {
   for (const auto& one : items)
     lettered_.insert(one.id);
   for (const auto& one : held_by(letter)) {
+    // Whoever has the partition now may have stored it, or will: the letters are not fenced with the rows.
+    if (came_again_ever_.contains(one.id >> 24U))
+      repeatable_.insert(one);
     const auto mine = rows_.find(one);
     if (mine != rows_.end() && mine->second > last_unclean_ && !repeatable_.contains(one))
       violated("dead-lettered though it was stored: " + text_of(one));
@@ -271,11 +345,27 @@ bool world::all_rows() const {
   return true;
 }
 
-void world::admitted(std::uint32_t id) { admitted_.insert(id); }
+void world::put(std::uint32_t id) {
+  if (weir::is_settled(claimed_[id >> 24U], drawn.position_of(id)))
+    faults.came_about(event::row_left_out);
+  else
+    admitted_.insert(id);
+}
+
+void world::partition_closed(const weir::closed_partition& one) {
+  const auto source = static_cast<std::size_t>(one.settled.partition.back() - '0');
+  came_again_.insert(source);
+  came_again_ever_.insert(source);
+  if (one.returned > 0)
+    faults.came_about(event::item_returned);
+  if (tracing())
+    note("    " + one.settled.partition + " is closed, " + std::to_string(one.returned)
+         + " items were returned" + (one.fenced ? ", fenced" : ""));
+}
 
 void world::check_outcomes(const weir::ledger_totals& totals) {
   // Of what was replayed only its letter is known; and what a source had put aside as it ended isn't in.
-  if (totals.replayed > 0 || totals.admitted != admitted_.size())
+  if (totals.replayed > 0 || totals.returned > 0 || totals.admitted != admitted_.size())
     return;
   std::uint64_t filtered = 0;
   std::uint64_t lettered = 0;

@@ -8,7 +8,9 @@
 
 #include <weir/dead_letters/dead_letter_memory.hpp>
 #include <weir/mailbox/ledger.hpp>
+#include <weir/mailbox/partition_point.hpp>
 #include <weir/stages/context.hpp>
+#include <weir/stages/partitions.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -46,16 +48,27 @@ public:
   /// The node is to crash before anything else happens.
   bool crash_asked = false;
 
-  /// Where a source goes on.
-  std::uint64_t position(std::size_t source) const { return positions_[source]; }
+  // --- the positions, which outlive a node ------------------------------------------------------------
+
+  /// A node claims the partition: what it goes on behind, and left to it only.
+  weir::partition_point claim(std::size_t source);
+  /// Where this life's claim began.
+  const weir::partition_point& claimed(std::size_t source) const { return claimed_[source]; }
+  /// Another node claims it, stores the next item there, and goes away.
+  void claimed_elsewhere(std::size_t source);
+  /// Those of the points that another one has claimed since.
+  std::vector<std::string> fenced_by(std::span<const weir::partition_point> points) const;
+  /// Was the partition closed in this life? Then some of its items may be there twice.
+  bool was_reopened(std::size_t source) const { return came_again_.contains(source); }
 
   /// When the next life begins.
   weir::clock::time_point time{};
 
   // --- what the ports tell ---------------------------------------------------------------------------
 
-  /// A source put the item.
-  void admitted(std::uint32_t id);
+  /// A source put the item. It is admitted, unless it was settled before.
+  void put(std::uint32_t id);
+  void partition_closed(const weir::closed_partition& one);
   /// What a stage has to say when its stream ends: from now on it must come out too, in this life.
   thing last_word(std::size_t segment, std::uint32_t worker);
   /// What a stage has to say on its timer, and that it has been kept: then it must come out too, in this life.
@@ -74,7 +87,7 @@ public:
   /// A thing came to the sink, in this order. Not yet stored.
   void arrived(const thing& one);
   /// Rows and positions are stored in one transaction. Positions belong to this and earlier rows.
-  void stored(std::span<const thing> rows, std::span<const weir::resume_point> positions);
+  void stored(std::span<const thing> rows, std::span<const weir::partition_point> positions);
   /// Whether they were stored, their sender doesn't know: they may come again.
   void may_repeat(std::span<const thing> rows);
   void dead_lettered(const weir::dead_letter& letter);
@@ -123,7 +136,10 @@ private:
   std::uint32_t last_unclean_ = 0; // life
   bool fenced_ = false;
 
-  std::vector<std::uint64_t> positions_;
+  std::vector<weir::partition_point> positions_; // by source, with the epoch of the last claim
+  std::vector<weir::partition_point> claimed_;
+  std::set<std::size_t> came_again_; // in this life
+  std::set<std::size_t> came_again_ever_;
   std::map<thing, std::uint32_t> rows_; // with the life that stored them last
   std::set<thing> repeatable_;
   std::set<std::uint32_t> said_;       // ids of last words

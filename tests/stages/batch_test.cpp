@@ -260,7 +260,7 @@ struct noting {
 
   weir::result<weir::batch_outcome> on_batch(const input& all, weir::context& where) {
     std::string note = std::to_string(all.items.back()) + "@";
-    for (const auto& point : where.resume_points())
+    for (const auto& point : where.points())
       note += point.partition + ":" + std::to_string(point.position);
     notes.add(note);
     return weir::batch_outcome{};

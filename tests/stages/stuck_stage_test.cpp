@@ -440,7 +440,7 @@ struct rows {
   collected<std::uint64_t> positions;
 
   result<weir::batch_outcome> on_batch(const input& batch, context& where) {
-    positions.add(where.resume_points().front().position);
+    positions.add(where.points().front().position);
     weir::batch_outcome outcome;
     for (std::size_t k = 0; k < batch.items.size(); ++k)
       if (batch.items[k] == 7)

@@ -1,5 +1,9 @@
 #include <weir/supervision/suspects.hpp>
 
+#include <cstdint>
+#include <thread>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace {
@@ -98,6 +102,80 @@ TEST(Suspects, AreGoneOnceTheyAreSettled) {
   all.settled(9, 100);
   EXPECT_TRUE(all.at(1, 2, 8)) << "that was another partition";
   all.settled(2, 8);
+  EXPECT_FALSE(all.remain());
+}
+
+TEST(Suspects, AreWatchedOnceHoweverOftenTheirPartitionIsOpened) {
+  weir::suspects all;
+  all.set({known(3, 5), known(8, 8)});
+  all.watch(1, 2, 0);
+  all.watch(1, 2, 0);
+  EXPECT_TRUE(all.at(1, 2, 3));
+  all.gone(2, 8);
+  all.settled(2, 5);
+  EXPECT_FALSE(all.remain());
+}
+
+TEST(Suspects, ComeAgainWhereTheirPartitionIsOpenedBehindAnEarlierPosition) {
+  weir::suspects all;
+  all.set({known(3, 5), known(8, 8)});
+  all.watch(1, 2, 0);
+  all.settled(2, 8);
+  EXPECT_FALSE(all.remain());
+  all.watch(1, 2, 4); // so much was stored
+  EXPECT_FALSE(all.at(1, 2, 4));
+  EXPECT_TRUE(all.at(1, 2, 5) && all.at(1, 2, 8));
+  EXPECT_EQ(all.left(true), (std::vector{known(5, 5), known(8, 8)}))
+      << "they are not settled again";
+  all.settled(2, 6);
+  EXPECT_EQ(all.left(true), (std::vector{known(8, 8)}));
+}
+
+TEST(Suspects, AreFewerWhereTheirPartitionIsOpenedBehindALaterPosition) {
+  weir::suspects all;
+  all.set({known(3, 5), known(8, 8)});
+  all.watch(1, 2, 0);
+  all.watch(1, 2, 5);
+  EXPECT_FALSE(all.at(1, 2, 5));
+  EXPECT_TRUE(all.at(1, 2, 8));
+  all.watch(1, 2, 9);
+  EXPECT_FALSE(all.remain());
+  EXPECT_TRUE(all.left(false).empty());
+}
+
+TEST(Suspects, OfAClosedPartitionHoldUpNobodyAndAreRemembered) {
+  weir::suspects all;
+  all.set({known(3, 5), known(8, 8)});
+  all.watch(1, 2, 0);
+  all.settled(2, 4);
+  all.closed(9);
+  EXPECT_TRUE(all.remain()) << "that was another partition";
+  all.closed(2);
+  EXPECT_FALSE(all.remain());
+  EXPECT_EQ(all.left(true), (std::vector{known(5, 5), known(8, 8)}));
+  EXPECT_EQ(all.left(false), (std::vector{known(3, 5), known(8, 8)}));
+}
+
+TEST(Suspects, AreWatchedByAnyThreadWhileOthersAsk) {
+  std::vector<weir::suspect> kept;
+  for (std::uint64_t partition = 1; partition <= 4; ++partition) {
+    kept.push_back(known(7, 7));
+    kept.back().partition = partition;
+  }
+  weir::suspects all;
+  all.set(kept);
+  std::vector<std::jthread> threads;
+  for (std::uint64_t partition = 1; partition <= 4; ++partition)
+    threads.emplace_back([&all, partition] {
+      for (int k = 0; k < 500; ++k) {
+        all.watch(1, partition, 0);
+        EXPECT_TRUE(all.remain());
+        EXPECT_TRUE(all.at(1, partition, 7));
+        all.settled(partition, 7);
+        EXPECT_FALSE(all.at(1, partition, 7));
+      }
+    });
+  threads.clear();
   EXPECT_FALSE(all.remain());
 }
 

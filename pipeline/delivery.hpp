@@ -1,0 +1,22 @@
+#pragma once
+
+#include <weir/pipeline/plan.hpp>
+
+#include <optional>
+#include <string>
+
+namespace weir {
+
+/// How often a row of a sink is stored, where a pipeline keeps its positions, whatever dies at whatever moment.
+enum class delivery {
+  exactly_once, ///< the only sink stores points with its rows
+  once_by_key,  ///< a row may come again; the sinks tell by its key that it is there
+  at_least_once ///< a few rows may be stored again
+};
+
+std::string to_string(delivery how);
+
+/// Nothing where no positions are kept.
+std::optional<delivery> delivery_of(const plan& of);
+
+} // namespace weir

@@ -1,0 +1,71 @@
+#include <weir/actors/runtime.hpp>
+#include <weir/dead_letters/store_answer.hpp>
+#include <weir/pipeline/position_keeper.hpp>
+#include <weir/stages/position_store.hpp>
+
+#include <chrono>
+#include <utility>
+
+namespace weir {
+
+using namespace std::chrono_literals;
+
+position_keeper::position_keeper(pipeline_services& services,
+                                 std::function<void(std::optional<failure>)> finished)
+    : actor{"positions"}, services_{services}, finished_{std::move(finished)} {}
+
+void position_keeper::close() {
+  auto none = order::none;
+  order_.compare_exchange_strong(none, order::close);
+  wake();
+}
+
+void position_keeper::abort() {
+  order_ = order::abort;
+  wake();
+}
+
+activity position_keeper::turn() {
+  const auto told = order_.load();
+  if (told == order::abort)
+    return activity::finished();
+  const auto points = news();
+  const auto done = points.empty() ? result<void>{} : store(points);
+  if (done && told == order::close)
+    return activity::finished();
+  return activity::asleep(services_.node.now() + 1s);
+}
+
+/// A look at all partitions: once a second.
+std::vector<partition_point> position_keeper::news() {
+  std::vector<partition_point> points;
+  services_.books.partitions().each([&](std::uint32_t index, const partition& one) {
+    if (one.epoch() == 0)
+      return;
+    const auto position = one.prefix_with({});
+    // In this order: what was returned counts as settled, but for nobody else.
+    if (one.fenced() || one.now_is() == partition::state::closed)
+      return;
+    auto& known = stored_[index];
+    if (known.epoch == one.epoch() && known.position == position)
+      return;
+    points.push_back(
+        {.partition = one.name(), .position = position, .beyond = {}, .epoch = one.epoch()});
+  });
+  return points;
+}
+
+result<void> position_keeper::store(const std::vector<partition_point>& points) {
+  auto fenced =
+      store_answer([&] { return services_.positions->store(services_.pipeline, points); });
+  if (!fenced)
+    return std::move(fenced.error());
+  for (const auto& name : *fenced)
+    services_.books.fence(name);
+  for (const auto& one : points)
+    if (const auto index = services_.books.partitions().find(one.partition))
+      stored_[*index] = {one.epoch, one.position};
+  return {};
+}
+
+} // namespace weir
