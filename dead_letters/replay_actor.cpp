@@ -37,9 +37,9 @@ replay_actor::replay_actor(runtime& node, acknowledgement& books, std::string pi
              .trouble = trouble_,
              .tells = tells_,
              .stopping = orders_.stopping()} {
-  books.add_replay_partition(*this, recorder == nullptr
-                                        ? 0
-                                        : flight_key(pipeline_, acknowledgement::replay_partition_name));
+  books.add_replay_partition(
+      *this,
+      recorder == nullptr ? 0 : flight_key(pipeline_, acknowledgement::replay_partition_name));
 }
 
 void replay_actor::set_stages(std::vector<replay_stage> stages, std::size_t sources) {

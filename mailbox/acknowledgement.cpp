@@ -124,14 +124,10 @@ partition::given_back acknowledgement::give_back(std::uint32_t index) {
 }
 
 void acknowledgement::fence(std::string_view name) noexcept {
-  const auto index = partitions_.find(name);
-  if (!index) // it was closed meanwhile
+  if (!partitions_.find(name)) // it was closed meanwhile
     return;
-  auto& one = partitions_.at(*index);
-  one.fence();
-  fences_.fetch_add(1, std::memory_order_acq_rel);
-  if (one.source() != nullptr)
-    one.source()->wake();
+  fences_.fetch_add(1, std::memory_order_acq_rel); // first: the source that is woken looks at it
+  partitions_.fence(name);
 }
 
 bool acknowledgement::is_given_back(origin where) const noexcept {

@@ -8,7 +8,7 @@ namespace weir {
 
 batch_points::batch_points(const partition_table& all, std::uint32_t replay,
                            std::span<const origin> members, std::size_t rows)
-    : members_{members.size()}, changed_{members.size() != rows} {
+    : changed_{members.size() != rows} {
   struct row {
     origin where;
     std::size_t index;

@@ -43,7 +43,6 @@ private:
   };
 
   std::vector<part> parts_;
-  std::size_t members_ = 0;
   bool changed_ = false;
 };
 

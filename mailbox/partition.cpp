@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <new>
+#include <thread>
 #include <utility>
 
 namespace weir {
@@ -95,6 +97,17 @@ void partition::call_when_settled(waker& who, std::uint64_t more) noexcept {
       || until_woken_.load(std::memory_order_relaxed) > count)
     until_woken_.store(count, std::memory_order_seq_cst);
   waiting_.store(&who, std::memory_order_seq_cst);
+}
+
+bool partition::call_when_at_rest(waker& who) noexcept {
+  std::uint64_t left = 0;
+  do { // what is settled before the call is not counted down
+    left = in_flight();
+    if (left == 0)
+      return false;
+    call_when_settled(who, left);
+  } while (in_flight() < left);
+  return true;
 }
 
 bool partition::call_when_there_is_room(waker& who, std::uint64_t beyond) noexcept {
@@ -283,7 +296,13 @@ partition::given_back partition::give_back() {
     settled_now here;
     const auto returned = settle_for_good(where, base, open, outcome::returned, here);
     done.returned += static_cast<std::uint64_t>(std::popcount(returned));
-    add_runs(all & ~returned, base, done.settled);
+    // Where outcomes are kept, one that somebody else has settled may still lack its bit.
+    while ((~where.settled.load(std::memory_order_seq_cst) & all) != 0)
+      std::this_thread::yield();
+    try {
+      add_runs(all & ~returned, base, done.settled);
+    } catch (const std::bad_alloc&) { // so much less is known to be settled
+    }
     at = base + 64;
   }
   prefix_.store(last, std::memory_order_release);
@@ -348,7 +367,9 @@ partition_point partition::point() const {
 }
 
 std::uint32_t partition::shares_left(std::uint64_t position) const noexcept {
-  if (position <= prefix_.load(std::memory_order_acquire) || is_settled(position))
+  // Of what was given back, shares are on their way though it is settled.
+  if (now_is() != state::closed
+      && (position <= prefix_.load(std::memory_order_acquire) || is_settled(position)))
     return 0;
   const auto* copies = block_of(position).copies.load(std::memory_order_acquire);
   return copies == nullptr ? 1

@@ -74,6 +74,8 @@ public:
   /// Wakes `who` once `more` further positions are settled, and then no more. A second call replaces the first one's
   /// count only by a smaller one. The source's thread.
   void call_when_settled(waker& who, std::uint64_t more) noexcept;
+  /// The same when nothing is in flight any more. False if nothing is: then nobody is called.
+  bool call_when_at_rest(waker& who) noexcept;
   /// The same for the next one that is settled. False if there is room already, or, for the position of an item that
   /// the window doesn't reach, if nothing is in flight any more: then it need not wait.
   bool call_when_there_is_room(waker& who, std::uint64_t beyond = 0) noexcept;
@@ -148,7 +150,8 @@ public:
   /// not known any more: then the position is 0, without ranges. O(in flight / 64).
   partition_point point() const;
 
-  /// How many shares of the position are to be settled yet; 0: it is settled.
+  /// How many shares of the position are to be settled yet; 0: it is settled. Of a closed partition: how many are to come
+  /// yet, if any is.
   std::uint32_t shares_left(std::uint64_t position) const noexcept;
 
   /// How the position was settled, if it was; where outcomes are kept. For positions in the window behind the prefix.

@@ -23,8 +23,8 @@ std::uint32_t partition_table::open(partition_opening how) {
       std::ranges::find_if(forgotten_, [this](auto index) { return at(index).quiet(); });
   if (free != forgotten_.end()) {
     const auto index = *free;
-    forgotten_.erase(free);
     at(index).reopen(std::move(how));
+    forgotten_.erase(free);
     return index;
   }
   const auto index = all_.size();
@@ -47,6 +47,18 @@ void partition_table::forget(std::uint32_t index) {
   require(at(index).now_is() == partition::state::closed,
           "partition_table: only a closed partition may be forgotten");
   forgotten_.push_back(index);
+}
+
+bool partition_table::fence(std::string_view name) {
+  const std::lock_guard lock{lock_}; // so that it stays the one that was found
+  const auto index = find_open(name);
+  if (!index)
+    return false;
+  auto& one = at(*index);
+  one.fence();
+  if (one.source() != nullptr)
+    one.source()->wake();
+  return true;
 }
 
 std::optional<std::uint32_t> partition_table::find(std::string_view name) const {

@@ -43,6 +43,9 @@ public:
   /// The partition may be opened again under another name, once it is quiet. Requires that it is closed.
   void forget(std::uint32_t index);
 
+  /// Another one has claimed the partition of that name: it is fenced, and its source woken. False if none is open.
+  bool fence(std::string_view name);
+
   /// The index of the partition of that name that is not closed.
   std::optional<std::uint32_t> find(std::string_view name) const;
 

@@ -138,7 +138,10 @@ bool node::state::start(std::vector<pipeline> pipelines) {
       running.pop_back();
       return refuse_to_start(std::move(begun.error()), name);
     }
-    log.write(log::level::info, "started", {{"pipeline", name}});
+    if (const auto how = running.back()->delivery())
+      log.write(log::level::info, "started", {{"pipeline", name}, {"delivery", to_string(*how)}});
+    else
+      log.write(log::level::info, "started", {{"pipeline", name}});
   }
   return true;
 }

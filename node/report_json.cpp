@@ -18,7 +18,7 @@ json to_json_value(const ledger_totals& ledger) {
   return {{"admitted", ledger.admitted},         {"replayed", ledger.replayed},
           {"acknowledged", ledger.acknowledged}, {"filtered", ledger.filtered},
           {"dropped", ledger.dropped},           {"dead_lettered", ledger.dead_lettered},
-          {"in_flight", ledger.in_flight}};
+          {"returned", ledger.returned},         {"in_flight", ledger.in_flight}};
 }
 
 json to_json_value(const stage_report& stage) {

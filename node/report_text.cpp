@@ -50,6 +50,7 @@ std::string ledger_text(const ledger_totals& ledger) {
       {"replayed", human_count(ledger.replayed), "filtered", ledger.filtered},
       {"", "", "dropped", ledger.dropped},
       {"", "", "dead-lettered", ledger.dead_lettered},
+      {"", "", "returned", ledger.returned},
       {"", "", "in flight", ledger.in_flight},
       {"", human_count(ledger.entered()), "", ledger.settled() + ledger.in_flight},
   };

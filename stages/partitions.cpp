@@ -80,12 +80,8 @@ void partitions::look(time_point now) {
   }
   for (const auto which : std::vector{closing_}) {
     auto& one = at(which);
-    if (!one.at_rest() && *open_[which].close_by > now) {
-      one.call_when_settled(source_, one.in_flight());
-      if (!one.at_rest())
-        continue;
-    }
-    finish(which);
+    if (*open_[which].close_by <= now || !one.call_when_at_rest(source_))
+      finish(which);
   }
 }
 
@@ -134,11 +130,7 @@ std::optional<outcome> partitions::outcome_of(partition_id which, std::uint64_t 
 bool partitions::at_rest() {
   bool rests = true;
   for (const auto& [which, state] : open_) {
-    auto& one = at(which);
-    if (one.at_rest())
-      continue;
-    one.call_when_settled(source_, one.in_flight());
-    rests = one.at_rest() && rests;
+    rests = !at(which).call_when_at_rest(source_) && rests;
   }
   return rests;
 }

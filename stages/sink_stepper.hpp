@@ -53,6 +53,8 @@ public:
       from->release(came.done);
     if (came.failed)
       return this->item_failed(std::move(*came.failed), came.done);
+    if (std::exchange(shortened_, false)) // what is left of a batch is run in the next slice
+      return {.items = came.done, .wasted = 1};
     in_.turn_over();
     return {.items = came.done};
   }
@@ -85,7 +87,7 @@ private:
           calls::direct(*sink_, items[done], self.where());
         } else {
           failed = take(items[done], from.from(first + done), stored, self);
-          if (failed)
+          if (failed || shortened_)
             break;
         }
       }
@@ -120,19 +122,17 @@ private:
   }
 
   std::optional<failure> take_batch(In& batch, origin& where, worker& self) {
-    for (;;) {
-      auto answer = store(batch, where, self);
-      if (!answer)
-        return std::move(answer.error());
-      if (answer->fenced.empty()) {
-        settle_members(batch, where, *answer, self.trouble_in_hand(), self);
-        return std::nullopt;
-      }
-      if (auto left = leave_out_fenced(self.books(), batch, where, answer->fenced); !left)
-        return std::move(left.error());
-      if (where.empty())
-        return std::nullopt;
+    auto answer = store(batch, where, self);
+    if (!answer)
+      return std::move(answer.error());
+    if (answer->fenced.empty()) {
+      settle_members(batch, where, *answer, self.trouble_in_hand(), self);
+      return std::nullopt;
     }
+    if (auto left = leave_out_fenced(self.books(), batch, where, answer->fenced); !left)
+      return std::move(left.error());
+    shortened_ = !where.empty();
+    return std::nullopt;
   }
 
   result<batch_outcome> store(const In& batch, origin where, worker& self) {
@@ -159,6 +159,7 @@ private:
     return {.what = slice_result::state::finished};
   }
 
+  bool shortened_ = false; // the batch in hand, by rows of fenced partitions
   F prototype_;
   std::optional<sink> sink_;
   bool drained_ = false;

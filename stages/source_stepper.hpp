@@ -151,16 +151,16 @@ private:
   slice_result what_next(source_state said, std::size_t items, std::size_t room, worker& self) {
     if (said == source_state::done) {
       done_ = true;
-      return {.what = deferred_.empty() || any_deferred_may_go_on(self)
-                          ? slice_result::state::again
-                          : slice_result::state::waiting,
-              .items = items,
-              .time = waiting_as::blocked};
+      if (deferred_.empty() || items > 0)
+        return {.items = items};
+      if (room == 0)
+        return without_credit();
+      return any_deferred_may_go_on(self)
+                 ? slice_result{}
+                 : slice_result{.what = slice_result::state::waiting, .time = waiting_as::blocked};
     }
     if (said != source_state::wait) // without room it would be asked again and again
-      return opens_partitions && room == 0 && said == source_state::more
-                 ? without_credit()
-                 : slice_result{.items = items};
+      return polled_without_room && room == 0 ? without_credit() : slice_result{.items = items};
     if (items > 0)
       return {.items = items};
     if (wanted_ > 0 && credit(wanted_) < wanted_)
@@ -173,10 +173,10 @@ private:
     if constexpr (!opens_partitions)
       if (wanted_ > 0) // it is the partition that has no room for so many
         self.books().partition_at(partition_).call_when_settled(self, 1);
-    if (any_deferred_may_go_on(self))
-      return {};
     if (room == 0 || !out_.ready())
       return {.what = slice_result::state::waiting, .for_credit = true};
+    if (any_deferred_may_go_on(self))
+      return {};
     return {.what = slice_result::state::waiting};
   }
 

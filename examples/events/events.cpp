@@ -64,8 +64,8 @@ weir::pipeline pipeline_of(const settings& chosen,
                            const std::optional<weir::files::lines_options>& input) {
   using std::chrono::milliseconds;
   weir::pipeline events{"events"};
-  auto parsed = events_from(events, chosen, input)
-                    .via("parse", parse, {.mailbox_capacity = chosen.mailbox});
+  auto parsed =
+      events_from(events, chosen, input).via("parse", parse, {.mailbox_capacity = chosen.mailbox});
   if (chosen.enrich != "none")
     parsed = std::move(parsed).via("enrich",
                                    enricher{{.url = chosen.enrich,

@@ -135,7 +135,9 @@ TEST(SqliteInsert, WaitsForADatabaseThatIsBusyFromTheStart) {
   const folder in;
   storing events{in};
   ASSERT_TRUE(database::open(events.path));
-  weir::running_pipeline running{events.to_the_end(100), events.node};
+  auto all = events.to_the_end(100);
+  all.positions_in(nullptr); // which are claimed before anything runs
+  weir::running_pipeline running{std::move(all), events.node};
   {
     const lock other{events.path};
     ASSERT_TRUE(running.start());
@@ -148,7 +150,6 @@ TEST(SqliteInsert, WaitsForADatabaseThatIsBusyFromTheStart) {
   EXPECT_EQ(events.count(), 100U);
   EXPECT_EQ(running.snapshot().ledger.filtered, 0U);
   EXPECT_EQ(running.snapshot().ledger.acknowledged, 100U);
-  EXPECT_EQ(events.point(), "100");
 }
 
 TEST(SqliteInsert, SeveralWorkersMayWriteToOneTable) {

@@ -165,7 +165,7 @@ class Events:
             check(any(one in line for line in lines), f"the log does not say {one!r} in its order: {self.log_file}")
 
 
-LEDGER = ["admitted", "replayed", "acknowledged", "filtered", "dropped", "dead_lettered", "in_flight"]
+LEDGER = ["admitted", "replayed", "acknowledged", "filtered", "dropped", "dead_lettered", "returned", "in_flight"]
 STAGE = ["stage", "processed", "failed", "restarts", "busy", "blocked", "idle", "latency_seconds",
          "backlog_max", "mailbox_capacity"]
 

@@ -57,7 +57,7 @@ TEST(ReportAsJson, OfOnePipelineHasTheKeysInTheirOrder) {
       one_line(to_json(some_run())),
       R"({"pipeline":"events","elapsed_seconds":20.421346,)"
       R"("ledger":{"admitted":10000,"replayed":0,"acknowledged":9799,"filtered":1,"dropped":0,)"
-      R"("dead_lettered":200,"in_flight":0},)"
+      R"("dead_lettered":200,"returned":0,"in_flight":0},)"
       R"("stages":[{"stage":"read","processed":10000,"failed":0,"restarts":0,"busy":0.01,"blocked":0.95,)"
       R"("idle":0.04,"latency_seconds":{"p50":0.0,"p99":0.0},"backlog_max":0,"mailbox_capacity":0},)"
       R"({"stage":"parse","processed":10000,"failed":200,"restarts":3,"busy":0.5,"blocked":0.25,)"
@@ -85,7 +85,7 @@ TEST(ReportAsJson, OfSeveralPipelinesIsAList) {
                           .outcome = {.exit_code = 3, .sentence = "late"}};
   const std::string rest =
       R"(,"elapsed_seconds":0.0,"ledger":{"admitted":0,"replayed":0,"acknowledged":0,)"
-      R"("filtered":0,"dropped":0,"dead_lettered":0,"in_flight":0},"stages":[],)"
+      R"("filtered":0,"dropped":0,"dead_lettered":0,"returned":0,"in_flight":0},"stages":[],)"
       R"("dead_letter_causes":[],"abandoned":[]})";
   EXPECT_EQ(one_line(to_json(report)), R"({"pipelines":[{"pipeline":"a")" + rest
                                            + R"(,{"pipeline":"b")" + rest
@@ -112,6 +112,7 @@ events                                                                          
   replayed                        0     filtered                        1      0.0 %
                                         dropped                         0      0.0 %
                                         dead-lettered                 200      2.0 %
+                                        returned                        0      0.0 %
                                         in flight                       0      0.0 %
                              10,000                                10,000   balanced
 

@@ -145,8 +145,8 @@ void stage_watch::batch_seen(place at, const weir::batch<thing>& all,
     return;
   }
   const auto& first = all.items.front();
-  if (size == options.size_max || !undisturbed_since(first.taken.at))
-    return;
+  if (size == options.size_max || !undisturbed_since(first.taken.at) || in_.any_reopened())
+    return; // or rows of a fenced partition were left out
   const auto due = first.taken.at + options.delay_max;
   const auto idle = idle_.find(at);
   if (idle != idle_.end() && idle->second.began >= first.taken.at && due < idle->second.ended

@@ -184,7 +184,9 @@ void world::stored(std::span<const thing> rows, std::span<const weir::partition_
       violated("read again: " + text_of(one) + " was settled before");
     const auto [mine, is_new] = rows_.try_emplace(one, life_);
     // What an item leads to is stored in several transactions, of which the last one settles it.
-    const bool again = !drawn.is_exact() && came_again_ever_.contains(one.id >> 24U);
+    // And the letters are not fenced with the rows.
+    const bool again = (!drawn.is_exact() || were_dead_lettered_.contains(one))
+                       && came_again_ever_.contains(one.id >> 24U);
     if (!is_new && mine->second > last_unclean_ && !repeatable_.contains(one) && !again)
       violated("stored twice: " + text_of(one) + ", in life " + std::to_string(mine->second)
                + " and again in life " + std::to_string(life_));

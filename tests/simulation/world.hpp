@@ -60,6 +60,7 @@ public:
   std::vector<std::string> fenced_by(std::span<const weir::partition_point> points) const;
   /// Was the partition closed in this life? Then some of its items may be there twice.
   bool was_reopened(std::size_t source) const { return came_again_.contains(source); }
+  bool any_reopened() const { return !came_again_.empty(); }
 
   /// When the next life begins.
   weir::clock::time_point time{};
