@@ -51,6 +51,9 @@ public:
     return numbers_.next(stage, read_at, part);
   }
 
+  /// The partition was closed: what is read of it again makes the same letters.
+  void partition_closed(const std::string& partition) { numbers_.forget(partition); }
+
   /// The position of letters of no position: another one for each pipeline that was ever started, so that equal
   /// ones of two lives are not taken for one.
   std::uint64_t life() const noexcept { return life_; }

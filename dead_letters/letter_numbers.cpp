@@ -15,6 +15,11 @@ std::uint32_t letter_numbers::next(const std::string& stage, const resume_point&
   return made_[{stage, read_at.partition, read_at.position, part}]++;
 }
 
+void letter_numbers::forget(const std::string& partition) {
+  const std::lock_guard lock{lock_};
+  std::erase_if(made_, [&](const auto& one) { return std::get<1>(one.first) == partition; });
+}
+
 void letter_numbers::forget_settled() {
   std::map<std::string, std::uint64_t> settled;
   for (auto& point : books_.settled_prefixes())

@@ -24,6 +24,9 @@ public:
   /// The number of the next letter of that part, of an item that was read there: how many there were before.
   std::uint32_t next(const std::string& stage, const resume_point& read_at, std::uint32_t part);
 
+  /// The partition was closed: what is read of it again makes the same letters.
+  void forget(const std::string& partition);
+
 private:
   using place = std::tuple<std::string, std::string, std::uint64_t, std::uint32_t>;
   static constexpr std::size_t forget_at_least = 1024; // entries

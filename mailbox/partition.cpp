@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 #include <new>
 #include <thread>
 #include <utility>
@@ -372,9 +373,14 @@ std::uint32_t partition::shares_left(std::uint64_t position) const noexcept {
       && (position <= prefix_.load(std::memory_order_acquire) || is_settled(position)))
     return 0;
   const auto* copies = block_of(position).copies.load(std::memory_order_acquire);
-  return copies == nullptr ? 1
-                           : static_cast<std::uint32_t>(
-                               copies->more[position % 64].load(std::memory_order_acquire) + 1);
+  if (copies == nullptr)
+    return 1;
+  // Once a copy was let go, the others are not enough.
+  if (copies->gravest[position % 64].load(std::memory_order_acquire)
+      == static_cast<std::uint8_t>(outcome::returned))
+    return std::numeric_limits<std::uint32_t>::max();
+  return static_cast<std::uint32_t>(copies->more[position % 64].load(std::memory_order_acquire)
+                                    + 1);
 }
 
 std::optional<outcome> partition::outcome_of(std::uint64_t position) const noexcept {

@@ -9,7 +9,9 @@ namespace weir {
 
 /// How often a row of a sink is stored, where a pipeline keeps its positions, whatever dies at whatever moment.
 enum class delivery {
-  exactly_once, ///< the only sink stores points with its rows
+  /// The only sink stores points with its rows. An item that leads to several rows, in different transactions, is
+  /// settled with the last of them: of such an item some rows may be stored again.
+  exactly_once,
   once_by_key,  ///< a row may come again; the sinks tell by its key that it is there
   at_least_once ///< a few rows may be stored again
 };

@@ -1,3 +1,4 @@
+#include <weir/dead_letters/dead_letter_actor.hpp>
 #include <weir/mailbox/acknowledgement.hpp>
 #include <weir/mailbox/require.hpp>
 #include <weir/stages/partitions.hpp>
@@ -53,6 +54,8 @@ void partitions::finish(partition_id which) {
   auto given_back = services_.books.give_back(which.index);
   if (services_.positions && one.epoch() != 0 && !fenced)
     store(given_back.settled);
+  if (services_.dead_letters != nullptr)
+    services_.dead_letters->partition_closed(one.name());
   if (services_.recorder != nullptr) {
     services_.recorder->suspects().settled(one.key(), given_back.settled.position);
     services_.recorder->suspects().closed(one.key());

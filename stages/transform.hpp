@@ -60,6 +60,11 @@ public:
     return step_through(*from, budget, self);
   }
 
+  std::size_t let_go(std::size_t most, worker& self) override {
+    if (state_.runs_again()) // they are counted already
+      return 0;
+    return consuming_stepper<In>::let_go(most, self);
+  }
   std::size_t admit(std::size_t budget, worker& self) override {
     if (state_.runs_again()) // they were admitted before
       return budget;

@@ -177,12 +177,13 @@ int run(const settings& chosen) {
   const auto late = found->rows - *rows_before - ledger->acknowledged - all.elsewhere;
   std::cout << '\n' << grouped(late) << " of the records that were returned had been stored";
   if (found->dead_letters_again > 0) // such a letter is stored before its position is
-    std::cout << "; " << grouped(found->dead_letters_again) << " are a dead letter again";
+    std::cout << "; dead letters that came again: " << grouped(found->dead_letters_again);
   if (!moves->all_finished())
     std::cout << "; stopped early";
   std::cout << '\n'
             << grouped(chosen.broker.records) << " records: " << grouped(found->rows) << " rows, "
-            << grouped(found->dead_letters) << " dead letters, each once; "
+            << grouped(found->dead_letters)
+            << (found->dead_letters == 1 ? " dead letter" : " dead letters") << ", each once; "
             << grouped(ledger->returned) << " returned, " << grouped(all.fenced)
             << " times fenced\n";
   return weir::exit_codes::ok;

@@ -607,6 +607,7 @@ private:
     const auto points = where.points(rejected);
     if (auto fenced = in->fenced_by(points); !fenced.empty()) {
       in->faults.came_about(event::batch_fenced);
+      in->rows_left_out();
       return weir::batch_outcome{.filtered = {}, .rejected = {}, .fenced = std::move(fenced)};
     }
     for (const auto& one : rows)

@@ -81,6 +81,7 @@ void world::begin_life() {
   admitted_.clear();
   lettered_.clear();
   came_again_.clear();
+  rows_left_out_ = false;
   watch.begin_life();
   keys.begin_life();
   // What earlier lives had to say last, and did not get out, belongs to no position: it is gone.

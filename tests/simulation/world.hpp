@@ -60,7 +60,8 @@ public:
   std::vector<std::string> fenced_by(std::span<const weir::partition_point> points) const;
   /// Was the partition closed in this life? Then some of its items may be there twice.
   bool was_reopened(std::size_t source) const { return came_again_.contains(source); }
-  bool any_reopened() const { return !came_again_.empty(); }
+  bool any_reopened() const { return !came_again_.empty() || rows_left_out_; }
+  void rows_left_out() { rows_left_out_ = true; }
 
   /// When the next life begins.
   weir::clock::time_point time{};
@@ -141,6 +142,7 @@ private:
   std::vector<weir::partition_point> claimed_;
   std::set<std::size_t> came_again_; // in this life
   std::set<std::size_t> came_again_ever_;
+  bool rows_left_out_ = false;          // in this life, of a batch
   std::map<thing, std::uint32_t> rows_; // with the life that stored them last
   std::set<thing> repeatable_;
   std::set<std::uint32_t> said_;       // ids of last words
