@@ -369,15 +369,16 @@ partition_point partition::point() const {
 
 std::uint32_t partition::shares_left(std::uint64_t position) const noexcept {
   // Of what was given back, shares are on their way though it is settled.
-  if (now_is() != state::closed
-      && (position <= prefix_.load(std::memory_order_acquire) || is_settled(position)))
+  const bool closed = now_is() == state::closed;
+  if (!closed && (position <= prefix_.load(std::memory_order_acquire) || is_settled(position)))
     return 0;
   const auto* copies = block_of(position).copies.load(std::memory_order_acquire);
   if (copies == nullptr)
     return 1;
   // Once a copy was let go, the others are not enough.
-  if (copies->gravest[position % 64].load(std::memory_order_acquire)
-      == static_cast<std::uint8_t>(outcome::returned))
+  if (closed
+      && copies->gravest[position % 64].load(std::memory_order_acquire)
+             == static_cast<std::uint8_t>(outcome::returned))
     return std::numeric_limits<std::uint32_t>::max();
   return static_cast<std::uint32_t>(copies->more[position % 64].load(std::memory_order_acquire)
                                     + 1);

@@ -245,6 +245,11 @@ void stage_watch::time_passed(clock::time_point began, clock::time_point ended,
   last_pause_ = {began, ended};
   if (!leaving_.empty() && !undisturbed_since(began))
     leaving_.clear();
+  // What was given back is let go, also before its source has heard of that.
+  if (in_.faults.fired(fault::partition_closes)
+          + in_.faults.fired(fault::partition_claimed_elsewhere)
+      > 0)
+    leaving_.clear();
   for (const auto& [out, to] : leaving_)
     if (std::ranges::find(idle, to) != idle.end() && !came_again(out))
       in_.violated("order: " + text_of(to, out, of_)
