@@ -9,6 +9,7 @@
 #include <weir/stages/kept_as.hpp>
 #include <weir/stages/rows_in_hand.hpp>
 #include <weir/stages/runner.hpp>
+#include <weir/stages/sink.hpp>
 #include <weir/stages/stepper.hpp>
 #include <weir/stages/taking_inlet.hpp>
 #include <weir/stages/worker.hpp>
