@@ -4,6 +4,7 @@
 #include <weir/stages/position_store.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <utility>
 
 namespace weir {
@@ -39,6 +40,7 @@ activity position_keeper::turn() {
 /// A look at all partitions: once a second.
 std::vector<partition_point> position_keeper::news() {
   std::vector<partition_point> points;
+  told_.clear();
   services_.books.partitions().each([&](std::uint32_t index, const partition& one) {
     if (one.epoch() == 0)
       return;
@@ -51,6 +53,7 @@ std::vector<partition_point> position_keeper::news() {
       return;
     points.push_back(
         {.partition = one.name(), .position = position, .beyond = {}, .epoch = one.epoch()});
+    told_.push_back(index);
   });
   return points;
 }
@@ -62,9 +65,8 @@ result<void> position_keeper::store(const std::vector<partition_point>& points) 
     return std::move(fenced.error());
   for (const auto& name : *fenced)
     services_.books.fence(name);
-  for (const auto& one : points)
-    if (const auto index = services_.books.partitions().find(one.partition))
-      stored_[*index] = {one.epoch, one.position};
+  for (std::size_t k = 0; k < points.size(); ++k)
+    stored_[told_[k]] = {points[k].epoch, points[k].position};
   return {};
 }
 

@@ -52,6 +52,7 @@ private:
     std::uint64_t position = 0;
   };
   std::unordered_map<std::uint32_t, stored> stored_; // by the index of the partition
+  std::vector<std::uint32_t> told_; // whose points `news` has found, in their order
   std::optional<failure> crash_;
 };
 
