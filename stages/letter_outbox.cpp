@@ -22,14 +22,8 @@ bool is_unclaimed(const acknowledgement& books, origin where) {
 
 } // namespace
 
-bool letter_outbox::add(origin where, std::string payload, const std::type_info& payload_type,
+void letter_outbox::add(origin where, std::string payload, const std::type_info& payload_type,
                         failure why, const item_trouble& trouble, letter_of what, std::string key) {
-  if (services_.books.any_given_back() && services_.books.is_given_back(where)
-      && (keys_ == nullptr || key.empty())) {
-    services_.books.settle(where,
-                           outcome::returned); // it comes again elsewhere, and may fail there
-    return false;
-  }
   const auto read_at =
       what == letter_of::stranger ? resume_point{} : services_.books.position_of(where);
   // Several items of one position may fail in one stage: their payloads tell them apart, the same ones again
@@ -70,7 +64,6 @@ bool letter_outbox::add(origin where, std::string payload, const std::type_info&
                        .keys = counts ? keys_ : nullptr});
   worker_counters::add(counters_.dead_lettered, 1);
   on_their_way_.fetch_add(1);
-  return true;
 }
 
 void letter_outbox::take_back(std::size_t letters) noexcept {

@@ -36,8 +36,8 @@ public:
   letter_outbox& operator=(const letter_outbox&) = delete;
 
   /// The item of `where` becomes a dead letter, or what is said here of it. It is handed over before the worker
-  /// takes further items. False if it becomes none, as it was given back meanwhile.
-  bool add(origin where, std::string payload, const std::type_info& payload_type, failure why,
+  /// takes further items. The dead-letter actor lets it go if it was given back meanwhile.
+  void add(origin where, std::string payload, const std::type_info& payload_type, failure why,
            const item_trouble& trouble, letter_of what = letter_of::whole_item,
            std::string key = {});
   /// The last ones that were added in this turn, without a key, are no dead letters after all.

@@ -67,9 +67,9 @@ void members_of_batch::reject(std::vector<rejected_item>& rejected, const item_t
       auto mine = trouble;
       self_.count_failure(one.why, mine);
       const auto settles = settled_by_letter(same() ? one.index : next_member++);
-      if (self_.letters().add(settles, rows_.payload(rows_.batch, one.index), rows_.type,
-                              std::move(one.why), mine, what_letters_are()))
-        ++letters_;
+      self_.letters().add(settles, rows_.payload(rows_.batch, one.index), rows_.type,
+                          std::move(one.why), mine, what_letters_are());
+      ++letters_;
     }
     if (where_.is_group())
       members_ = apart_ = self_.books().take_apart(where_); // from here on nothing throws
