@@ -123,13 +123,6 @@ partition::given_back acknowledgement::give_back(std::uint32_t index) {
   return done;
 }
 
-void acknowledgement::fence(std::string_view name) noexcept {
-  if (!partitions_.find(name)) // it was closed meanwhile
-    return;
-  fences_.fetch_add(1, std::memory_order_acq_rel); // first: the source that is woken looks at it
-  partitions_.fence(name);
-}
-
 bool acknowledgement::is_given_back(origin where) const noexcept {
   if (where.empty())
     return false;

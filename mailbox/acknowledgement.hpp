@@ -43,9 +43,9 @@ public:
   /// Gives back what is not settled of a closing partition; it is closed then. In its source's turns.
   partition::given_back give_back(std::uint32_t index);
   /// Another one has claimed the partition of this name: its source is woken, to close it. Any thread.
-  void fence(std::string_view name) noexcept;
+  void fence(std::string_view name) { partitions_.fence(name); }
   /// How many were ever fenced.
-  std::uint64_t fences() const noexcept { return fences_.load(std::memory_order_acquire); }
+  std::uint64_t fences() const noexcept { return partitions_.fences(); }
   /// Adds the one partition of items that are put in again from the dead letters, before the pipeline starts. Its
   /// positions are in no order: they are the letters' ids, so that they mean the same in each life. No resume point
   /// has it.
@@ -130,7 +130,6 @@ private:
       ended_{};                              // of the sources' items, by outcome
   std::atomic<std::uint32_t> given_back_{0}; // partitions that are not quiet yet
   std::atomic<std::uint64_t> late_{0};
-  std::atomic<std::uint64_t> fences_{0};
   std::atomic<bool> settled_twice_{false};
   struct rare; // replayed items and groups: most pipelines have none in flight
   const std::unique_ptr<rare> rare_;

@@ -49,16 +49,16 @@ void partition_table::forget(std::uint32_t index) {
   forgotten_.push_back(index);
 }
 
-bool partition_table::fence(std::string_view name) {
+void partition_table::fence(std::string_view name) {
   const std::lock_guard lock{lock_}; // so that it stays the one that was found
   const auto index = find_open(name);
   if (!index)
-    return false;
+    return;
   auto& one = at(*index);
   one.fence();
+  fences_.fetch_add(1, std::memory_order_acq_rel); // first: the source that is woken looks at it
   if (one.source() != nullptr)
     one.source()->wake();
-  return true;
 }
 
 std::optional<std::uint32_t> partition_table::find(std::string_view name) const {

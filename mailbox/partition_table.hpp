@@ -43,8 +43,11 @@ public:
   /// The partition may be opened again under another name, once it is quiet. Requires that it is closed.
   void forget(std::uint32_t index);
 
-  /// Another one has claimed the partition of that name: it is fenced, and its source woken. False if none is open.
-  bool fence(std::string_view name);
+  /// Another one has claimed the partition of that name: it is fenced, and its source woken. Does nothing if there is
+  /// none that is not closed.
+  void fence(std::string_view name);
+  /// How many were ever fenced.
+  std::uint64_t fences() const noexcept { return fences_.load(std::memory_order_acquire); }
 
   /// The index of the partition of that name that is not closed.
   std::optional<std::uint32_t> find(std::string_view name) const;
@@ -70,6 +73,7 @@ private:
 
   std::array<std::atomic<chunk*>, origin::partitions_max / chunk_size + 1> chunks_{};
   std::atomic<std::size_t> size_{0};
+  std::atomic<std::uint64_t> fences_{0};
   mutable std::mutex lock_; // guards what follows, and the opening of partitions
   std::vector<std::unique_ptr<chunk>> all_chunks_;
   std::vector<std::unique_ptr<partition>> all_;

@@ -142,6 +142,10 @@ public:
 
   // --- anybody -------------------------------------------------------------------------------------
 
+  /// Has its producer announced that it waits for credit, and does it still?
+  bool producer_waits() const noexcept {
+    return producer_waiting_.load(std::memory_order_relaxed) && !producer_may_go_on();
+  }
   /// Items between the two cursors; a moment's value.
   std::size_t size() const noexcept {
     const auto released = released_.load(std::memory_order_acquire);

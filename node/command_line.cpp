@@ -37,7 +37,8 @@ void refuse_unknown(const std::vector<std::string>& rest, const std::vector<std:
 
 command_line::command_line(int argc, const char* const* argv,
                            const std::vector<const option*>& options,
-                           std::vector<std::string>& problems) {
+                           std::vector<std::string>& problems,
+                           const std::vector<std::string>& actions) {
   CLI::App app;
   app.set_help_flag();
   app.allow_extras(); // so that we can say what was probably meant
@@ -54,6 +55,9 @@ command_line::command_line(int argc, const char* const* argv,
   };
   for (const auto* one : options)
     declare_flag(*one);
+  std::vector<const CLI::Option*> known_actions;
+  for (const auto& flag : actions)
+    known_actions.push_back(app.add_flag(flag));
 
   std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   std::reverse(arguments.begin(), arguments.end()); // as CLI11 takes them
@@ -69,6 +73,14 @@ command_line::command_line(int argc, const char* const* argv,
     names.push_back(flag);
     if (given->count() > 0)
       values_[flag] = given->results();
+  }
+  for (std::size_t k = 0; k < actions.size(); ++k) {
+    names.push_back(actions[k]);
+    if (known_actions[k]->count() == 0)
+      continue;
+    actions_.push_back(actions[k]);
+    if (known_actions[k]->results().front() != "true")
+      problems.push_back(actions[k] + ": takes no value");
   }
   refuse_unknown(app.remaining(), names, problems);
 }

@@ -3,6 +3,7 @@
 #include <weir/node/configuration_file.hpp>
 #include <weir/node/option_text.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -21,6 +22,12 @@ std::vector<std::string> split_at_commas(const std::string& text) {
   }
   made.push_back(text.substr(begin));
   return made;
+}
+
+[[noreturn]] void abort_over(const std::string& name) {
+  std::fprintf(stderr, "weir: option '%s': another one has this name, as an option or as a group\n",
+               name.c_str());
+  std::abort();
 }
 
 } // namespace
@@ -47,12 +54,10 @@ weir::option& configuration::declare(weir::option declared) {
   for (const auto& one : options_)
     unique = unique && one.flag() != flag && !inside(one.pointer(), declared.pointer())
              && !inside(declared.pointer(), one.pointer());
-  if (!unique) {
-    std::fprintf(stderr,
-                 "weir: option '%s': another one has this name, as an option or as a group\n",
-                 declared.name().c_str());
-    std::abort();
-  }
+  for (const auto& one : actions_)
+    unique = unique && flag != "--" + one.name;
+  if (!unique)
+    abort_over(declared.name());
   return options_.emplace_back(std::move(declared));
 }
 
@@ -75,11 +80,16 @@ parsed configuration::parse(int argc, const char* const* argv, const environment
     known.push_back(&file_option_);
   for (const auto& one : options_)
     known.push_back(&one);
-  const command_line given{argc, argv, known, problems};
+  std::vector<std::string> actions;
+  for (const auto& one : actions_)
+    actions.push_back("--" + one.name);
+  const command_line given{argc, argv, known, problems, actions};
+  asked_for_ = given.actions();
   if (given.help())
     return {parsed::step::stop, help()};
   if (given.version())
-    return {parsed::step::stop, program_ + " " + version_ + "\n"};
+    return {parsed::step::stop,
+            program_ + " " + version_ + (runs_on_.empty() ? "" : " (" + runs_on_ + ")") + "\n"};
 
   if (!flags_only_) {
     read_variable(file_option_, variables, problems);
@@ -99,7 +109,43 @@ parsed configuration::parse(int argc, const char* const* argv, const environment
                            + (flags_only_ ? ""
                                           : " (or " + one.variable(program_) + ", or "
                                                 + one.pointer() + " in the configuration file)"));
+  if (problems.empty()) // else the values may not be those that were meant
+    for (const auto& mistake : checks_)
+      if (auto text = mistake(); !text.empty())
+        problems.push_back(std::move(text));
   return problems.empty() ? parsed{} : refuse(problems);
+}
+
+void configuration::action(std::string name, std::string text) {
+  for (const auto& one : options_)
+    if (one.flag() == "--" + name)
+      abort_over(name);
+  actions_.push_back({std::move(name), std::move(text)});
+}
+
+bool configuration::asked_for(std::string_view action) const {
+  return std::ranges::any_of(asked_for_, [&](const auto& one) { return one.substr(2) == action; });
+}
+
+void configuration::command(std::string usage, std::string text) {
+  commands_.push_back({std::move(usage), std::move(text)});
+}
+
+std::optional<int> configuration::find_command(int argc, const char* const* argv,
+                                               std::string_view name) const {
+  const auto takes_value = [this](std::string_view flag) {
+    return flag == file_option_.flag() || std::ranges::any_of(options_, [&](const auto& one) {
+             return one.flag() == flag && one.kind() != option_kind::boolean;
+           });
+  };
+  for (int k = 1; k < argc; ++k) {
+    const std::string_view word = argv[k];
+    if (!word.starts_with("-"))
+      return word == name ? std::optional{k} : std::nullopt;
+    if (takes_value(word))
+      ++k;
+  }
+  return std::nullopt;
 }
 
 parsed configuration::refuse(const std::vector<std::string>& mistakes) const {
@@ -115,11 +161,16 @@ void configuration::flags_only(std::string usage) {
 }
 
 std::string configuration::help() const {
-  auto text = summary_ + "\n\nUsage: " + program_ + " " + usage_ + "\n\n";
+  auto text = summary_ + "\n\nUsage: " + program_ + " " + usage_ + "\n";
+  for (const auto& one : commands_)
+    text += "       " + program_ + " " + one.name + "\n         " + one.text + "\n";
+  text += "\n";
   for (const auto& one : options_)
     text += help_entry(one, program_, !flags_only_);
   if (!flags_only_)
     text += help_entry(file_option_, program_, true);
+  for (const auto& one : actions_)
+    text += help_entry("--" + one.name, one.text);
   text += help_entry("--help", "Shows this text.");
   text += help_entry("--version", "Shows the version.");
   if (flags_only_)

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -74,6 +75,27 @@ public:
   /// behind the program's name.
   void flags_only(std::string usage);
 
+  /// Declares a flag that asks for something else than a run, as --help does. It has no value, no variable and no place
+  /// in a file.
+  void action(std::string name, std::string text);
+  /// Was that action asked for? After `parse()`.
+  bool asked_for(std::string_view action) const;
+
+  /// Declares a subcommand, for help: `usage` is what it shows behind the program's name.
+  void command(std::string usage, std::string text);
+  /// Where the command line names this word: the first argument that is neither a flag nor a flag's value, if it is
+  /// `name`.
+  std::optional<int> find_command(int argc, const char* const* argv, std::string_view name) const;
+
+  /// Looks for a mistake that no single option shows ("--input and --listen exclude each other"), when all values were
+  /// read and each of them is acceptable. It answers the mistake, or an empty text.
+  void check(std::function<std::string()> mistake) { checks_.push_back(std::move(mistake)); }
+
+  /// What --version says behind the program's own version: "weir 1.2.3".
+  void runs_on(std::string what) { runs_on_ = std::move(what); }
+
+  const std::string& program() const noexcept { return program_; }
+
   /// Reads all sources into the targets.
   parsed parse(int argc, const char* const* argv,
                const environment& variables = process_environment);
@@ -103,6 +125,15 @@ private:
   bool flags_only_ = false;
   std::optional<std::string> file_; // the configuration file's path
   weir::option file_option_;
+  struct named_text {
+    std::string name;
+    std::string text;
+  };
+  std::vector<named_text> actions_;
+  std::vector<std::string> asked_for_; // actions
+  std::vector<named_text> commands_;
+  std::vector<std::function<std::string()>> checks_;
+  std::string runs_on_;
   std::deque<weir::option> options_; // as declared; a deque, for `option()` hands out references
 };
 

@@ -3,12 +3,14 @@
 #include <weir/node/last_life.hpp>
 #include <weir/node/log.hpp>
 #include <weir/node/node.hpp>
+#include <weir/node/parts.hpp>
 #include <weir/node/pipeline_news.hpp>
 #include <weir/node/progress.hpp>
 #include <weir/node/report.hpp>
 #include <weir/node/report_of.hpp>
 #include <weir/node/run_end.hpp>
 #include <weir/node/run_verdict.hpp>
+#include <weir/node/running_trees.hpp>
 #include <weir/node/stop_signals.hpp>
 #include <weir/node/trouble_watch.hpp>
 #include <weir/pipeline/running_pipeline.hpp>
@@ -47,9 +49,11 @@ progress::options progress_options(const std::string& wanted) {
   return {.terminal = shown, .columns = terminal_columns(), .shown = terminal_charset()};
 }
 
-std::string names_of(const std::vector<pipeline>& pipelines) {
+std::string names_of(const parts& all) {
   std::string names;
-  for (const auto& one : pipelines)
+  for (const auto& one : all.pipelines)
+    names += (names.empty() ? "" : ", ") + one.name();
+  for (const auto& one : all.trees)
     names += (names.empty() ? "" : ", ") + one.name();
   return names;
 }
@@ -66,7 +70,8 @@ struct node::state {
         log{settings.log_level, settings.log_format, line},
         news{runtime.now()} {}
 
-  int run(std::vector<pipeline> pipelines);
+  int run(parts all);
+  bool start(parts all);
   bool start(std::vector<pipeline> pipelines);
   bool refuse_to_start(failure why, std::optional<std::string> pipeline = {});
   pipeline_observer observer(std::string name);
@@ -89,7 +94,8 @@ struct node::state {
   std::optional<failure> not_started;
   run_report report;
   std::unique_ptr<flight_recorder> recorder;              // null: nothing is recorded
-  std::vector<std::unique_ptr<running_pipeline>> running; // destroyed first
+  std::vector<std::unique_ptr<running_pipeline>> running; // destroyed first, after the trees
+  std::optional<running_trees> trees;
 };
 
 node::node(node_settings settings, std::function<std::optional<input_progress>()> input)
@@ -97,20 +103,17 @@ node::node(node_settings settings, std::function<std::optional<input_progress>()
 
 node::~node() = default;
 
-int node::run(pipeline one) {
-  std::vector<pipeline> all;
-  all.push_back(std::move(one));
-  return run(std::move(all));
-}
-
-int node::run(std::vector<pipeline> pipelines) { return state_->run(std::move(pipelines)); }
+int node::run(std::vector<pipeline> pipelines) { return run(parts{std::move(pipelines)}); }
+int node::run(pipeline one) { return run(parts{std::move(one)}); }
+int node::run(parts all) { return state_->run(std::move(all)); }
 
 const run_report& node::report() const { return state_->report; }
 
-int node::state::run(std::vector<pipeline> pipelines) {
+int node::state::run(parts all) {
   began = runtime.now();
-  run_end end{running, runtime, settings.drain_timeout, log};
-  if (start(std::move(pipelines))) {
+  trees.emplace(runtime, news, settings.replay_rate);
+  run_end end{running, *trees, runtime, settings.drain_timeout, log};
+  if (start(std::move(all))) {
     watch(end);
     news.log_to(log);
     line.erase();
@@ -120,13 +123,21 @@ int node::state::run(std::vector<pipeline> pipelines) {
 }
 
 /// True if all of them run. Else those that have begun are aborted.
-bool node::state::start(std::vector<pipeline> pipelines) {
+bool node::state::start(parts all) {
   if (!settings.flight_recorder.empty()) {
-    auto opened = open_recorder(settings.flight_recorder, names_of(pipelines), log);
+    auto opened = open_recorder(settings.flight_recorder, names_of(all), log);
     if (!opened)
       return refuse_to_start(std::move(opened.error()));
     recorder = std::move(*opened);
   }
+  if (!start(std::move(all.pipelines)))
+    return false;
+  if (auto begun = trees->start(std::move(all.trees)); !begun)
+    return refuse_to_start(std::move(begun.error()));
+  return true;
+}
+
+bool node::state::start(std::vector<pipeline> pipelines) {
   for (auto& one : pipelines) {
     if (settings.replay_rate > 0)
       one.replay_at({.permits = settings.replay_rate});
@@ -193,6 +204,7 @@ void node::state::show_progress() {
   ledger_totals totals;
   for (const auto& one : running)
     totals += one->snapshot().ledger;
+  totals += trees->books().pipelines().ledger;
   line.update(std::chrono::duration_cast<std::chrono::milliseconds>(runtime.now() - began), totals,
               input ? input() : std::nullopt);
 }
@@ -208,6 +220,13 @@ run_facts node::state::facts(const run_end& end) const {
     facts.ledger += snapshot.ledger;
     facts.settled_twice = facts.settled_twice || snapshot.settled_twice;
   }
+  const auto in_trees = trees->books().pipelines();
+  facts.ledger += in_trees.ledger;
+  facts.in_flight_before = in_trees.in_flight_before;
+  facts.balanced = in_trees.balanced;
+  facts.settled_twice = facts.settled_twice || in_trees.settled_twice;
+  facts.stuck = facts.stuck || in_trees.lives; // one that was abandoned still goes on
+  facts.children_killed = trees->books().count_killed();
   return facts;
 }
 
@@ -217,6 +236,7 @@ void node::state::finish(const run_end& end) {
   report = {};
   for (const auto& one : running)
     report.pipelines.push_back(report_of(*one, elapsed, runtime.wall_clock()));
+  report.trees = trees->report();
   if (recorder) {
     report.deaths.emplace();
     for (const auto& one : recorder->last_life().deaths)
@@ -238,7 +258,7 @@ void node::state::finish(const run_end& end) {
                 {{"why", written.error().message()}});
       report.outcome.exit_code = code == exit_codes::ok ? exit_codes::failed : code;
     }
-  if (!running.empty())
+  if (!running.empty() || !report.trees.empty())
     std::cout << to_text(report, terminal_charset()) << std::flush;
 }
 
@@ -257,11 +277,17 @@ int node::state::leave(const run_end& end) {
     std::cout.flush();
     std::_Exit(code);
   }
+  const auto left_running = [](const pipeline_report& one) { return !one.abandoned.empty(); };
+  bool abandoned = trees->any_abandoned() || std::ranges::any_of(report.pipelines, left_running);
+  for (const auto& tree : report.trees)
+    for (const auto& child : tree.children)
+      abandoned = abandoned || (child.pipeline && left_running(*child.pipeline));
+  if (!trees->any_abandoned()) // else what is destroyed here it may still use
+    trees.reset();
   running.clear();
   recorder.reset();
-  const auto left_running = [](const auto& one) { return !one.abandoned.empty(); };
-  if (std::ranges::any_of(report.pipelines, left_running)) {
-    // Abandoned runs can't be joined either, and what is destroyed when a process exits they may still use.
+  if (abandoned) {
+    // Abandoned runs and children can't be joined either, and what is destroyed when a process exits they may still use.
     std::cout.flush();
     std::fflush(nullptr);
     std::_Exit(code);

@@ -8,19 +8,26 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
-/// One running process: it runs pipelines until they are done, or until it is told to stop.
+/// One running process: it runs pipelines and supervision trees until they are done, or until it is told to stop.
 namespace weir {
 
+struct parts; // <weir/node/parts.hpp>
 struct run_report;
 
-/// Runs pipelines to their end, with everything a service needs around them.
+/// Runs pipelines and trees to their end, with everything a service needs around them.
 ///
 /// SIGINT or SIGTERM drains: the sources stop, what is in flight is finished, within `drain_timeout`; what is
 /// left then is aborted and stays unacknowledged. A second signal aborts at once. Both signals stay blocked
 /// until the process exits, so that a late one can't change the exit code.
-/// When one of several pipelines fails, the others are drained in the same way.
+/// When a pipeline fails or a tree escalates, the others are drained in the same way.
+///
+/// The pipelines start first, then the trees, and a drain tells the trees first: their children stop in the reverse
+/// order. The pipelines are told when the trees have ended, or half of `drain_timeout` is over. At the end of it the
+/// children that are left are killed. Pipelines in the trees count for the exit code as the others do. The trees are
+/// done when all their children have ended and none will be restarted; until one has started they wait.
 /// Owner: `main`. One at a time in a process, made before other threads: it takes over the signals.
 class node {
 public:
@@ -35,6 +42,13 @@ public:
   /// Returns the exit code. Logs and progress go to standard error, the report to standard output.
   int run(std::vector<pipeline> pipelines);
   int run(pipeline one);
+  /// Also of one tree. This and what follows need <weir/node/parts.hpp>.
+  int run(parts all);
+  /// Several pipelines and trees.
+  template <class First, class Second, class... More, class All = parts>
+  int run(First first, Second second, More... more) {
+    return run(All{std::move(first), std::move(second), std::move(more)...});
+  }
 
   /// The last run's report: report.hpp.
   const run_report& report() const;

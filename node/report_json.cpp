@@ -57,6 +57,31 @@ json to_json_value(const pipeline_report& pipeline) {
           {"abandoned", std::move(abandoned)}};
 }
 
+json to_json_value(const tree_child_report& child) {
+  json made{{"path", child.path},         {"state", child.state},
+            {"starts", child.starts},     {"restarts", child.restarts},
+            {"failures", child.failures}, {"last_failure", child.last_failure}};
+  if (child.pipeline) {
+    made["lives"] = child.lives;
+    made["in_flight_before"] = child.in_flight_before;
+    made["pipeline"] = to_json_value(*child.pipeline);
+  }
+  return made;
+}
+
+json to_json_value(const tree_report& tree) {
+  auto children = json::array();
+  for (const auto& one : tree.children)
+    children.push_back(to_json_value(one));
+  json made{{"tree", tree.tree},
+            {"state", tree.state},
+            {"last_failure", tree.last_failure},
+            {"children", std::move(children)}};
+  if (tree.children_left_out > 0)
+    made["children_left_out"] = tree.children_left_out;
+  return made;
+}
+
 } // namespace
 
 std::string to_json(const run_report& report) {
@@ -67,6 +92,11 @@ std::string to_json(const run_report& report) {
     made["pipelines"] = json::array();
     for (const auto& one : report.pipelines)
       made["pipelines"].push_back(to_json_value(one));
+  }
+  if (!report.trees.empty()) {
+    made["trees"] = json::array();
+    for (const auto& one : report.trees)
+      made["trees"].push_back(to_json_value(one));
   }
   if (report.deaths) {
     made["deaths"] = json::array();

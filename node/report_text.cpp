@@ -134,19 +134,65 @@ std::string abandoned_text(const std::vector<abandoned_run>& abandoned, charset 
   return made;
 }
 
+std::string pipeline_text(const pipeline_report& one, charset shown) {
+  auto made = title_text(one, shown) + ledger_text(one.ledger) + "\n";
+  if (!one.stages.empty())
+    made += stages_text(one.stages, shown) + "\n";
+  if (!one.dead_letter_causes.empty())
+    made += causes_text(one.dead_letter_causes, shown) + "\n";
+  if (!one.abandoned.empty())
+    made += abandoned_text(one.abandoned, shown) + "\n";
+  return made;
+}
+
+/// A line for each child, and one below it for its last failure; then its pipelines.
+std::string tree_text(const tree_report& tree, charset shown) {
+  constexpr std::size_t path_max = 48;
+  constexpr std::size_t state_columns = 11;
+  constexpr std::size_t count_columns = 10;
+  const auto failure_line = [&](const std::string& why) {
+    return why.empty() ? std::string{} : fitted("    failed: " + why, report_columns, shown) + "\n";
+  };
+  auto made = fitted("tree " + tree.tree + ": " + tree.state, report_columns, shown) + "\n"
+              + failure_line(tree.last_failure);
+  std::size_t path_columns = std::string_view{"child"}.size();
+  for (const auto& one : tree.children)
+    path_columns = std::max(path_columns, columns_of(fitted(one.path, path_max, shown)));
+  made += "  " + padded_right("child", path_columns) + "  " + padded_right("state", state_columns)
+          + padded_left("starts", count_columns) + padded_left("restarts", count_columns)
+          + padded_left("failures", count_columns) + "\n";
+  for (const auto& one : tree.children)
+    made += "  " + padded_right(fitted(one.path, path_max, shown), path_columns) + "  "
+            + padded_right(one.state, state_columns)
+            + padded_left(human_count(one.starts), count_columns)
+            + padded_left(human_count(one.restarts), count_columns)
+            + padded_left(human_count(one.failures), count_columns) + "\n"
+            + failure_line(one.last_failure);
+  if (tree.children_left_out > 0)
+    made += "  and more children, which were not counted\n";
+  made += "\n";
+  for (const auto& one : tree.children) {
+    if (!one.pipeline)
+      continue;
+    if (one.lives > 1)
+      made +=
+          fitted(one.path + ": " + human_count(one.lives) + " lives, the ledger is of all of them; "
+                     + human_count(one.in_flight_before) + " in flight when an earlier one ended",
+                 report_columns, shown)
+          + "\n";
+    made += pipeline_text(*one.pipeline, shown);
+  }
+  return made;
+}
+
 } // namespace
 
 std::string to_text(const run_report& report, charset shown) {
   std::string made;
-  for (const auto& one : report.pipelines) {
-    made += title_text(one, shown) + ledger_text(one.ledger) + "\n";
-    if (!one.stages.empty())
-      made += stages_text(one.stages, shown) + "\n";
-    if (!one.dead_letter_causes.empty())
-      made += causes_text(one.dead_letter_causes, shown) + "\n";
-    if (!one.abandoned.empty())
-      made += abandoned_text(one.abandoned, shown) + "\n";
-  }
+  for (const auto& one : report.pipelines)
+    made += pipeline_text(one, shown);
+  for (const auto& one : report.trees)
+    made += tree_text(one, shown);
   if (report.deaths)
     for (const auto& one : *report.deaths)
       made += fitted("process " + std::to_string(one.pid)

@@ -52,6 +52,30 @@ struct pipeline_report {
   std::vector<abandoned_run> abandoned = {};
 };
 
+/// A child of a tree. Children of a dynamic tree have one id, so they are counted together.
+struct tree_child_report {
+  std::string path = {}; ///< "server/sessions/session"
+  /// How it stood at the end: running, ended, failed, killed, abandoned or ignored; empty if it never started.
+  std::string state = {};
+  std::uint64_t starts = 0;   ///< that succeeded, restarts included
+  std::uint64_t restarts = 0; ///< of these, by its supervisor
+  std::uint64_t failures = 0;
+  std::string last_failure = {}; ///< empty if there was none
+  std::optional<pipeline_report> pipeline =
+      {};                             ///< of the last life; but the ledger is of all of them
+  std::uint64_t lives = 0;            ///< of the pipeline
+  std::uint64_t in_flight_before = 0; ///< items of the ledger that an earlier life left in flight
+};
+
+struct tree_report {
+  std::string tree = {};
+  std::string state = {}; ///< as of a child
+  std::string last_failure = {};
+  std::vector<tree_child_report> children = {}; ///< by path
+  std::uint64_t children_left_out =
+      0; ///< what was not kept of children beyond the bound, of all trees
+};
+
 struct run_outcome {
   int exit_code = 0;
   std::string sentence = {}; ///< "drained and balanced"
@@ -59,6 +83,7 @@ struct run_outcome {
 
 struct run_report {
   std::vector<pipeline_report> pipelines = {};
+  std::vector<tree_report> trees = {};
   /// Of processes that worked on the same before this one, the oldest first; empty where nothing is recorded.
   std::optional<std::vector<process_death>> deaths = {};
   run_outcome outcome = {};

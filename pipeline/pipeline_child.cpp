@@ -16,8 +16,13 @@ namespace {
 /// Starts a pipeline and notices its end. It has a thread, as stores may block while they are opened.
 class pipeline_host final : public actor {
 public:
-  pipeline_host(runtime& node, std::function<pipeline()> make, child_link link)
-      : actor{"pipeline-child"}, node_{node}, make_{std::move(make)}, link_{std::move(link)} {
+  pipeline_host(runtime& node, std::function<pipeline()> make, child_link link,
+                pipeline_child_watcher watcher)
+      : actor{"pipeline-child"},
+        node_{node},
+        make_{std::move(make)},
+        link_{std::move(link)},
+        watcher_{std::move(watcher)} {
     node_.spawn(*this, execution::own_thread);
   }
   ~pipeline_host() override { node_.join(*this); }
@@ -47,11 +52,15 @@ public:
     if (!running_) {
       running_ = std::make_unique<running_pipeline>(
           make_(), node_,
-          pipeline_observer{.worker_failed = [](const failure&) {}, .ended = [this] { wake(); }});
+          pipeline_observer{.worker_failed = watcher_.worker_failed,
+                            .ended = [this] { wake(); },
+                            .replay = watcher_.replay});
       if (auto begun = running_->start(); !begun) {
         exited(std::move(begun.error()));
         return activity::finished();
       }
+      begun_ = true;
+      watcher_.begun(*running_);
       link_.started();
     }
     switch (wanted()) {
@@ -66,7 +75,7 @@ public:
     }
     if (auto ended = running_->wait_until(node_.now())) {
       auto why = running_->why();
-      running_.reset();
+      let_go();
       if (*ended == running_pipeline::state::failed)
         exited(std::move(why));
       else
@@ -77,11 +86,22 @@ public:
   }
 
   void crashed(failure why) noexcept override {
-    running_.reset();
+    if (begun_ && running_) {
+      running_->abort();
+      running_->wait();
+    }
+    let_go();
     exited(std::move(why));
   }
 
 private:
+  /// The pipeline has ended, or never begun.
+  void let_go() {
+    if (begun_ && running_)
+      watcher_.over(*running_);
+    running_.reset();
+  }
+
   /// Its last word.
   void exited(auto reason) {
     is_over_ = true;
@@ -96,7 +116,9 @@ private:
   runtime& node_;
   const std::function<pipeline()> make_;
   const child_link link_;
+  const pipeline_child_watcher watcher_;
   std::unique_ptr<running_pipeline> running_; // the actor's own
+  bool begun_ = false;                        // the actor's own: it has started
   std::atomic<bool> is_over_{false};
 
   std::mutex lock_;
@@ -105,10 +127,12 @@ private:
 
 } // namespace
 
-start_function pipeline_child(runtime& node, std::function<pipeline()> make) {
-  return [&node, make = std::move(make)](child_link link) -> start_answer {
-    const std::shared_ptr<pipeline_host> host{new pipeline_host{node, make, std::move(link)},
-                                              pipeline_host::drop};
+start_function pipeline_child(runtime& node, std::function<pipeline()> make,
+                              pipeline_child_watcher watcher) {
+  return [&node, make = std::move(make),
+          watcher = std::move(watcher)](child_link link) -> start_answer {
+    const std::shared_ptr<pipeline_host> host{
+        new pipeline_host{node, make, std::move(link), watcher}, pipeline_host::drop};
     return child{.stop = [host] { host->order(pipeline_host::how::drain); },
                  .kill = [host] { host->order(pipeline_host::how::abort); },
                  .started = false};

@@ -38,7 +38,7 @@ std::span<flight_slot> add_slots(const graph& of, std::span<const std::string> p
 
 } // namespace
 
-void take_recorder_slots(const graph& of, const pipeline_workers& workers,
+void take_recorder_slots(const graph& of, const running_stages& stages,
                          pipeline_services& services) {
   require(services.recorder != nullptr, "take_recorder_slots: there must be a flight recorder");
   auto& recorder = *services.recorder;
@@ -48,8 +48,9 @@ void take_recorder_slots(const graph& of, const pipeline_workers& workers,
     const auto each = slots_of(of.stages[k]);
     if (each == 0)
       continue;
-    for (std::uint32_t n = 0; n < of.stages[k].options.workers; ++n) {
-      workers[workers.first_of(k) + n].record_in(slots.first(each));
+    const auto& running = stages.all()[k];
+    for (std::size_t n = 0; n < running.size(); ++n) {
+      running[n].record_in(slots.first(each));
       slots = slots.subspan(each);
     }
     const auto stage = services.stage_keys.emplace_back(flight_key(of.name, of.stages[k].name));

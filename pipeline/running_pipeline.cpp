@@ -2,6 +2,7 @@
 #include <weir/pipeline/recorder_slots.hpp>
 #include <weir/pipeline/running_pipeline.hpp>
 #include <weir/pipeline/source_partitions.hpp>
+#include <weir/pipeline/wiring.hpp>
 #include <weir/supervision/flight_recorder.hpp>
 
 #include <algorithm>
@@ -80,15 +81,14 @@ result<void> running_pipeline::open_dead_letters() {
 
 /// All of them, or why not, and no worker then.
 result<void> running_pipeline::make_actors() {
-  auto keys = store_answer([&] { return read_stage_keys(*plan_); });
-  if (!keys)
-    return std::move(keys.error()).within("the held keys can't be read");
-  keys_ = std::move(*keys);
+  if (auto made = store_answer([&] { return stages_.make(*plan_, node_.now()); }); !made) {
+    stages_.clear();
+    return std::move(made.error()).within("the held keys can't be read");
+  }
   try {
     wire();
   } catch (...) {
-    workers_ = {};
-    keys_.clear();
+    stages_.clear();
     return describe_current_exception().within("pipeline '" + name() + "' can't be started");
   }
   return {};
@@ -102,13 +102,12 @@ void running_pipeline::wire() {
   make_replays(wires);
   make_position_keeper();
   make_supervisor();
-  workers_ = pipeline_workers{*plan_, wires, partitions, keys_, services_, *supervisor_};
+  stages_.make_workers(*plan_, wires, partitions, services_, *supervisor_);
   std::vector<worker*> children;
-  for (const auto& one : workers_.all())
-    children.push_back(one.get());
+  stages_.for_each_worker([&](worker& one) { children.push_back(&one); });
   supervisor_->set_workers(std::move(children));
   if (services_.recorder != nullptr)
-    take_recorder_slots(plan_->graph, workers_, services_);
+    take_recorder_slots(plan_->graph, stages_, services_);
 }
 
 /// Only where the store can be read.
@@ -130,7 +129,10 @@ void running_pipeline::make_replays(wiring& wires) {
   dead_letters_->set_counts_again(*replays_);
   const auto sources =
       std::ranges::count(plan_->graph.stages, stage_kind::source, &graph_stage::kind);
-  replays_->set_stages(wires.add_replay(keys_), static_cast<std::size_t>(sources));
+  std::vector<held_keys*> keys;
+  for (const auto& one : stages_.all())
+    keys.push_back(one.keys());
+  replays_->set_stages(wires.add_replay(keys), static_cast<std::size_t>(sources));
 }
 
 void running_pipeline::make_position_keeper() {
@@ -161,7 +163,7 @@ void running_pipeline::make_supervisor() {
 result<void> running_pipeline::spawn() {
   const actor* next = nullptr;
   bool supervised = false;
-  auto left = workers_.size();
+  auto left = stages_.workers_count();
   const auto spawn_one = [&](actor& who, execution how) {
     next = &who;
     node_.spawn(who, how);
@@ -177,9 +179,9 @@ result<void> running_pipeline::spawn() {
       spawn_one(*positions_, execution::own_thread);
     // Every worker builds its function before the sources begin: they are first in the order, so last here.
     for (; left > 0; --left) {
-      auto& one = workers_[left - 1];
+      auto& one = stages_.worker_at(left - 1);
       one.start();
-      spawn_one(one, plan_->graph.stages[workers_.stage_of(left - 1)].options.execution);
+      spawn_one(one, stages_.stage_of(left - 1).described().options.execution);
     }
     return {};
   } catch (...) {
@@ -200,7 +202,7 @@ result<void> running_pipeline::spawn() {
 
 // --- while it runs -----------------------------------------------------------------------------------
 
-void running_pipeline::kill(std::size_t worker) { workers_[worker].kill(); }
+void running_pipeline::kill(std::size_t worker) { stages_.worker_at(worker).kill(); }
 
 result<std::shared_ptr<replay_run>> running_pipeline::replay(dead_letter_filter filter,
                                                              replay_options options) {
@@ -220,36 +222,17 @@ std::vector<dead_letter_count> running_pipeline::dead_letter_causes() const {
   return dead_letters_ ? dead_letters_->causes() : std::vector<dead_letter_count>{};
 }
 
-pipeline_snapshot running_pipeline::snapshot() const {
-  pipeline_snapshot all;
-  all.pipeline = name();
-  all.ledger = services_.books.totals();
-  all.settled_twice = services_.books.settled_twice();
-  if (dead_letters_) {
-    all.dead_letters_waiting = dead_letters_->waiting();
-    all.dead_letters_trouble = dead_letters_->trouble();
-  }
-  if (replays_) {
-    all.replays_in_flight = replays_->in_flight();
-    if (all.dead_letters_trouble.empty())
-      all.dead_letters_trouble = replays_->trouble();
-  }
-  if (services_.recorder != nullptr && services_.recorder->last_life().died)
-    all.last_death = services_.recorder->last_life().deaths.back();
-  for (std::size_t k = 0; k < workers_.stages(); ++k)
-    all.add(plan_->graph.stages[k], workers_, *supervisor_, keys_[k].get());
-  return all;
-}
-
 // --- the end -----------------------------------------------------------------------------------------
 
 void running_pipeline::drain() {
   services_.stopping.request_stop();
   if (replays_)
     replays_->stop();
-  for (std::size_t k = 0; k < workers_.stages(); ++k)
-    if (plan_->graph.stages[k].kind == stage_kind::source)
-      workers_[workers_.first_of(k)].wake();
+  for (auto& one : stages_.all()) {
+    one.resume(); // a drain has to end
+    if (one.described().kind == stage_kind::source)
+      one[0].wake();
+  }
 }
 
 void running_pipeline::abort() {
@@ -268,8 +251,7 @@ void running_pipeline::abort() {
 
 void running_pipeline::abort_workers() {
   services_.stopping.request_stop();
-  for (const auto& one : workers_.all())
-    one->abort();
+  stages_.for_each_worker([](worker& one) { one.abort(); });
   if (dead_letters_)
     dead_letters_->abort();
   if (replays_)
@@ -312,8 +294,10 @@ running_pipeline::wait_for_end(std::optional<time_point> deadline) {
   if (!wait_for_actors(deadline))
     return std::nullopt;
   // What is left of the workers' runs is behind us then; but for one that was abandoned, which may never be.
-  if (std::ranges::all_of(workers_.all(),
-                          [](const auto& one) { return one->abandoned_since().empty(); }))
+  bool abandoned = false;
+  stages_.for_each_worker(
+      [&](worker& one) { abandoned = abandoned || !one.abandoned_since().empty(); });
+  if (!abandoned)
     node_.settle_io();
   if (services_.recorder != nullptr)
     services_.note_settled();
@@ -336,8 +320,7 @@ bool running_pipeline::wait_for_actors(std::optional<time_point> deadline) {
     return false;
   if (positions_ && !ends_in_time(*positions_))
     return false;
-  for (const auto& one : workers_.all())
-    node_.join(*one);
+  stages_.for_each_worker([this](worker& one) { node_.join(one); });
   node_.join(*supervisor_);
   return true;
 }

@@ -7,24 +7,25 @@
 #include <weir/pipeline/pipeline_end.hpp>
 #include <weir/pipeline/pipeline_observer.hpp>
 #include <weir/pipeline/pipeline_snapshot.hpp>
-#include <weir/pipeline/pipeline_workers.hpp>
 #include <weir/pipeline/position_keeper.hpp>
-#include <weir/pipeline/stage_keys.hpp>
+#include <weir/pipeline/running_stages.hpp>
 #include <weir/pipeline/supervisor_actor.hpp>
-#include <weir/pipeline/wiring.hpp>
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir {
 
 /// A pipeline that runs: its rings, its workers, its supervisor and its dead-letter actor.
 ///
-/// Owner: one thread starts, drains, aborts and destroys it; snapshots may be taken from any.
+/// Owner: one thread starts, drains, aborts and destroys it; it may be looked at and steered from any.
 /// Invariants: all its actors run, or none does. It has ended when each of them has had its last turn.
 /// Failure: what can't be started says why and nothing runs. A supervisor that escalates aborts the pipeline;
 /// what was in flight stays unsettled.
@@ -48,7 +49,7 @@ public:
   /// actors, it has failed; else it can be tried again.
   result<void> start();
 
-  /// Stops the sources; what is in flight goes on to its end. Any thread.
+  /// Stops the sources; what is in flight goes on to its end. It lifts every pause. Any thread.
   void drain();
   /// Stops everything after the items in hand. Any thread.
   void abort();
@@ -57,12 +58,36 @@ public:
   /// thread. `worker` is less than workers_count().
   void kill(std::size_t worker);
   /// Workers of all stages, numbered stage by stage.
-  std::size_t workers_count() const noexcept { return workers_.size(); }
+  std::size_t workers_count() const noexcept { return stages_.workers_count(); }
+
+  // --- steering: from any thread, once it was started ------------------------------------------------
+  // A stage is named. One that there isn't is answered with a failure that names those that there are; what is out of
+  // the bounds of stage_options with those that it breaks, and then nothing is changed.
+
+  /// The stage begins no further item, and a source puts none, until it is resumed: what it has in hand goes on to
+  /// its end, its retries too, and what came into its mailbox stays there, so that back-pressure does the rest. A
+  /// restart keeps the pause. A failure once the pipeline drains: a drain has to end.
+  result<void> pause(std::string_view stage);
+  /// Lifts a pause; no failure if there is none.
+  result<void> resume(std::string_view stage);
+  /// From now on this is the stage's rate; one of 0 permits is none. No burst is gained by a change.
+  result<void> set_rate(std::string_view stage, rate_limit limit);
+  /// Items in hand of each worker: 1 to those that the stage was built with. With fewer than it has in hand, it begins
+  /// none before it has less.
+  result<void> set_in_flight_max(std::string_view stage, std::uint32_t items);
+  /// Runs of one item before it is dead-lettered: retry_policy::attempts.
+  result<void> set_retry_attempts(std::string_view stage, std::uint32_t runs);
+  /// The time for one run, of those that begin from now on; for what waits.
+  result<void> set_timeout(std::string_view stage, std::chrono::milliseconds time);
+  /// The time for one item without progress, also of those in hand. It can be neither given to a stage that was built
+  /// without one, nor taken from one.
+  result<void> set_item_time_max(std::string_view stage, std::chrono::milliseconds time);
+
   /// What they count with, for whoever checks it while it runs: see testkit.
   const acknowledgement& books() const noexcept { return services_.books; }
   /// The mailbox of a worker, a ring for each of its upstream edges. `worker` is less than workers_count().
   std::span<const std::shared_ptr<ring_base>> mailbox(std::size_t worker) const {
-    return workers_.mailbox(worker);
+    return stages_.mailbox_of(worker);
   }
 
   /// Waits until it is finished or failed and everything has stopped, or until `deadline`.
@@ -85,7 +110,9 @@ public:
   /// The dead letters so far by stage and cause, the most frequent first.
   std::vector<dead_letter_count> dead_letter_causes() const;
 
-  pipeline_snapshot snapshot() const;
+  /// What can be seen of it. Any thread.
+  pipeline_view view() const;
+  pipeline_snapshot snapshot() const { return view(); }
 
   /// How often rows are stored; nothing where no positions are kept.
   std::optional<weir::delivery> delivery() const { return delivery_of(*plan_); }
@@ -103,6 +130,11 @@ private:
   void make_supervisor();
   result<void> spawn();
 
+  // While it runs.
+  result<running_stage*> find(std::string_view stage);
+  template <class Change>
+  result<running_stage*> checked(std::string_view stage, Change change);
+
   // The end.
   void fail(failure why);
   void workers_failed(failure why);
@@ -119,8 +151,7 @@ private:
   std::unique_ptr<dead_letter_actor> dead_letters_; // null where no stage can fail
   std::unique_ptr<replay_actor> replays_;           // null where the store can't be read
   std::unique_ptr<position_keeper> positions_;      // null where no positions are kept
-  stage_keys keys_;
-  pipeline_workers workers_;
+  running_stages stages_;
   std::unique_ptr<supervisor_actor> supervisor_;
   bool started_ = false;
   pipeline_end end_;

@@ -28,24 +28,6 @@ void check_names(const graph& of, std::span<const std::optional<partition_openin
   }
 }
 
-/// They go on where the store says, if it knows of them.
-void claim(const pipeline_services& services, std::span<partition_opening* const> partitions) {
-  std::vector<std::string> names;
-  names.reserve(partitions.size());
-  for (const auto* one : partitions)
-    names.push_back(one->from.partition);
-  auto claimed = services.positions->claim(services.pipeline, names);
-  if (!claimed)
-    throw std::runtime_error{
-        std::move(claimed.error()).within("the partitions can't be claimed").message()};
-  for (std::size_t k = 0; k < partitions.size(); ++k) {
-    auto& known = (*claimed)[k];
-    if (known.position == 0 && known.beyond.empty())
-      known.position = partitions[k]->from.position;
-    partitions[k]->from = std::move(known);
-  }
-}
-
 } // namespace
 
 std::vector<std::optional<partition_opening>> read_partitions(const plan& of,
@@ -67,8 +49,9 @@ std::vector<std::optional<partition_opening>> read_partitions(const plan& of,
       last.push_back(&*partitions[k]);
   }
   check_names(of.graph, partitions);
-  if (services.positions && !last.empty())
-    claim(services, last);
+  if (auto claimed = services.claim(last); !claimed)
+    throw std::runtime_error{
+        std::move(claimed.error()).within("the partitions can't be claimed").message()};
   return partitions;
 }
 

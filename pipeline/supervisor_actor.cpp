@@ -64,6 +64,28 @@ std::uint64_t supervisor_actor::restarts(std::size_t index) const {
   return decides_.restarts(index);
 }
 
+std::vector<worker_restart> supervisor_actor::last_restarts(std::size_t index) const {
+  const std::lock_guard lock{lock_};
+  const auto found = history_.find(index);
+  if (found == history_.end())
+    return {};
+  return {found->second.restarts.begin(), found->second.restarts.end()};
+}
+
+/// Requires lock_. What has not failed itself shares the restart of what failed last.
+void supervisor_actor::remember(const std::vector<supervisor_step>& steps) {
+  for (const auto& step : steps) {
+    if (step.what != supervisor_step::kind::start)
+      continue;
+    auto& known = history_[step.child];
+    auto why = std::exchange(known.failed_by, {});
+    known.restarts.push_back(
+        {node_.wall_clock(), why.empty() ? "restarted with " + failed_last_ : std::move(why)});
+    if (known.restarts.size() > restarts_kept)
+      known.restarts.pop_front();
+  }
+}
+
 activity supervisor_actor::turn() {
   std::vector<happening> happened;
   std::vector<supervisor_step> steps;
@@ -83,6 +105,8 @@ activity supervisor_actor::turn() {
       switch (one.what) {
       case happening::kind::failed:
         failed.push_back(*one.why);
+        history_[one.child].failed_by = one.why->message();
+        failed_last_ = "'" + decides_.spec(one.child).id + "': " + one.why->message();
         add(decides_.exited(one.child, exit_reason::failed, one.charge, std::move(*one.why), now,
                             node_.random()));
         break;
@@ -102,7 +126,8 @@ activity supervisor_actor::turn() {
     add(decides_.due(now));
     if (aborted_)
       steps.clear();
-    else
+    remember(steps);
+    if (!aborted_)
       next = decides_.next_due();
     if (!escalated && !steps.empty() && steps.back().what == supervisor_step::kind::escalate)
       escalated = decides_.escalated();

@@ -1,9 +1,14 @@
 #pragma once
 
+#include <weir/pipeline/worker_restart.hpp>
 #include <weir/stages/worker.hpp>
 #include <weir/supervision/supervisor_state.hpp>
 
+#include <cstddef>
+#include <cstdint>
+#include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -39,6 +44,8 @@ public:
   void never_spawned(std::size_t workers);
 
   std::uint64_t restarts(std::size_t index) const;
+  /// The last of them, the oldest first.
+  std::vector<worker_restart> last_restarts(std::size_t index) const;
 
   activity turn() override;
   void crashed(failure why) noexcept override;
@@ -52,7 +59,14 @@ private:
     std::optional<failure> why;
   };
 
+  /// What is remembered of a child.
+  struct history {
+    std::string failed_by; ///< since it was started last; empty: it has not failed
+    std::deque<worker_restart> restarts;
+  };
+
   void report(happening one);
+  void remember(const std::vector<supervisor_step>& steps);
   void carry_out(const std::vector<supervisor_step>& steps);
 
   runtime& node_;
@@ -65,6 +79,8 @@ private:
   bool aborted_ = false;
   bool crashed_ = false;     // there are no turns any more: workers that finish are only counted
   supervisor_state decides_; // changed in turns only
+  std::map<std::size_t, history> history_;
+  std::string failed_last_; // which child, and by what
 };
 
 } // namespace weir

@@ -7,14 +7,14 @@ namespace weir {
 namespace {
 
 /// Finds the stages with hold_key behind each stage.
-void find_keyed_behind(const graph& whole, const stage_keys& keys,
+void find_keyed_behind(const graph& whole, std::span<held_keys* const> keys,
                        std::vector<replay_stage>& stages) {
   for (auto k = stages.size(); k-- > 0;) // a stage comes after those before it
     for (const auto& edge : whole.edges)
       if (edge.from == k) {
         auto& behind = stages[k].keyed_behind;
         behind.insert(stages[edge.to].keyed_behind.begin(), stages[edge.to].keyed_behind.end());
-        if (keys[edge.to])
+        if (keys[edge.to] != nullptr)
           behind.insert(edge.to);
       }
 }
@@ -54,7 +54,7 @@ void wiring::lay(std::size_t edge_index) {
   }
 }
 
-std::vector<replay_stage> wiring::add_replay(const stage_keys& keys) {
+std::vector<replay_stage> wiring::add_replay(std::span<held_keys* const> keys) {
   const auto& graph = plan_.graph;
   std::vector<replay_stage> stages;
   for (std::size_t k = 0; k < graph.stages.size(); ++k) {
@@ -63,8 +63,8 @@ std::vector<replay_stage> wiring::add_replay(const stage_keys& keys) {
     stages.push_back({.name = graph.stages[k].name,
                       .input = graph.stages[k].input,
                       .inlet = make_inlet(k),
-                      .keys = keys[k].get(),
-                      .inputs = keys[k] ? ports_[k].size() : 0,
+                      .keys = keys[k],
+                      .inputs = keys[k] != nullptr ? ports_[k].size() : 0,
                       .keyed_behind = {}});
   }
   find_keyed_behind(graph, keys, stages);

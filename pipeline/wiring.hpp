@@ -1,8 +1,8 @@
 #pragma once
 
+#include <weir/dead_letters/held_keys.hpp>
 #include <weir/dead_letters/replay_stage.hpp>
 #include <weir/pipeline/plan.hpp>
-#include <weir/pipeline/stage_keys.hpp>
 #include <weir/stages/stepper.hpp>
 
 #include <cstddef>
@@ -29,8 +29,8 @@ public:
   explicit wiring(const plan& of);
 
   /// Gives every worker of a stage that takes dead letters back one ring more, and returns the stages as the replay
-  /// actor sees them. At most once.
-  std::vector<replay_stage> add_replay(const stage_keys& keys);
+  /// actor sees them. `keys` are the held keys of each stage, null without hold_key. At most once.
+  std::vector<replay_stage> add_replay(std::span<held_keys* const> keys);
 
   /// The ports of each worker of that stage.
   std::span<const ports> ports_of(std::size_t stage) const { return ports_[stage]; }

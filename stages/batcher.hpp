@@ -45,6 +45,11 @@ public:
     auto* from = in_.next();
     if (from == nullptr)
       return nothing_there(self);
+    if (budget == 0) { // what it has gathered goes on in time
+      if (!items_.empty())
+        self.wake_at(due_);
+      return {};
+    }
     const auto first = from->read_index();
     auto count = std::min({budget, from->available(), options_.size_max - items_.size()});
     bool alone = false;
@@ -102,7 +107,7 @@ private:
     if (!out_.flush())
       return without_credit();
     if (!self.letters().all_stored())
-      return {.what = slice_result::state::waiting, .time = waiting_as::blocked};
+      return {.what = slice_result::state::waiting, .time = waiting_as::letters};
     out_.close();
     return {.what = slice_result::state::finished};
   }

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace weir {
 
@@ -43,6 +44,21 @@ public:
         return std::chrono::nanoseconds{static_cast<std::int64_t>(upper_bound(k))};
     }
     return {};
+  }
+
+  /// So many durations were not longer than `up_to`, and longer than that of the bucket before it.
+  struct filled_bucket {
+    std::chrono::nanoseconds up_to;
+    std::uint64_t count;
+  };
+  /// Those buckets that are not empty, the shortest durations first; at most 252.
+  std::vector<filled_bucket> buckets() const {
+    std::vector<filled_bucket> filled;
+    for (std::size_t k = 0; k < buckets_.size(); ++k)
+      if (const auto count = buckets_[k].load(std::memory_order_relaxed); count > 0)
+        filled.push_back(
+            {std::chrono::nanoseconds{static_cast<std::int64_t>(upper_bound(k))}, count});
+    return filled;
   }
 
 private:

@@ -4,22 +4,34 @@
 #include <weir/stages/position_store.hpp>
 #include <weir/supervision/flight_recorder.hpp>
 
-#include <span>
 #include <utility>
 
 namespace weir {
 
+result<void> pipeline_services::claim(std::span<partition_opening* const> partitions) const {
+  if (!positions || partitions.empty())
+    return {};
+  std::vector<std::string> names;
+  names.reserve(partitions.size());
+  for (const auto* one : partitions)
+    names.push_back(one->from.partition);
+  auto claimed = positions->claim(pipeline, names);
+  if (!claimed)
+    return std::move(claimed.error());
+  for (std::size_t k = 0; k < partitions.size(); ++k) {
+    auto& known = (*claimed)[k];
+    if (known.position == 0 && known.beyond.empty())
+      known.position = partitions[k]->from.position;
+    partitions[k]->from = std::move(known);
+  }
+  return {};
+}
+
 result<std::uint32_t> pipeline_services::open_partition(partition_opening how) {
   const auto name = how.from.partition;
-  if (positions) {
-    auto claimed = positions->claim(pipeline, std::span{&name, 1});
-    if (!claimed)
-      return std::move(claimed.error()).within("partition '" + name + "' can't be opened");
-    auto& known = claimed->front();
-    if (known.position == 0 && known.beyond.empty())
-      known.position = how.from.position;
-    how.from = std::move(known);
-  }
+  auto* const opening = &how;
+  if (auto claimed = claim(std::span{&opening, 1}); !claimed)
+    return std::move(claimed.error()).within("partition '" + name + "' can't be opened");
   const auto resume_after = how.from.position;
   if (recorder != nullptr)
     how.key = flight_key(pipeline, name);

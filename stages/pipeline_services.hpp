@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -32,8 +33,10 @@ struct pipeline_services {
   std::shared_ptr<position_store> positions =
       nullptr; ///< null: the sources say themselves where they begin
 
-  /// Opens a partition while the pipeline runs. Where there is a position store, the partition is claimed there, which
-  /// may block; and if that knows of it, it goes on there. Throws what partition_table::open throws.
+  /// Claims the partitions in the position store, which may block: they go on where that says, if it knows of them.
+  /// Where there is no store they begin where they say.
+  result<void> claim(std::span<partition_opening* const> partitions) const;
+  /// Opens a partition while the pipeline runs, and claims it first. Throws what partition_table::open throws.
   result<std::uint32_t> open_partition(partition_opening how);
 
   /// Tells the recorder how far each partition is settled. Any thread; where something is recorded.

@@ -35,7 +35,7 @@ public:
       if (!in_.finished())
         return {.what = slice_result::state::waiting, .for_input = true};
       if (!self.letters().all_stored())
-        return {.what = slice_result::state::waiting, .time = waiting_as::blocked};
+        return {.what = slice_result::state::waiting, .time = waiting_as::letters};
       for (auto& one : out_)
         one.close();
       return {.what = slice_result::state::finished};

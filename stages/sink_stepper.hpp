@@ -46,7 +46,7 @@ public:
     if constexpr (demanding_sink<sink>) {
       budget = std::min<std::size_t>(budget, sink_->demand(self.where()));
       if (budget == 0)
-        return {.what = slice_result::state::waiting, .time = waiting_as::blocked};
+        return {.what = slice_result::state::waiting, .time = waiting_as::demand};
     }
     auto came = take_items(*from, budget, self);
     if (came.done > 0)
@@ -142,7 +142,7 @@ private:
 
   slice_result end_of_stream(worker& self) {
     if (!self.letters().all_stored())
-      return {.what = slice_result::state::waiting, .time = waiting_as::blocked};
+      return {.what = slice_result::state::waiting, .time = waiting_as::letters};
     if constexpr (requires { sink_->on_drain(self.where()); }) {
       if (!drained_) {
         result<void> answer;

@@ -56,7 +56,7 @@ public:
     if ((done_ && deferred_.empty()) || self.where().stopping().stop_requested())
       return end_of_stream(self);
     if (budget == 0)
-      return {};
+      return without_budget(self);
     if constexpr (!opens_partitions)
       if (auto wait = without_partition(budget, self))
         return std::move(*wait);
@@ -113,7 +113,18 @@ private:
   static slice_result until_settled(bool called, worker& self) {
     return {.what = slice_result::state::waiting,
             .until = called ? std::nullopt : std::optional{self.now()},
-            .time = waiting_as::blocked};
+            .time = waiting_as::settlement};
+  }
+
+  /// It is paused, or there is no permit. A source that has something to do also without room does that.
+  slice_result without_budget(worker& self) {
+    if constexpr (polled_without_room) {
+      if (auto polled = read(0, self); polled.what == slice_result::state::failed)
+        return polled;
+    } else if (const auto at = self.partitions().next_look(self.now(), false)) {
+      self.wake_at(*at);
+    }
+    return {};
   }
 
   /// Polls the source, which may put so many items.
@@ -155,9 +166,9 @@ private:
         return {.items = items};
       if (room == 0)
         return without_credit();
-      return any_deferred_may_go_on(self)
-                 ? slice_result{}
-                 : slice_result{.what = slice_result::state::waiting, .time = waiting_as::blocked};
+      return any_deferred_may_go_on(self) ? slice_result{}
+                                          : slice_result{.what = slice_result::state::waiting,
+                                                         .time = waiting_as::settlement};
     }
     if (said != source_state::wait) // without room it would be asked again and again
       return polled_without_room && room == 0 ? without_credit() : slice_result{.items = items};
@@ -167,7 +178,7 @@ private:
       return {.what = slice_result::state::waiting,
               .for_credit = true,
               .credit = out_.share_of(wanted_),
-              .time = waiting_as::blocked};
+              .time = waiting_as::credit};
     if (wanted_ > room && room_for(wanted_, self)) // this turn was offered less
       return {};
     if constexpr (!opens_partitions)
@@ -260,7 +271,7 @@ private:
       if (!rests) {
         if (const auto at = self.partitions().next_look(self.now(), false))
           self.wake_at(*at);
-        return {.what = slice_result::state::waiting, .time = waiting_as::blocked};
+        return {.what = slice_result::state::waiting, .time = waiting_as::settlement};
       }
     }
     return {.what = slice_result::state::finished};

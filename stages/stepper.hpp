@@ -4,6 +4,7 @@
 #include <weir/mailbox/origin.hpp>
 #include <weir/mailbox/ring.hpp>
 #include <weir/mailbox/spread.hpp>
+#include <weir/stages/waiting_as.hpp>
 #include <weir/supervision/failure.hpp>
 
 #include <cstddef>
@@ -19,9 +20,6 @@ namespace weir {
 
 class context;
 class worker;
-
-/// What counts the time until the next turn: had the worker nothing to do, or could it not go on?
-enum class waiting_as { idle, blocked, busy };
 
 /// What came of a slice.
 struct slice_result {
@@ -42,7 +40,8 @@ struct slice_result {
   std::size_t credit =
       0; ///< free slots of each of the rings it waits for; 0: what the ring thinks fit
   std::optional<time_point> until = {};
-  waiting_as time = waiting_as::idle;
+  waiting_as time =
+      waiting_as::idle; ///< why; where that is just blocked, the worker finds out more
 
   /// Where it failed and this is set, the stepper has dealt with the item itself; the worker ends, charged with this.
   std::optional<std::uint32_t> charge = {};
@@ -50,7 +49,7 @@ struct slice_result {
 
 /// Nothing goes on before one of stepper::blocked_on gives credit.
 inline slice_result without_credit() {
-  return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::blocked};
+  return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::credit};
 }
 
 /// What a stepper with a mailbox would run next.

@@ -239,7 +239,7 @@ private:
     if (!out_.flush())
       return without_credit();
     if (!self.letters().all_stored())
-      return {.what = slice_result::state::waiting, .time = waiting_as::blocked};
+      return {.what = slice_result::state::waiting, .time = waiting_as::letters};
     out_.close();
     return {.what = slice_result::state::finished};
   }

@@ -11,15 +11,15 @@ namespace weir {
 
 worker::worker(std::string name, pipeline_services& services, worker_observer& observer,
                std::size_t index, std::string stage, std::uint32_t index_in_stage,
-               stage_options options, token_bucket& permits, std::unique_ptr<stepper> steps)
+               stage_options options, const stage_limits& limits, token_bucket& permits,
+               std::unique_ptr<stepper> steps)
     : actor{std::move(name)},
       services_{services},
       observer_{observer},
       index_{index},
       stage_{std::move(stage)},
       index_in_stage_{index_in_stage},
-      options_{options},
-      permits_{permits},
+      limits_{limits},
       stepper_{std::move(steps)},
       one_by_one_{stepper_->takes_permits()},
       place_{std::make_shared<const run_place>(run_place{.pipeline = services.pipeline,
@@ -30,11 +30,15 @@ worker::worker(std::string name, pipeline_services& services, worker_observer& o
                                                          .node = &services.node,
                                                          .worker_waker = this,
                                                          .positions = services.positions.get()})},
+      options_{options},
+      permits_{permits},
       now_{services.node.now()},
       context_{*place_, *this},
       letters_{services, stage_, counters_, *this},
       suspicion_{services, stage_, options_.retry, *this},
-      judge_{services, options_.retry, counters_} {}
+      judge_{services, options_.retry, counters_} {
+  doing_.begin(waiting_as::down, now_);
+}
 
 worker::~worker() = default;
 
@@ -73,6 +77,9 @@ void worker::kill() {
 
 activity worker::turn() {
   account(resting_as_);
+  doing_.begin(waiting_as::busy, now_);
+  if (const auto word = limits_.word(std::memory_order_seq_cst); word != limits_seen_)
+    obey_limits(word);
   if (wake_at_ && *wake_at_ <= now_)
     wake_at_.reset();
   if (auto done = carry_out_order())
@@ -81,7 +88,10 @@ activity worker::turn() {
 }
 
 std::optional<activity> worker::carry_out_order() {
-  switch (order_.exchange(order_given::none)) {
+  // Mostly there is none, and looking is cheaper than taking.
+  const auto given =
+      order_.load() == order_given::none ? order_given::none : order_.exchange(order_given::none);
+  switch (given) {
   case order_given::none:
     break;
   case order_given::abort:
@@ -109,12 +119,12 @@ std::optional<activity> worker::carry_out_order() {
   }
   if (aborting_) {
     const auto look_again = stepper_->abandon_late(*this);
-    return stepper_->quiet() ? finish() : rest(look_again, waiting_as::busy);
+    return stepper_->quiet() ? finish() : rest(look_again, waiting_as::in_hand);
   }
   if (now_is() != state::running) {
     // A source that is told to end needs no restart for that.
     if (!stepper_->ends_on_drain() || !services_.stopping.stop_requested())
-      return rest({}, waiting_as::blocked);
+      return rest({}, waiting_as::down);
     state_.store(state::running);
   }
   return std::nullopt;
@@ -142,7 +152,13 @@ activity worker::run_slices() {
     if (auto wait = before_slice())
       return *wait;
     slice next{.budget = budget_of(turn_left)};
-    if (!let_go(next, turn_left) || !admit(next, turn_left) || !look_ahead(next))
+    if (!let_go(next, turn_left))
+      continue;
+    if (paused_) {
+      next.budget = std::min(next.budget, budget_while_paused());
+      next.paused = next.budget == 0;
+    }
+    if (next.budget > 0 && (!admit(next, turn_left) || !look_ahead(next)))
       continue;
     if (auto wait = run_slice(next, turn_left))
       return *wait;
@@ -155,18 +171,40 @@ activity worker::run_slices() {
 
 /// What has to be out of the way before new items are taken.
 std::optional<activity> worker::before_slice() {
+  if (const auto word = limits_.word(); word != limits_seen_)
+    obey_limits(word);
   if (!letters_.hand_over()) {
     suspicion_.withdraw();
-    return rest({}, waiting_as::blocked); // the dead-letter actor wakes us
+    return rest({}, waiting_as::letters); // the dead-letter actor wakes us
   }
   if (resume_at_) {
     // A source that is told to stop has nothing to try again.
     const bool ends = stepper_->ends_on_drain() && services_.stopping.stop_requested();
     if (now_ < *resume_at_ && !ends)
-      return rest(*resume_at_, waiting_as::blocked);
+      return rest(*resume_at_, waiting_as::retry);
     resume_at_.reset();
   }
   return std::nullopt;
+}
+
+/// Somebody has changed the stage's limits, or pauses or resumes it.
+void worker::obey_limits(std::uint64_t word) {
+  limits_seen_ = word;
+  const auto values = limits_.read();
+  paused_ = stage_limits::is_paused(word);
+  // Without a place in flight nothing new is taken, and what is in hand goes on.
+  options_.in_flight_max = paused_ && one_by_one_ ? 0 : values.in_flight_max;
+  options_.retry.attempts = values.attempts;
+  options_.timeout = values.timeout;
+  options_.item_time_max = values.item_time_max;
+}
+
+/// While it is paused, an item in hand that failed goes on to its end, its retries too. Where items are run one by one,
+/// obey_limits sees to it that no other is taken.
+std::size_t worker::budget_while_paused() const {
+  if (one_by_one_)
+    return SIZE_MAX;
+  return trouble_ && stepper_->in_hand() ? 1 : 0;
 }
 
 std::size_t worker::budget_of(std::size_t turn_left) const {
@@ -236,7 +274,7 @@ std::optional<activity> worker::run_slice(slice& next, std::size_t& turn_left) {
   if (next.enters && !suspicion_.enter(next.alone)) {
     if (limited)
       permits_.give_back(next.budget);
-    return rest({}, waiting_as::blocked);
+    return rest({}, waiting_as::suspects);
   }
   const auto began = now_;
   const auto done = stepper_->step(std::min(next.budget, next.items), *this);
@@ -276,12 +314,12 @@ std::optional<activity> worker::after_slice(const slice& next, const slice_resul
     if (next.at_bound)
       return until_keys_change();
     if (next.budget == 0)
-      return rest(permits_.next(now_),
-                  stepper_->backlog() > 0 ? waiting_as::blocked : waiting_as::idle);
+      return next.paused ? rest({}, waiting_as::paused)
+                         : rest(permits_.next(now_), waiting_as::permit);
     return std::nullopt;
   case slice_result::state::finished:
     if (!letters_.hand_over())
-      return rest({}, waiting_as::blocked);
+      return rest({}, waiting_as::letters);
     return finish();
   case slice_result::state::failed:
     return after_failure(done.charge);
@@ -378,99 +416,7 @@ activity worker::go_down(std::uint32_t charge, failure why) {
   state_.store(state::down);
   suspicion_.withdraw(); // nobody has to wait for it until it is started again
   observer_.worker_failed(index_, charge, std::move(why).within("stage '" + stage_ + "'"));
-  return rest({}, waiting_as::blocked);
-}
-
-// --- rest and end ------------------------------------------------------------------------------------
-
-/// The letters of the held keys are at their bound: stops until there are fewer, or one is replayed.
-std::optional<activity> worker::until_keys_change() {
-  auto* const replays = stepper_->replays();
-  const auto something_there = [&] {
-    return replays != nullptr && replays->consumer_may_go_on() && !replays->drained();
-  };
-  if (replays != nullptr)
-    replays->announce_consumer_waiting();
-  if (letters_.keys()->call_when_changed(*this) && !something_there()) {
-    services_.replays->recount(); // there may be fewer than it seems, as after a crash
-    suspicion_.withdraw();
-    return rest({}, waiting_as::blocked);
-  }
-  if (replays != nullptr)
-    replays->withdraw_consumer_waiting();
-  return std::nullopt;
-}
-
-/// Stops until something changes, unless something has changed already.
-std::optional<activity> worker::sleep_until(const slice_result& next) {
-  if (letters_.keys() != nullptr && !input_ended_ && stepper_->only_replays_left()) {
-    input_ended_ = true;
-    services_.replays->input_ended(stage_);
-  }
-  std::vector<ring_base*> inputs;
-  std::vector<ring_base*> outputs;
-  if (next.for_input)
-    stepper_->inputs(inputs);
-  if (next.for_credit)
-    stepper_->blocked_on(outputs);
-  for (auto* one : inputs)
-    one->announce_consumer_waiting();
-  for (auto* one : outputs)
-    one->announce_producer_waiting(next.credit);
-  const bool changed =
-      (next.for_input && stepper_->input_there()) || (next.credit > 0 && outputs.empty())
-      || std::ranges::any_of(outputs, [](auto* one) { return one->producer_may_go_on(); });
-  if (changed) {
-    for (auto* one : inputs)
-      one->withdraw_consumer_waiting();
-    for (auto* one : outputs)
-      one->withdraw_producer_waiting();
-    return std::nullopt;
-  }
-  return rest(next.until, next.time);
-}
-
-void worker::wake_at(time_point when) noexcept {
-  if (!wake_at_ || when < *wake_at_)
-    wake_at_ = when;
-}
-
-activity worker::rest(std::optional<time_point> until, waiting_as how) {
-  resting_as_ = how;
-  if (wake_at_ && (!until || *wake_at_ < *until))
-    until = wake_at_;
-  return activity::asleep(until);
-}
-
-activity worker::finish() {
-  has_had_its_last_turn();
-  if (partitions_)
-    source_ended();
-  observer_.worker_finished(index_, std::nullopt);
-  return activity::finished();
-}
-
-void worker::crashed(failure why) noexcept {
-  stepper_->abandon_all(*this);
-  has_had_its_last_turn();
-  observer_.worker_finished(index_, std::move(why).within("worker '" + name() + "'"));
-}
-
-void worker::has_had_its_last_turn() noexcept {
-  hands_.empty();
-  suspicion_.over();
-  state_.store(state::finished);
-}
-
-void worker::account(waiting_as how) {
-  const auto now = services_.node.now();
-  const auto passed = static_cast<std::uint64_t>(
-      std::max<std::int64_t>(0, std::chrono::nanoseconds{now - now_}.count()));
-  now_ = now;
-  auto& counter = how == waiting_as::busy      ? counters_.busy_ns
-                  : how == waiting_as::blocked ? counters_.blocked_ns
-                                               : counters_.idle_ns;
-  worker_counters::add(counter, passed);
+  return rest({}, waiting_as::down);
 }
 
 } // namespace weir

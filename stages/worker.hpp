@@ -7,13 +7,16 @@
 #include <weir/stages/judge.hpp>
 #include <weir/stages/letter_outbox.hpp>
 #include <weir/stages/partitions.hpp>
+#include <weir/stages/permit_holder.hpp>
 #include <weir/stages/pipeline_services.hpp>
 #include <weir/stages/recorded_hands.hpp>
 #include <weir/stages/slice_size.hpp>
+#include <weir/stages/stage_limits.hpp>
 #include <weir/stages/stage_options.hpp>
 #include <weir/stages/stepper.hpp>
 #include <weir/stages/suspicion.hpp>
 #include <weir/stages/worker_counters.hpp>
+#include <weir/stages/worker_doing.hpp>
 #include <weir/stages/worker_observer.hpp>
 
 #include <atomic>
@@ -47,7 +50,7 @@ public:
 
   worker(std::string name, pipeline_services& services, worker_observer& observer,
          std::size_t index, std::string stage, std::uint32_t index_in_stage, stage_options options,
-         token_bucket& permits, std::unique_ptr<stepper> steps);
+         const stage_limits& limits, token_bucket& permits, std::unique_ptr<stepper> steps);
   ~worker() override;
 
   // --- orders, from any thread ---------------------------------------------------------------------
@@ -69,10 +72,11 @@ public:
   // --- for steppers and context, in a turn ---------------------------------------------------------
   acknowledgement& books() noexcept { return services_.books; }
   pipeline_services& services() noexcept { return services_; }
+  /// With the limits that are in force; while a stage with several items in hand is paused, its in_flight_max is 0.
   const stage_options& options() const noexcept { return options_; }
   const std::string& stage() const noexcept { return stage_; }
   std::uint32_t index_in_stage() const noexcept { return index_in_stage_; }
-  token_bucket& permits() noexcept { return permits_; }
+  permit_holder& permits() noexcept { return permits_; }
   worker_counters& counters() noexcept { return counters_; }
   context& where() noexcept { return context_; }
   const std::shared_ptr<const run_place>& place() const noexcept { return place_; }
@@ -132,6 +136,9 @@ public:
   // --- anybody -------------------------------------------------------------------------------------
   state now_is() const noexcept { return state_.load(std::memory_order_acquire); }
   const worker_counters& counters() const noexcept { return counters_; }
+  /// What it does, and since when. In a turn, however long that takes, it is busy since the turn began. Until it is
+  /// started, and while it is not running, it is down.
+  worker_doing::now does() const noexcept { return doing_.read(); }
   std::string last_failure() const { return judge_.last_failure(); }
   /// Runs that it ever escalated, and since when those go on that have not ended yet.
   std::uint64_t abandoned_ever() const { return abandoned_.ever(); }
@@ -150,6 +157,7 @@ private:
     bool enters = false;   ///< suspects remain: enter before the step, leave after it
     bool alone = false;    ///< one of them is next
     std::size_t items = SIZE_MAX; ///< that may be run, whatever the budget
+    bool paused = false;          ///< so that the budget is 0
   };
 
   void order_now(order_given what);
@@ -157,6 +165,8 @@ private:
   std::optional<activity> carry_out_start();
   activity run_slices();
   std::optional<activity> before_slice();
+  void obey_limits(std::uint64_t word);
+  std::size_t budget_while_paused() const;
   std::size_t budget_of(std::size_t turn_left) const;
   bool let_go(slice& next, std::size_t& turn_left);
   bool admit(slice& next, std::size_t& turn_left);
@@ -171,6 +181,7 @@ private:
   activity go_down(std::uint32_t charge, failure why);
   std::optional<activity> sleep_until(const slice_result& next);
   std::optional<activity> until_keys_change();
+  waiting_as why_waits(const slice_result& next) const;
   activity rest(std::optional<time_point> until, waiting_as how);
   activity finish();
   void has_had_its_last_turn() noexcept;
@@ -183,8 +194,7 @@ private:
   const std::size_t index_;
   const std::string stage_;
   const std::uint32_t index_in_stage_;
-  const stage_options options_;
-  token_bucket& permits_;
+  const stage_limits& limits_;
   const std::unique_ptr<stepper> stepper_;
   const bool one_by_one_; // its items are run so, and each run takes its permit itself
   const std::shared_ptr<const run_place> place_;
@@ -194,8 +204,13 @@ private:
   std::atomic<state> state_{state::down};
   worker_counters counters_;
   abandoned_runs abandoned_;
+  worker_doing doing_;
 
   // The worker's turns.
+  stage_options options_;
+  permit_holder permits_;
+  std::uint64_t limits_seen_ = 0; // see stage_limits::word
+  bool paused_ = false;
   time_point now_{};
   context context_;
   letter_outbox letters_;

@@ -1,6 +1,7 @@
 #include <weir/actors/token_bucket.hpp>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -213,6 +214,114 @@ TEST(TokenBucket, IsExactAtTheHighestRateAfterYears) {
     ASSERT_EQ(bucket.take(100, now), 0U) << years;
     ASSERT_EQ(bucket.take(100, now + 1ns), 10U) << years;
   }
+}
+
+// --- a limit that is changed -----------------------------------------------------------------------
+
+TEST(TokenBucket, GivesByTheNewLimitFromItsChangeOn) {
+  token_bucket bucket{{.permits = 10, .per = 1s, .burst = 100}, start};
+  EXPECT_EQ(bucket.take(everything, start + 1s), 10U);
+  bucket.change({.permits = 100, .per = 1s, .burst = 1000}, start + 1s);
+  EXPECT_EQ(bucket.limit(), (rate_limit{.permits = 100, .per = 1s, .burst = 1000}));
+  EXPECT_EQ(bucket.take(everything, start + 1s), 0U);
+  EXPECT_EQ(bucket.take(everything, start + 2s), 100U);
+  bucket.change({.permits = 1, .per = 1s, .burst = 1000}, start + 2s);
+  EXPECT_EQ(bucket.take(everything, start + 5s), 3U);
+}
+
+TEST(TokenBucket, KeepsWhatHasGatheredAsFarAsTheNewBurstHasRoom) {
+  token_bucket bucket{{.permits = 10, .per = 1s, .burst = 5}, start};
+  bucket.change({.permits = 20, .per = 1s, .burst = 100}, start + 1h);
+  EXPECT_EQ(bucket.take(everything, start + 1h), 5U) << "the burst of the first limit";
+  EXPECT_EQ(bucket.take(everything, start + 1h + 5s), 100U);
+  bucket.change({.permits = 10, .per = 1s, .burst = 3}, start + 2h);
+  EXPECT_EQ(bucket.take(everything, start + 2h), 3U);
+  EXPECT_EQ(bucket.take(everything, start + 2h), 0U);
+}
+
+TEST(TokenBucket, IsEmptyWhereItsLimitIsNewAndGivesAllWhereItIsLifted) {
+  token_bucket bucket{{}, start};
+  EXPECT_EQ(bucket.take(1000, start + 1h), 1000U);
+  bucket.change({.permits = 10, .per = 1s, .burst = 100}, start + 1h);
+  EXPECT_TRUE(bucket.limited());
+  EXPECT_EQ(bucket.take(everything, start + 1h), 0U);
+  EXPECT_EQ(bucket.next(start + 1h), start + 1h + 100ms);
+  EXPECT_EQ(bucket.take(everything, start + 1h + 1s), 10U);
+  bucket.change({}, start + 2h);
+  EXPECT_FALSE(bucket.limited());
+  EXPECT_EQ(bucket.take(1000, start + 2h), 1000U);
+  EXPECT_EQ(bucket.next(start + 2h), start + 2h);
+}
+
+TEST(TokenBucket, LosesNothingByChangesThatComeOftenerThanPermits) {
+  const rate_limit one{.permits = 1, .per = 1s, .burst = 1};
+  const rate_limit other{.permits = 1, .per = 1s, .burst = 2};
+  token_bucket bucket{one, start};
+  auto now = start;
+  std::uint64_t got = 0;
+  for (int n = 0; n < 1000; ++n) {
+    now += 99ms;
+    got += bucket.take(1, now);
+    bucket.change(n % 2 == 0 ? other : one, now);
+  }
+  EXPECT_EQ(got, 98U); // of 99
+}
+
+TEST(TokenBucket, ForfeitsWhatWasTakenUnderAnotherLimit) {
+  token_bucket bucket{{.permits = 10, .per = 1s, .burst = 10}, start};
+  auto early = bucket.grant(10, start + 1s);
+  EXPECT_EQ(early.count, 10U);
+  bucket.change({.permits = 10, .per = 1s, .burst = 5}, start + 1s);
+  const auto late = bucket.grant(5, start + 2s);
+  EXPECT_EQ(late.count, 5U);
+  bucket.give_back(early);
+  EXPECT_EQ(bucket.take(everything, start + 2s), 0U);
+  bucket.give_back({.count = 2, .limit = late.limit});
+  EXPECT_EQ(bucket.take(everything, start + 2s), 2U);
+
+  bucket.change({}, start + 3s);
+  const auto free = bucket.grant(7, start + 3s); // taken without a limit
+  bucket.change({.permits = 10, .per = 1s, .burst = 10}, start + 3s);
+  bucket.give_back(free);
+  EXPECT_EQ(bucket.take(everything, start + 3s), 0U);
+}
+
+/// In each window within the life of one limit, both ends count.
+TEST_P(TokenBucketOf, NeverGivesMoreThanEachLimitAllowsInItsLife) {
+  const std::array limits{GetParam(), rate_limit{3, 1s, 7}, rate_limit{1000, 1s, 1}};
+  token_bucket bucket{limits[0], start};
+  struct life {
+    rate_limit limit;
+    std::vector<std::pair<nanoseconds, std::uint64_t>> grants{};
+  };
+  std::vector<life> lives{{limits[0]}};
+  nanoseconds now{0};
+  for (int step = 0; step < 3000; ++step) {
+    now += some_time();
+    if (up_to(19) == 0) {
+      lives.push_back({limits[up_to(2)]});
+      bucket.change(lives.back().limit, start + now);
+    }
+    const auto wanted = 1 + up_to(2ULL * lives.back().limit.burst);
+    const auto got = bucket.grant(wanted, start + now);
+    const auto unused = got.count == 0 ? 0 : up_to(got.count - 1);
+    bucket.give_back({.count = unused, .limit = got.limit});
+    if (got.count > unused)
+      lives.back().grants.emplace_back(now, got.count - unused);
+  }
+  ASSERT_GT(lives.size(), 50U);
+  for (const auto& one : lives)
+    for (std::size_t first = 0; first < one.grants.size(); ++first) {
+      std::uint64_t count = 0;
+      for (std::size_t last = first; last < one.grants.size(); ++last) {
+        count += one.grants[last].second;
+        const auto window = one.grants[last].first - one.grants[first].first;
+        const auto per = nanoseconds{one.limit.per}.count();
+        const auto due = (static_cast<wide>(window.count()) * one.limit.permits + per - 1) / per;
+        ASSERT_LE(count, one.limit.burst + static_cast<std::uint64_t>(due))
+            << window.count() << " ns";
+      }
+    }
 }
 
 TEST(TokenBucket, GivesEachPermitToOneThread) {

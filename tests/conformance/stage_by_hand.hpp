@@ -109,7 +109,7 @@ public:
     auto steps = what.make(where);
     steps_ = steps.get();
     worker_ = std::make_unique<weir::worker>("stage", services_, *this, 0, "stage", 0, what.options,
-                                             permits_, std::move(steps));
+                                             limits_, permits_, std::move(steps));
     worker_->start();
     ++woken_.wakes;
   }
@@ -190,6 +190,7 @@ private:
   weir::runtime node_{{.threads = 1}};
   weir::pipeline_services services_{
       .node = node_, .pipeline = "by-hand", .books = {}, .dead_letters = nullptr, .stopping = {}};
+  weir::stage_limits limits_{{}};
   weir::token_bucket permits_{{}, {}};
   spy upstream_;
   spy downstream_;

@@ -68,6 +68,10 @@ constexpr std::array<kind, faults_count> kinds{{
     {"partition_claimed_elsewhere", 0.02},
     {"positions_fail", 0.5},
     {"positions_answer_lost", 0.5},
+    {"stage_paused", 0.03},
+    {"late_dropped", 0.1},
+    {"late_never", 0.2},
+    {"late_zombie", 0.5},
 }};
 
 constexpr std::array<std::string_view, events_count> events{
@@ -78,6 +82,7 @@ constexpr std::array<std::string_view, events_count> events{
     "item_late",
     "batch_fenced",
     "row_left_out",
+    "settled_too_late",
 };
 
 } // namespace

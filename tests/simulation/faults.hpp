@@ -68,6 +68,10 @@ enum class fault : std::uint8_t {
   partition_claimed_elsewhere,
   positions_fail,
   positions_answer_lost,
+  stage_paused,
+  late_dropped,
+  late_never,
+  late_zombie,
   count_
 };
 
@@ -82,6 +86,7 @@ enum class event : std::uint8_t {
   item_late,
   batch_fenced,
   row_left_out,
+  settled_too_late,
   count_
 };
 

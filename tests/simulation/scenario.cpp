@@ -114,6 +114,13 @@ sink_options drawn_sink(seeded& chance) {
   if (chance.chance(0.2))
     one.stage.rate = {
         .permits = between(chance, 10, 200), .per = 1s, .burst = between(chance, 1, 5)};
+  if (chance.chance(0.3)) {
+    one.late = true;
+    one.stage.in_flight_max = between(chance, 1, 8);
+    one.stage.item_time_max = {};
+    if (chance.chance(0.6))
+      one.stage.timeout = milliseconds{chance.between(20, 2000)};
+  }
   return one;
 }
 
@@ -175,14 +182,15 @@ scenario scenario::drawn(std::uint64_t seed, const reduction& without) {
     made.segments.push_back(one);
   }
   for (const auto at : made.sink_places())
-    if (const auto options = made.options_at(at); options.workers > 1 || options.in_flight_max > 1)
+    if (const auto options = made.options_at(at);
+        options.workers > 1 || options.in_flight_max > 1 || made.sink_at(at).late)
       made.keeps_order = false; // what is to be run again holds nothing up
   if (made.fork == fork_kind::broadcast && made.sinks[0].batched
       && seeded{mixed(seed, 0x5BA7)}.chance(0.7)) {
     made.shares_batches = true;
     made.sinks[1].batched = true;
     made.sinks[1].batch = made.sinks[0].batch;
-    made.sinks[1].stage.in_flight_max = 1;
+    made.sinks[1].stage.in_flight_max = made.sinks[1].late ? made.sinks[1].stage.in_flight_max : 1;
   }
   // A key that is held in one node isn't where its partition goes.
   if (made.partitioned)
@@ -191,9 +199,9 @@ scenario scenario::drawn(std::uint64_t seed, const reduction& without) {
   seeded own{mixed(seed, 0x5E6100)};
   auto& last = made.sinks[0];
   const auto& stage = last.stage;
-  if (!made.partitioned && made.fork == fork_kind::none && !last.batched && !made.has_batches()
-      && stage.workers == 1 && stage.in_flight_max == 1 && stage.item_time_max.count() == 0
-      && own.chance(0.5))
+  if (!made.partitioned && made.fork == fork_kind::none && !last.batched && !last.late
+      && !made.has_batches() && stage.workers == 1 && stage.in_flight_max == 1
+      && stage.item_time_max.count() == 0 && own.chance(0.5))
     last.held_max = drawn_held_max(own);
   return made;
 }
@@ -273,7 +281,8 @@ std::string scenario::describe() const {
   for (const auto at : sink_places()) {
     const auto& one = sink_at(at);
     text += one.batched && !shares_batches ? " -> batch" + text_of(one.batch) : "";
-    text += " -> " + stage_name(*this, at) + text_of(one.stage, true) + held_text(one.held_max);
+    text += " -> " + stage_name(*this, at) + text_of(one.stage, true) + held_text(one.held_max)
+            + (one.late ? " settles later" : "");
   }
   text += "; " + std::string{strategy_names[static_cast<std::size_t>(supervision.strategy)]}
           + ", intensity " + std::to_string(supervision.intensity) + " in " + ms(supervision.period)
@@ -323,7 +332,7 @@ bool scenario::may_change_hands() const {
 }
 
 bool scenario::runs_outside(place at) const {
-  return options_at(at).item_time_max.count() > 0
+  return options_at(at).item_time_max.count() > 0 || (ends_at(at) && sink_at(at).late)
          || (at.segment < segments.size() && segments[at.segment].kind == segment_kind::wait);
 }
 

@@ -54,6 +54,7 @@ struct sink_options {
   weir::batch_options batch{};
   weir::stage_options stage{};
   std::uint64_t held_max = 0; ///< as of segments
+  bool late = false;          ///< it settles later
 };
 
 /// How there are two sinks: each gets everything, or its share.

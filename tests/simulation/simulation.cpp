@@ -1,4 +1,6 @@
 #include "simulation.hpp"
+#include "late_sinks.hpp"
+#include "pauses.hpp"
 #include "stages.hpp"
 #include "world.hpp"
 
@@ -52,6 +54,8 @@ private:
   weir::pipeline build();
   void build_segment(weir::pipeline& p, std::optional<weir::flow<thing>>& flow, std::size_t k);
   void build_sink(weir::flow<thing> flow, place at);
+  void end_batches(weir::flow<weir::batch<thing>> flow, place at,
+                   const weir::stage_options& options);
   void build_sinks_that_share(weir::flow<thing> flow);
   weir::flow<thing> with_keys(weir::flow<thing> flow, place at);
   weir::stage_options options_for(weir::stage_options options, bool waits = false);
@@ -75,6 +79,7 @@ private:
   void disturb();
   bool step();
   void others_go_on();
+  void resume();
   bool mend();
   void kill(std::size_t worker);
   bool over() const { return pipeline_.workers_have_finished() || !pipeline_.why().chain.empty(); }
@@ -118,6 +123,7 @@ private:
   weir::time_point asked_at_{};
   weir::virtual_runtime node_;
   weir::running_pipeline pipeline_;
+  pauses pauses_{pipeline_};
 };
 
 /// The capacity that was drawn is that of each ring.
@@ -193,9 +199,9 @@ void life::build_sinks_that_share(weir::flow<thing> flow) {
   auto [left, right] = std::move(flow).batch(name + "-batch", size).broadcast<2>(name);
   const auto build = [&](weir::flow<weir::batch<thing>> from, place at) {
     width_ = 1;
-    const auto options = options_for(of_.sink_at(at).stage);
+    const auto options = options_for(of_.sink_at(at).stage, of_.sink_at(at).late);
     in_flight_max_ += share_ * options.workers * options.mailbox_capacity;
-    std::move(from).to(stage_name(of_, at), batch_sink{{{{&in_, at}}}}, options);
+    end_batches(std::move(from), at, options);
   };
   build(std::move(left), {fork.segment, 1});
   build(std::move(right), {fork.segment, 2});
@@ -205,14 +211,28 @@ void life::build_sink(weir::flow<thing> flow, place at) {
   const auto& one = of_.sink_at(at);
   const auto name = stage_name(of_, at);
   if (!one.batched) {
-    with_keys(std::move(flow), at).to(name, item_sink{{{{&in_, at}}}}, options_for(one.stage));
+    auto last = with_keys(std::move(flow), at);
+    const auto options = options_for(one.stage, one.late);
+    if (one.late)
+      std::move(last).to(name, late_item_sink{{{{&in_, at}}}}, options);
+    else
+      std::move(last).to(name, item_sink{{{{&in_, at}}}}, options);
     return;
   }
   const auto size = batch_for(one.batch);
-  const auto options = options_for(one.stage);
+  const auto options = options_for(one.stage, one.late);
   // Rows that were rejected, on their way.
   in_flight_max_ += share_ * options.workers * options.mailbox_capacity;
-  std::move(flow).batch(name + "-batch", size).to(name, batch_sink{{{{&in_, at}}}}, options);
+  end_batches(std::move(flow).batch(name + "-batch", size), at, options);
+}
+
+void life::end_batches(weir::flow<weir::batch<thing>> flow, place at,
+                       const weir::stage_options& options) {
+  const auto name = stage_name(of_, at);
+  if (of_.sink_at(at).late)
+    std::move(flow).to(name, late_batch_sink{{{{&in_, at}}}}, options);
+  else
+    std::move(flow).to(name, batch_sink{{{{&in_, at}}}}, options);
 }
 
 /// Later items of a key that has a letter of the next stage wait behind it.
@@ -317,6 +337,11 @@ void life::disturb() {
     storm_ = 30;
     storm_is_new_ = true;
   }
+  if (faults.is_due(fault::stage_paused)
+      && pauses_.begin(workers_[schedule_.below(workers_.size())].stage))
+    faults.fired_now(fault::stage_paused);
+  if (pauses_.any() && schedule_.chance(0.05))
+    resume();
   if (faults.fires(fault::node_crashes))
     in_.crash_asked = true;
   if (faults.is_due(fault::node_drains)) {
@@ -345,6 +370,12 @@ void life::disturb() {
         in_.claimed_elsewhere(k);
   if (faults.fires(fault::wall_clock_jumps))
     node_.shift_wall_clock(std::chrono::seconds{schedule_.below(7200)} - 1h);
+}
+
+/// Whatever is paused goes on. What was given back leaves a stage all the same.
+void life::resume() {
+  if (const auto wrong = pauses_.end_all(); !wrong.empty() && !of_.partitioned)
+    in_.violated(wrong);
 }
 
 /// What a stage waits for that has as many dead letters of held keys as it may have: somebody replays them.
@@ -618,13 +649,17 @@ life::end life::run(bool replay) {
   std::uint64_t healed_steps = 0;
   for (;;) {
     if (!healed()) {
-      if (so_far_.steps >= chaos_end_)
+      if (so_far_.steps >= chaos_end_) {
+        resume();
         in_.faults.heal();
+      }
       disturb();
     } else if (++healed_steps > steps_after_heal) {
       in_.violated("liveness: nothing has gone wrong for " + std::to_string(steps_after_heal)
                    + " steps, and it has not ended: " + to_string(pipeline_.books().totals()));
     }
+    if (in_.late.any() && schedule_.chance(0.2))
+      in_.late.settle(schedule_.below(1000));
     if (in_.crash_asked)
       return end::crashed;
     if (step()) {
@@ -637,12 +672,29 @@ life::end life::run(bool replay) {
         mended_at_ = node_.now();
         continue;
       }
+      if (pauses_.any() && schedule_.chance(0.5)) {
+        resume();
+        continue;
+      }
+      if (in_.late.any() && (healed() || schedule_.chance(0.7))) {
+        in_.late.settle(schedule_.below(1000));
+        continue;
+      }
       const auto began = node_.now();
-      const auto idle = idle_consumers();
-      const auto free = free_timers();
-      if (!node_.advance_to_next_timer())
+      const auto idle = pauses_.any() ? std::vector<place>{} : idle_consumers();
+      const auto free = pauses_.any() ? std::vector<place>{} : free_timers();
+      if (!node_.advance_to_next_timer()) {
+        if (pauses_.any()) {
+          resume();
+          continue;
+        }
+        if (in_.late.any()) {
+          in_.late.settle(schedule_.below(1000));
+          continue;
+        }
         in_.violated("lost wake-up: nothing can happen any more, and it has not ended: "
                      + to_string(pipeline_.books().totals()));
+      }
       in_.watch.time_passed(began, node_.now(), idle, free);
     }
     if (!in_.violation().empty())

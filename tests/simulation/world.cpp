@@ -83,6 +83,7 @@ void world::begin_life() {
   came_again_.clear();
   rows_left_out_ = false;
   watch.begin_life();
+  late.begin_life();
   keys.begin_life();
   // What earlier lives had to say last, and did not get out, belongs to no position: it is gone.
   for (auto one = uncovered_.lower_bound(id_of(no_source, 0)); one != uncovered_.end();

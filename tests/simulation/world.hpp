@@ -2,6 +2,7 @@
 
 #include "faults.hpp"
 #include "key_watch.hpp"
+#include "late_calls.hpp"
 #include "scenario.hpp"
 #include "stage_watch.hpp"
 #include "thing.hpp"
@@ -35,6 +36,7 @@ public:
   weir::dead_letters::memory letters{100'000};
   stage_watch watch{drawn, *this};
   key_watch keys{drawn, *this};
+  late_calls late{drawn, *this};
 
   // --- a life of the node ----------------------------------------------------------------------------
 

@@ -64,11 +64,12 @@ protected:
   weir::pipeline_services services_{
       .node = node_, .pipeline = "p", .books = {}, .dead_letters = nullptr, .stopping = {}};
   observer seen_;
+  weir::stage_limits limits_{{}};
   weir::token_bucket permits_{{}, node_.now()};
   scripted* steps_ = new scripted; // the worker's
-  weir::worker worker_{"stage", services_, seen_,
-                       0,       "stage",   0,
-                       {},      permits_,  std::unique_ptr<weir::stepper>{steps_}};
+  weir::worker worker_{
+      "stage", services_, seen_,   0,        "stage",
+      0,       {},        limits_, permits_, std::unique_ptr<weir::stepper>{steps_}};
 };
 
 TEST_F(SlowStart, AfterARestartTakesOneItemAndTwiceAsManyEachTimeAllGoesWell) {

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+
+namespace weir {
+
+/// A worker was told to start again.
+struct worker_restart {
+  std::chrono::system_clock::time_point at; ///< by the node's clock
+  std::string cause; ///< its last failure; or whose restart it shared, and that one's failure
+};
+
+/// So many of each worker are kept, the last ones.
+inline constexpr std::size_t restarts_kept = 8;
+
+} // namespace weir
