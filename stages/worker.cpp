@@ -29,7 +29,8 @@ worker::worker(std::string name, pipeline_services& services, worker_observer& o
                                                          .stopping = services.stopping.get_token(),
                                                          .node = &services.node,
                                                          .worker_waker = this,
-                                                         .positions = services.positions.get()})},
+                                                         .positions = services.positions.get(),
+                                                         .ends = std::make_shared<bell>(*this)})},
       now_{services.node.now()},
       context_{*place_, *this},
       letters_{services, stage_, counters_, *this},
@@ -72,6 +73,7 @@ void worker::kill() {
 }
 
 activity worker::turn() {
+  place_->ends->answered();
   account(resting_as_);
   if (wake_at_ && *wake_at_ <= now_)
     wake_at_.reset();
@@ -457,6 +459,7 @@ void worker::crashed(failure why) noexcept {
 }
 
 void worker::has_had_its_last_turn() noexcept {
+  place_->ends->close();
   hands_.empty();
   suspicion_.over();
   state_.store(state::finished);
