@@ -59,7 +59,9 @@ bool runtime::wait(std::unique_lock<std::mutex>& lock, std::condition_variable& 
   return engine_->wait(lock, changed, deadline, done);
 }
 
-std::unique_ptr<helper> runtime::make_helper() { return engine_->make_helper(*this); }
+std::unique_ptr<crew> runtime::make_crew(std::uint32_t threads_max) {
+  return engine_->make_crew(threads_max, *this);
+}
 
 boost::asio::io_context& runtime::io() { return engine_->io(); }
 

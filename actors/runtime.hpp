@@ -2,11 +2,12 @@
 
 #include <weir/actors/actor.hpp>
 #include <weir/actors/clock.hpp>
-#include <weir/actors/helper.hpp>
+#include <weir/actors/crew.hpp>
 #include <weir/actors/runtime_options.hpp>
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -57,8 +58,8 @@ public:
   bool wait(std::unique_lock<std::mutex>& lock, std::condition_variable& changed,
             std::optional<time_point> deadline, const std::function<bool()>& done);
 
-  /// A thread beside the scheduler's, for what may block for ever.
-  std::unique_ptr<helper> make_helper();
+  /// Threads beside the scheduler's, for what may block for ever.
+  std::unique_ptr<crew> make_crew(std::uint32_t threads_max);
 
   /// The node's I/O context, on one thread of its own that starts with the first call.
   boost::asio::io_context& io();

@@ -2,10 +2,11 @@
 
 #include <weir/actors/actor.hpp>
 #include <weir/actors/clock.hpp>
-#include <weir/actors/helper.hpp>
+#include <weir/actors/crew.hpp>
 #include <weir/actors/runtime_options.hpp>
 
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -35,7 +36,7 @@ public:
   virtual bool wait(std::unique_lock<std::mutex>& lock, std::condition_variable& changed,
                     std::optional<time_point> deadline, const std::function<bool()>& done) = 0;
 
-  virtual std::unique_ptr<helper> make_helper(runtime& whole) = 0;
+  virtual std::unique_ptr<crew> make_crew(std::uint32_t threads_max, runtime& whole) = 0;
 
   virtual double random() noexcept = 0;
   virtual boost::asio::io_context& io() = 0;

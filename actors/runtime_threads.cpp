@@ -1,7 +1,7 @@
 #include <weir/actors/driven.hpp>
-#include <weir/actors/helper_thread.hpp>
 #include <weir/actors/runtime_caf.hpp>
 #include <weir/actors/runtime_threads.hpp>
+#include <weir/actors/thread_crew.hpp>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -91,8 +91,8 @@ public:
     return true;
   }
 
-  std::unique_ptr<helper> make_helper(runtime&) override {
-    return std::make_unique<helper_thread>();
+  std::unique_ptr<crew> make_crew(std::uint32_t threads_max, runtime&) override {
+    return std::make_unique<thread_crew>(threads_max);
   }
 
   double random() noexcept override {

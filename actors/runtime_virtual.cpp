@@ -99,7 +99,9 @@ class job_runner final : public actor {
 public:
   job_runner() : actor{"helper"} {}
 
-  void post(std::function<void()> job, time_point at) {
+  /// The job that it has not begun yet, or null.
+  const crew_job* job() const { return job_.get(); }
+  void post(std::shared_ptr<crew_job> job, time_point at) {
     job_ = std::move(job);
     at_ = at;
     wake();
@@ -116,33 +118,50 @@ public:
     if (job_ && clock::now() < at_)
       return activity::asleep(at_);
     if (job_)
-      std::exchange(job_, nullptr)();
+      std::exchange(job_, nullptr)->carry_out();
     return over_ ? activity::finished() : activity::asleep();
   }
   void crashed(failure) noexcept override {}
 
 private:
-  std::function<void()> job_;
+  std::shared_ptr<crew_job> job_;
   time_point at_{};
   bool over_ = false;
 };
 
-/// Its jobs are jobs like all others.
-class virtual_helper final : public helper {
+/// Its jobs are jobs like all others. A job has its time to begin, whatever becomes of those beside it.
+class virtual_crew final : public crew {
 public:
-  virtual_helper(std::shared_ptr<job_runner> who, std::function<clock::duration()> delay)
-      : who_{std::move(who)}, delay_{std::move(delay)} {}
-  ~virtual_helper() override { who_->end(abandoned_); }
+  using make_member = std::function<std::shared_ptr<job_runner>()>;
 
-  void run(std::function<void()> job) override {
-    who_->post(std::move(job), clock::now() + delay_());
+  virtual_crew(make_member make, std::function<clock::duration()> delay)
+      : make_{std::move(make)}, delay_{std::move(delay)} {}
+  ~virtual_crew() override {
+    for (const auto& one : members_)
+      one->end(false);
   }
-  void abandon() noexcept override { abandoned_ = true; }
+
+  void run(std::vector<std::shared_ptr<crew_job>>& jobs) override {
+    while (!jobs.empty()) {
+      auto free = std::ranges::find(members_, nullptr, &job_runner::job);
+      if (free == members_.end())
+        free = members_.insert(free, make_());
+      (*free)->post(std::move(jobs.front()), clock::now() + delay_());
+      jobs.erase(jobs.begin());
+    }
+  }
+  void abandon(crew_job& job) noexcept override {
+    const auto found = std::ranges::find(members_, &job, &job_runner::job);
+    if (found == members_.end())
+      return;
+    (*found)->end(true);
+    members_.erase(found);
+  }
 
 private:
-  const std::shared_ptr<job_runner> who_;
+  const make_member make_;
   const std::function<clock::duration()> delay_;
-  bool abandoned_ = false;
+  std::vector<std::shared_ptr<job_runner>> members_;
 };
 
 } // namespace
@@ -177,11 +196,15 @@ public:
     return true;
   }
 
-  std::unique_ptr<helper> make_helper(runtime& whole) override {
-    auto made = std::make_shared<job_runner>();
-    helpers_.push_back(made);
-    whole.spawn(*made, execution::own_thread);
-    return std::make_unique<virtual_helper>(std::move(made), choices_.helper_delay);
+  std::unique_ptr<crew> make_crew(std::uint32_t, runtime& whole) override {
+    return std::make_unique<virtual_crew>(
+        [this, &whole] {
+          auto made = std::make_shared<job_runner>();
+          helpers_.push_back(made);
+          whole.spawn(*made, execution::own_thread);
+          return made;
+        },
+        choices_.helper_delay);
   }
 
   double random() noexcept override { return choices_.random(); }

@@ -86,16 +86,23 @@ public:
     auto mine = std::static_pointer_cast<operation>(one);
     mine->function = stage_;
     mine->waits();
-    boost::asio::post(*io_, [mine, io = io_] {
-      boost::asio::co_spawn(*io, work(mine),
-                            boost::asio::bind_cancellation_slot(
-                                mine->cancellation.slot(), [mine](std::exception_ptr thrown) {
-                                  if (thrown)
-                                    mine->failed = described(thrown);
-                                  mine->function.reset();
-                                  mine->ends();
-                                }));
-    });
+    begun_.push_back(std::move(mine));
+  }
+
+  /// The I/O thread is woken once for all of them.
+  void hand_over() noexcept override {
+    if (begun_.empty())
+      return;
+    auto now = std::exchange(begun_, {});
+    try {
+      boost::asio::post(*io_, [now, io = io_] {
+        for (const auto& mine : now)
+          spawn(*io, mine);
+      });
+    } catch (...) { // no memory
+      for (const auto& mine : now)
+        fail(*mine);
+    }
   }
 
   void cancel(const std::shared_ptr<item_run>& one) override {
@@ -135,6 +142,29 @@ private:
     boost::asio::cancellation_signal cancellation;
     context where{static_cast<item_run&>(*this)};
   };
+
+  static void spawn(boost::asio::io_context& io, const std::shared_ptr<operation>& mine) noexcept {
+    try {
+      boost::asio::co_spawn(io, work(mine),
+                            boost::asio::bind_cancellation_slot(
+                                mine->cancellation.slot(), [mine](std::exception_ptr thrown) {
+                                  if (thrown)
+                                    mine->failed = described(thrown);
+                                  ends(*mine);
+                                }));
+    } catch (...) { // no memory: it has not begun
+      fail(*mine);
+    }
+  }
+  /// By the current exception.
+  static void fail(operation& mine) noexcept {
+    mine.failed = describe_current_exception();
+    ends(mine);
+  }
+  static void ends(operation& mine) noexcept {
+    mine.function.reset();
+    mine.ends();
+  }
 
   static boost::asio::awaitable<void> work(std::shared_ptr<operation> of) {
     using answer_type =
@@ -179,6 +209,7 @@ private:
 
   F prototype_;
   std::shared_ptr<stage> stage_;
+  std::vector<std::shared_ptr<operation>> begun_; // and not handed over yet
   boost::asio::io_context* io_ = nullptr;
 };
 

@@ -11,7 +11,6 @@
 
 #include <memory>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -24,18 +23,18 @@ class function_runner final : public runner<typename Work::input, typename Work:
   using product = typename Work::product;
   using In = typename Work::input;
   using Out = typename Work::output;
-  using run = typed_run<In, Out>;
 
 public:
   function_runner(F prototype, const stage_options& options)
-      : prototype_{std::move(prototype)}, options_{options} {}
+      : prototype_{std::move(prototype)},
+        options_{std::make_shared<const stage_options>(options)} {}
 
   result<void> rebuild(context& where) override {
     idle_.clear();
     ++generation_;
-    std::uint32_t functions = limited() ? options_.in_flight_max : 1;
+    std::uint32_t functions = limited() ? options_->in_flight_max : 1;
     for (; functions > 0; --functions) {
-      place fresh{.generation = generation_};
+      place fresh{.generation = generation_, .options = options_};
       if (auto built = fill(fresh, where); !built)
         return built;
       idle_.push_back(std::move(fresh));
@@ -43,7 +42,7 @@ public:
     return {};
   }
 
-  std::shared_ptr<run> make(In item, worker& self) override {
+  std::shared_ptr<typed_run<In, Out>> make(In item, worker& self) override {
     return std::make_shared<run>(std::move(item), self);
   }
 
@@ -51,32 +50,40 @@ public:
     if constexpr (Work::takes_item)
       one->payload = kept_payload_of(static_cast<run&>(*one).item);
     if (!limited()) {
-      carry_out(static_cast<run&>(*one), *idle_.back().function, options_, self.where());
+      carry_out(static_cast<run&>(*one), *idle_.back().function, *options_, self.where());
       one->ends_in_turn();
       return;
     }
-    auto mine = take_place();
+    auto mine = std::static_pointer_cast<run>(one);
+    mine->where_it_runs = take_place();
     try {
-      if (!mine.thread)
-        mine.thread = self.services().node.make_helper();
-      mine.thread->run([one, function = mine.function, options = options_]() mutable {
-        context where{*one};
-        where.progress(); // from here on the function has the item
-        carry_out(static_cast<run&>(*one), *function, options, where);
-        function.reset();
-        one->ends();
-      });
-    } catch (...) { // no thread to be had, say
+      if (!crew_)
+        crew_ = self.services().node.make_crew(options_->in_flight_max);
+      begun_.push_back(std::move(mine));
+    } catch (...) {
       one->failed = describe_current_exception();
       one->ends();
     }
-    busy_.emplace(one.get(), std::move(mine));
+  }
+
+  void hand_over() noexcept override {
+    if (begun_.empty())
+      return;
+    try {
+      crew_->run(begun_);
+    } catch (...) { // no thread to be had, say
+      for (const auto& one : std::exchange(begun_, {})) {
+        auto& mine = static_cast<run&>(*one);
+        mine.failed = describe_current_exception();
+        mine.ends();
+      }
+    }
   }
 
   std::optional<failure> ended(item_run& one, context& where) override {
     if (!limited())
       return std::nullopt;
-    auto mine = std::move(busy_.extract(&one).mapped());
+    auto mine = std::move(static_cast<run&>(one).where_it_runs);
     if (mine.generation != generation_) {
       if constexpr (recoverable_stage<product>)
         if (!one.failed)
@@ -90,9 +97,12 @@ public:
     return wrong;
   }
 
+  /// The function is left to the run.
   void let_go(item_run& one) override {
-    if (auto mine = busy_.extract(&one); mine && mine.mapped().thread)
-      mine.mapped().thread->abandon();
+    auto& mine = static_cast<run&>(one);
+    if (std::erase_if(begun_, [&](const auto& begun) { return begun.get() == &mine; }) == 0
+        && crew_)
+      crew_->abandon(mine);
   }
 
   bool outside() const override { return limited(); }
@@ -132,14 +142,28 @@ public:
   }
 
 private:
-  bool limited() const { return options_.item_time_max.count() > 0; }
+  bool limited() const { return options_->item_time_max.count() > 0; }
 
-  /// A function, and the thread it runs on once it has run.
+  /// A function, which one run at a time uses.
   struct place {
-    std::uint64_t generation;
-    std::shared_ptr<product> function = {};
-    std::shared_ptr<helper> thread = {};
+    std::uint64_t generation = 0;
+    std::shared_ptr<const stage_options> options = {}; // also for a run that outlives this
+    std::unique_ptr<product> function = {};
     bool drained = false;
+  };
+
+  /// A run, and where its time is limited the job that it is for a thread.
+  struct run final : typed_run<In, Out>, crew_job {
+    using typed_run<In, Out>::typed_run;
+
+    void carry_out() noexcept override {
+      context where{static_cast<item_run&>(*this)};
+      where.progress(); // from here on the function has the item
+      function_runner::carry_out(*this, *where_it_runs.function, *where_it_runs.options, where);
+      this->ends();
+    }
+
+    place where_it_runs{}; // from when it begins until the worker has seen that it ended
   };
 
   static void carry_out(run& one, product& function, const stage_options& options,
@@ -159,7 +183,7 @@ private:
   }
 
   result<void> fill(place& one, context& where) {
-    auto fresh = std::make_shared<product>(weir::product<F>::make(prototype_));
+    auto fresh = std::make_unique<product>(weir::product<F>::make(prototype_));
     if constexpr (recoverable_stage<product>)
       if (kept_)
         fresh->restore(*kept_);
@@ -212,11 +236,12 @@ private:
   }
 
   F prototype_;
-  const stage_options options_;
+  const std::shared_ptr<const stage_options> options_;
   std::uint64_t generation_ = 0;
   std::vector<place> idle_;
-  std::unordered_map<const item_run*, place> busy_;
-  std::optional<kept_state<product>> kept_; // of a recoverable stage
+  std::optional<kept_state<product>> kept_;      // of a recoverable stage
+  std::vector<std::shared_ptr<crew_job>> begun_; // and not handed over yet
+  std::unique_ptr<crew> crew_; // once there was a run beside the worker; ends before all else
 };
 
 } // namespace weir

@@ -1,4 +1,4 @@
-#include <weir/actors/runtime.hpp>
+#include <weir/actors/clock.hpp>
 #include <weir/stages/item_run.hpp>
 
 #include <utility>
@@ -19,75 +19,62 @@ struct item_run::stop_request {
 };
 
 item_run::item_run(std::shared_ptr<const run_place> place, time_point now)
-    : place_{std::move(place)}, began_{now}, who_{place_->worker_waker}, sign_of_life_{now} {}
+    : place_{std::move(place)}, began_{now}, sign_of_life_{now} {}
 
 item_run::~item_run() = default;
 
-bool item_run::has_ended() const noexcept {
-  if (!ended_.load(std::memory_order_acquire))
-    return false;
-  const std::lock_guard lock{lock_}; // whoever carried it out is done with the worker
-  return true;
+void item_run::shows_life() noexcept {
+  sign_of_life_.store(clock::now(), std::memory_order_release);
 }
 
 bool item_run::progress() noexcept {
-  const std::lock_guard lock{lock_};
-  if (who_ == nullptr || hurried_)
+  if (nobody_waits())
     return false;
-  sign_of_life_ = place_->node->now();
+  shows_life();
   return true;
 }
 
-void item_run::waits() noexcept {
-  const std::lock_guard lock{lock_};
-  ++waiting_;
-}
+void item_run::waits() noexcept { waiting_.fetch_add(1, std::memory_order_acq_rel); }
 
 void item_run::goes_on() noexcept {
-  const std::lock_guard lock{lock_};
-  if (--waiting_ > 0 || who_ == nullptr || hurried_)
+  if (!nobody_waits())
+    shows_life(); // before it no longer waits: whoever sees that sees this
+  if (waiting_.fetch_sub(1, std::memory_order_acq_rel) > 1 || nobody_waits())
     return;
-  sign_of_life_ = place_->node->now();
-  who_->wake(); // nobody looked at the clock while it waited
+  place_->ends->ring(); // nobody looked at the clock while it waited
 }
 
 void item_run::wake_at(time_point when) noexcept {
-  const std::lock_guard lock{lock_};
-  if (!wake_at_ || when < *wake_at_)
-    wake_at_ = when;
+  auto before = wake_at_.load(std::memory_order_relaxed);
+  while (when < before && !wake_at_.compare_exchange_weak(before, when))
+    ;
 }
 
 void item_run::ends() noexcept {
-  const std::lock_guard lock{lock_};
-  ended_.store(true, std::memory_order_release);
-  if (who_ != nullptr)
-    who_->wake();
+  if ((fate_.fetch_or(ended, std::memory_order_acq_rel) & abandoned) == 0)
+    place_->ends->ring();
 }
 
 std::optional<time_point> item_run::silent_since() const noexcept {
-  const std::lock_guard lock{lock_};
-  if (waiting_ > 0 && !hurried_)
+  if (waiting_.load(std::memory_order_acquire) > 0 && !hurried_)
     return std::nullopt;
-  return sign_of_life_;
+  return sign_of_life_.load(std::memory_order_acquire);
 }
 
 void item_run::hurry(time_point now) noexcept {
-  {
-    const std::lock_guard lock{lock_};
-    if (std::exchange(hurried_, true))
-      return;
-    sign_of_life_ = now;
-  }
+  if (hurried_)
+    return;
+  sign_of_life_.store(now, std::memory_order_release); // what shows life at this moment is no later
+  hurried_ = true;
   stop();
 }
 
 bool item_run::abandon() noexcept {
-  {
-    const std::lock_guard lock{lock_};
-    if (ended_.load(std::memory_order_relaxed))
+  auto before = fate_.load(std::memory_order_acquire);
+  do {
+    if ((before & ended) != 0)
       return false;
-    who_ = nullptr;
-  }
+  } while (!fate_.compare_exchange_weak(before, before | abandoned));
   stop();
   return true;
 }
@@ -96,7 +83,7 @@ std::stop_token item_run::stopping() {
   const std::lock_guard lock{lock_};
   if (!stop_) {
     stop_ = std::make_unique<stop_request>(place_->stopping);
-    if (who_ == nullptr || hurried_)
+    if (nobody_waits()) // else whoever comes to that finds the request, by the lock
       stop_->of.request_stop();
   }
   return stop_->of.get_token();
@@ -115,8 +102,8 @@ void item_run::stop() noexcept {
 }
 
 std::optional<time_point> item_run::wanted_turn() const noexcept {
-  const std::lock_guard lock{lock_};
-  return wake_at_;
+  const auto when = wake_at_.load(std::memory_order_relaxed);
+  return when == time_point::max() ? std::nullopt : std::optional{when};
 }
 
 } // namespace weir

@@ -2,6 +2,7 @@
 
 #include <weir/actors/actor.hpp>
 #include <weir/mailbox/batch_points.hpp>
+#include <weir/stages/bell.hpp>
 #include <weir/supervision/failure.hpp>
 
 #include <atomic>
@@ -28,13 +29,16 @@ struct run_place {
   runtime* node = nullptr;
   waker* worker_waker = nullptr;
   const position_store* positions = nullptr; ///< null if the pipeline has none
+  /// By which runs wake the worker, also those that were abandoned.
+  std::shared_ptr<bell> ends = {};
 };
 
 /// One run of an item, known to its worker and to whoever carries it out, which may be another thread.
 ///
 /// Owner: both, by shared_ptr. A run that was abandoned is left to whoever carries it out: it may outlive worker,
 /// pipeline and node.
-/// Invariants: the worker is touched under the lock only, and never once the run has ended or was abandoned.
+/// Invariants: it ends, or it is abandoned, whichever comes first: one atomic word decides. The worker is touched by its
+/// bell only. Nothing here is locked for an item that simply runs.
 class item_run {
 public:
   /// A run that begins `now`; `place` has the worker that is woken when it ends.
@@ -60,11 +64,11 @@ public:
   /// It has ended. Wakes the worker, unless it was abandoned.
   void ends() noexcept;
   /// It has ended in a turn of the worker, which need not be woken.
-  void ends_in_turn() noexcept { ended_.store(true, std::memory_order_release); }
+  void ends_in_turn() noexcept { fate_.fetch_or(ended, std::memory_order_acq_rel); }
 
   // --- the worker, in its turns --------------------------------------------------------------------
 
-  bool has_ended() const noexcept;
+  bool has_ended() const noexcept { return (fate_.load(std::memory_order_acquire) & ended) != 0; }
   /// Since when the function has the item without a sign of progress; nothing while it may wait.
   std::optional<time_point> silent_since() const noexcept;
   /// It was cancelled: from now on waiting counts, and progress does not help.
@@ -85,17 +89,22 @@ public:
 private:
   struct stop_request;
   void stop() noexcept;
+  void shows_life() noexcept;
+  bool nobody_waits() const noexcept { return hurried_ || (fate_ & abandoned) != 0; }
+
+  // Bits of its fate; it may end after it was abandoned, not the other way round.
+  static constexpr std::uint32_t ended = 1;
+  static constexpr std::uint32_t abandoned = 2;
 
   const std::shared_ptr<const run_place> place_;
   const time_point began_;
-  std::atomic<bool> ended_{false};
+  std::atomic<std::uint32_t> fate_{0};
+  std::atomic<std::uint32_t> waiting_{0};
+  std::atomic<bool> hurried_{false};
+  std::atomic<time_point> sign_of_life_;
+  std::atomic<time_point> wake_at_{time_point::max()}; // never
 
-  mutable std::mutex lock_; // guards what follows
-  waker* who_;              // the worker; null once it was abandoned
-  time_point sign_of_life_;
-  std::uint32_t waiting_ = 0;
-  bool hurried_ = false;
-  std::optional<time_point> wake_at_;
+  std::mutex lock_;                    // guards what follows
   std::unique_ptr<stop_request> stop_; // once it was asked for
 };
 

@@ -28,7 +28,8 @@ struct surroundings::parts final : turn_of_worker, waker {
               .worker = "repro",
               .stopping = stop.get_token(),
               .node = &node,
-              .worker_waker = this} {}
+              .worker_waker = this,
+              .ends = std::make_shared<bell>(*this)} {}
 
   time_point now() const noexcept override { return node.now(); }
   void wake_at(time_point) noexcept override {}

@@ -32,8 +32,11 @@ public:
   /// Throws away the user's function and makes a fresh one. Runs that go on keep the one they began with.
   virtual result<void> rebuild(context& where) = 0;
 
-  /// Begins a run, which may have ended when this returns.
+  /// Begins a run, which may have ended when this returns; or goes on, at the latest from `hand_over` on.
   virtual void begin(const std::shared_ptr<item_run>& one, origin from, worker& self) = 0;
+  /// The runs that begin in this step have begun: those that go on outside of turns may be handed over, all at once.
+  /// Where that fails, they have ended when this returns.
+  virtual void hand_over() noexcept {}
   /// The worker has seen that it ended. Returns what is wrong with the stage itself, which is no item's fault.
   virtual std::optional<failure> ended(item_run&, context&) { return std::nullopt; }
   /// Asks a run to end.

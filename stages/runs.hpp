@@ -53,6 +53,7 @@ public:
   slice_result step(std::size_t budget, worker& self) override {
     const bool wished = items_.forget_held_back();
     auto done = step_on(budget, self);
+    how_->hand_over();
     if (wished && !items_.held_back()) // others must not wait for what waits for them: credit, say
       self.suspicion().withdraw();
     return done;

@@ -29,7 +29,8 @@ worker::worker(std::string name, pipeline_services& services, worker_observer& o
                                                          .stopping = services.stopping.get_token(),
                                                          .node = &services.node,
                                                          .worker_waker = this,
-                                                         .positions = services.positions.get()})},
+                                                         .positions = services.positions.get(),
+                                                         .ends = std::make_shared<bell>(*this)})},
       options_{options},
       permits_{permits},
       now_{services.node.now()},
@@ -76,6 +77,7 @@ void worker::kill() {
 }
 
 activity worker::turn() {
+  place_->ends->answered();
   account(resting_as_);
   doing_.begin(waiting_as::busy, now_);
   if (const auto word = limits_.word(std::memory_order_seq_cst); word != limits_seen_)

@@ -101,6 +101,7 @@ void worker::crashed(failure why) noexcept {
 }
 
 void worker::has_had_its_last_turn() noexcept {
+  place_->ends->close();
   hands_.empty();
   suspicion_.over();
   doing_.begin(waiting_as::idle, now_);
