@@ -249,6 +249,12 @@ void node::state::finish(const run_end& end) {
                 {{"pipeline", one.pipeline},
                  {"worker", run.worker},
                  {"seconds", std::to_string(static_cast<std::uint64_t>(run.seconds))}});
+  for (const auto& one : report.pipelines)
+    for (const auto& worker : one.hanging)
+      log.write(log::level::error, "a call did not return",
+                {{"pipeline", one.pipeline},
+                 {"worker", worker.worker},
+                 {"seconds", std::to_string(static_cast<std::uint64_t>(worker.seconds))}});
   const auto& [code, sentence] = report.outcome;
   log.write(code == exit_codes::ok ? log::level::info : log::level::error, sentence,
             {{"exit_code", std::to_string(code)}});

@@ -49,12 +49,17 @@ json to_json_value(const pipeline_report& pipeline) {
   for (const auto& one : pipeline.abandoned)
     abandoned.push_back(
         {{"stage", one.stage}, {"worker", one.worker}, {"seconds", rounded(one.seconds, 1e3)}});
+  auto hanging = json::array();
+  for (const auto& one : pipeline.hanging)
+    hanging.push_back(
+        {{"stage", one.stage}, {"worker", one.worker}, {"seconds", rounded(one.seconds, 1e3)}});
   return {{"pipeline", pipeline.pipeline},
           {"elapsed_seconds", rounded(pipeline.elapsed_seconds, 1e6)},
           {"ledger", to_json_value(pipeline.ledger)},
           {"stages", std::move(stages)},
           {"dead_letter_causes", std::move(causes)},
-          {"abandoned", std::move(abandoned)}};
+          {"abandoned", std::move(abandoned)},
+          {"hanging", std::move(hanging)}};
 }
 
 json to_json_value(const tree_child_report& child) {

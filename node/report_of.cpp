@@ -1,6 +1,9 @@
+#include <weir/node/in_a_call.hpp>
 #include <weir/node/report_of.hpp>
 
 namespace weir {
+
+using namespace std::chrono_literals;
 
 pipeline_report report_of(const running_pipeline& one, std::chrono::duration<double> elapsed,
                           std::chrono::system_clock::time_point now) {
@@ -24,6 +27,11 @@ pipeline_report report_of(const running_pipeline& one, std::chrono::duration<dou
   for (const auto& run : snapshot.abandoned)
     report.abandoned.push_back(
         {run.stage, run.worker, std::chrono::duration<double>{now - run.since}.count()});
+  for (const auto& stage : snapshot.stages)
+    for (const auto& worker : stage.workers)
+      if (const auto time = in_a_call_for(worker, snapshot.seen_at); time && *time >= 1s)
+        report.hanging.push_back(
+            {stage.stage, worker.name, std::chrono::duration<double>{*time}.count()});
   return report;
 }
 

@@ -134,6 +134,17 @@ std::string abandoned_text(const std::vector<abandoned_run>& abandoned, charset 
   return made;
 }
 
+std::string hanging_text(const std::vector<hanging_worker>& hanging, charset shown) {
+  constexpr std::size_t lines_max = 10;
+  std::string made = "  in a call that has not returned\n";
+  for (std::size_t i = 0; i < std::min(hanging.size(), lines_max); ++i)
+    made += "    " + fitted(hanging[i].worker, report_columns / 2, shown) + ", busy for "
+            + human_seconds(hanging[i].seconds, shown) + "\n";
+  if (hanging.size() > lines_max)
+    made += "    and " + human_count(hanging.size() - lines_max) + " more\n";
+  return made;
+}
+
 std::string pipeline_text(const pipeline_report& one, charset shown) {
   auto made = title_text(one, shown) + ledger_text(one.ledger) + "\n";
   if (!one.stages.empty())
@@ -142,6 +153,8 @@ std::string pipeline_text(const pipeline_report& one, charset shown) {
     made += causes_text(one.dead_letter_causes, shown) + "\n";
   if (!one.abandoned.empty())
     made += abandoned_text(one.abandoned, shown) + "\n";
+  if (!one.hanging.empty())
+    made += hanging_text(one.hanging, shown) + "\n";
   return made;
 }
 

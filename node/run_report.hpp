@@ -43,6 +43,13 @@ struct abandoned_run {
   double seconds = 0; ///< since it was abandoned
 };
 
+/// A worker in a call that had not returned when the report was made.
+struct hanging_worker {
+  std::string stage = {};
+  std::string worker = {};
+  double seconds = 0; ///< since its turn began
+};
+
 struct pipeline_report {
   std::string pipeline = {};
   double elapsed_seconds = 0;
@@ -50,6 +57,7 @@ struct pipeline_report {
   std::vector<stage_report> stages = {};                  ///< upstream first
   std::vector<dead_letter_cause> dead_letter_causes = {}; ///< most frequent first
   std::vector<abandoned_run> abandoned = {};
+  std::vector<hanging_worker> hanging = {}; ///< for at least a second
 };
 
 /// A child of a tree. Children of a dynamic tree have one id, so they are counted together.

@@ -1,3 +1,4 @@
+#include <weir/node/in_a_call.hpp>
 #include <weir/node/trouble_watch.hpp>
 
 #include <utility>
@@ -28,6 +29,13 @@ void trouble_watch::look_at(const running_pipeline& one, log& to) {
                 {"stage", stage.stage},
                 {"count", std::to_string(more)},
                 {"last", stage.last_failure}});
+    for (const auto& worker : stage.workers)
+      if (const auto time = in_a_call_for(worker, snapshot.seen_at); time && *time >= period)
+        to.write(
+            log::level::warning, "a worker is in a call that does not return",
+            {{"pipeline", snapshot.pipeline},
+             {"worker", worker.name},
+             {"seconds", std::to_string(std::chrono::floor<std::chrono::seconds>(*time).count())}});
     if (!stage.waits_for.empty()) // nothing else will end that
       to.write(log::level::warning, "a stage takes nothing any more",
                {{"pipeline", snapshot.pipeline},

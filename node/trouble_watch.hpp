@@ -13,7 +13,7 @@
 namespace weir {
 
 /// Looks now and then for trouble that nobody tells of, and logs it: a store that refuses dead letters, a stage that
-/// keeps retrying, a stage that takes nothing any more.
+/// keeps retrying, a stage that takes nothing any more, a worker in a call that does not return.
 ///
 /// Owner: the node's thread.
 class trouble_watch {

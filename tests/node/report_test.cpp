@@ -64,7 +64,7 @@ TEST(ReportAsJson, OfOnePipelineHasTheKeysInTheirOrder) {
       R"("idle":0.25,"latency_seconds":{"p50":1.2e-06,"p99":0.31},"backlog_max":1024,)"
       R"("mailbox_capacity":1024}],)"
       R"("dead_letter_causes":[{"stage":"parse","cause":"notJSON","count":150},)"
-      R"({"stage":"parse","cause":"theidismissing","count":50}],"abandoned":[],)"
+      R"({"stage":"parse","cause":"theidismissing","count":50}],"abandoned":[],"hanging":[],)"
       R"("outcome":{"exit_code":0,"sentence":"drainedandbalanced"}})");
 }
 
@@ -80,13 +80,23 @@ TEST(ReportAsJson, NamesTheRunsThatWereGivenUpAndStillGoOn) {
   EXPECT_EQ(to_text(some_run(), charset::ascii).find("abandoned"), std::string::npos);
 }
 
+TEST(ReportAsJson, NamesTheWorkersInCallsThatDidNotReturn) {
+  auto report = some_run();
+  report.pipelines.front().hanging = {{.stage = "parse", .worker = "parse/1", .seconds = 12.5}};
+  const std::string expected = R"("hanging":[{"stage":"parse","worker":"parse/1","seconds":12.5}])";
+  EXPECT_NE(one_line(to_json(report)).find(expected), std::string::npos);
+  EXPECT_NE(to_text(report, charset::ascii).find("parse/1, busy for 12.5 s"), std::string::npos)
+      << to_text(report, charset::ascii);
+  EXPECT_EQ(to_text(some_run(), charset::ascii).find("has not returned"), std::string::npos);
+}
+
 TEST(ReportAsJson, OfSeveralPipelinesIsAList) {
   weir::run_report report{.pipelines = {{.pipeline = "a"}, {.pipeline = "b"}},
                           .outcome = {.exit_code = 3, .sentence = "late"}};
   const std::string rest =
       R"(,"elapsed_seconds":0.0,"ledger":{"admitted":0,"replayed":0,"acknowledged":0,)"
       R"("filtered":0,"dropped":0,"dead_lettered":0,"returned":0,"in_flight":0},"stages":[],)"
-      R"("dead_letter_causes":[],"abandoned":[]})";
+      R"("dead_letter_causes":[],"abandoned":[],"hanging":[]})";
   EXPECT_EQ(one_line(to_json(report)), R"({"pipelines":[{"pipeline":"a")" + rest
                                            + R"(,{"pipeline":"b")" + rest
                                            + R"(],"outcome":{"exit_code":3,"sentence":"late"}})");

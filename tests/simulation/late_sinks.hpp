@@ -20,8 +20,9 @@ struct late_port : store_port {
     me_ = std::make_shared<const member>(*in, in->late.begins(at, where.worker_index()));
     return store_port::on_start(where);
   }
+  /// Every other one settles what it was given.
   void flush(weir::context&) const {
-    if (!in->faults.fires(fault::late_never))
+    if (me_->id.life % 2 == 0)
       in->late.settle_all(me_->id);
   }
 
