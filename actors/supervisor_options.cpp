@@ -8,15 +8,13 @@ namespace weir {
 
 namespace {
 
-std::vector<std::string> problems_of_auto_shutdown(auto_shutdown ends, bool is_dynamic) {
-  std::vector<std::string> all;
+void add_problems_of(auto_shutdown ends, bool is_dynamic, std::vector<std::string>& all) {
   if (ends != auto_shutdown::never && ends != auto_shutdown::any_significant
       && ends != auto_shutdown::all_significant)
     all.push_back("auto_shutdown is never, any_significant or all_significant, found "
                   + std::to_string(static_cast<int>(ends)));
   if (is_dynamic && ends != auto_shutdown::never)
     all.emplace_back("auto_shutdown is not for a dynamic supervisor");
-  return all;
 }
 
 } // namespace
@@ -24,8 +22,7 @@ std::vector<std::string> problems_of_auto_shutdown(auto_shutdown ends, bool is_d
 std::vector<std::string> problems(const supervisor_options& options) {
   auto all = problems(options.supervision);
   const bool is_dynamic = options.supervision.strategy == strategy::dynamic;
-  for (auto& one : problems_of_auto_shutdown(options.auto_shutdown, is_dynamic))
-    all.push_back(std::move(one));
+  add_problems_of(options.auto_shutdown, is_dynamic, all);
   if (is_dynamic && options.children.size() != 1)
     all.push_back("a dynamic supervisor has one child spec, found "
                   + std::to_string(options.children.size()));
