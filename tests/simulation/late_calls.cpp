@@ -110,8 +110,9 @@ void late_calls::settle(call one) {
 }
 
 std::optional<weir::failure> late_calls::store(call& one) {
-  // Whether its worker still waits is not known for certain: if not, it is run again, or was.
-  in_.may_repeat(one.rows);
+  // Where nobody waits any more it is run again, or was.
+  if (!counts(one) || !in_.time_is_smooth())
+    in_.may_repeat(one.rows);
   const bool batched = of_.sink_at(one.whose.at).batched;
   if (auto fenced = in_.fenced_by(one.points); !fenced.empty()) {
     if (batched) {
