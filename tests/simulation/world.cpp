@@ -189,10 +189,7 @@ void world::stored(std::span<const thing> rows, std::span<const weir::partition_
     // And the letters are not fenced with the rows.
     const bool again = (!drawn.is_exact() || were_dead_lettered_.contains(one))
                        && came_again_ever_.contains(one.id >> 24U);
-    // The letter of a life that ended badly stays, though the item is read again after it.
-    const bool has_letter = were_dead_lettered_.contains(one) && last_unclean_ > 0;
-    if (!is_new && mine->second > last_unclean_ && !repeatable_.contains(one) && !again
-        && !has_letter)
+    if (!is_new && mine->second > last_unclean_ && !repeatable_.contains(one) && !again)
       violated("stored twice: " + text_of(one) + ", in life " + std::to_string(mine->second)
                + " and again in life " + std::to_string(life_));
     mine->second = life_;
