@@ -123,26 +123,31 @@ std::string causes_text(const std::vector<dead_letter_cause>& causes, charset sh
   return made;
 }
 
-std::string abandoned_text(const std::vector<abandoned_run>& abandoned, charset shown) {
+/// A title, and a line for each of the first ten, which `line` writes.
+template <class One, class Line>
+std::string first_of(const std::string& title, const std::vector<One>& all, Line line) {
   constexpr std::size_t lines_max = 10;
-  std::string made = "  stuck, abandoned, and running until the process ends\n";
-  for (std::size_t i = 0; i < std::min(abandoned.size(), lines_max); ++i)
-    made += "    " + fitted(abandoned[i].worker, report_columns / 2, shown) + ", abandoned "
-            + human_seconds(abandoned[i].seconds, shown) + " ago\n";
-  if (abandoned.size() > lines_max)
-    made += "    and " + human_count(abandoned.size() - lines_max) + " more\n";
+  auto made = "  " + title + "\n";
+  for (std::size_t i = 0; i < std::min(all.size(), lines_max); ++i)
+    made += "    " + line(all[i]) + "\n";
+  if (all.size() > lines_max)
+    made += "    and " + human_count(all.size() - lines_max) + " more\n";
   return made;
 }
 
+std::string abandoned_text(const std::vector<abandoned_run>& abandoned, charset shown) {
+  return first_of("stuck, abandoned, and running until the process ends", abandoned,
+                  [shown](const abandoned_run& one) {
+                    return fitted(one.worker, report_columns / 2, shown) + ", abandoned "
+                           + human_seconds(one.seconds, shown) + " ago";
+                  });
+}
+
 std::string hanging_text(const std::vector<hanging_worker>& hanging, charset shown) {
-  constexpr std::size_t lines_max = 10;
-  std::string made = "  in a call that has not returned\n";
-  for (std::size_t i = 0; i < std::min(hanging.size(), lines_max); ++i)
-    made += "    " + fitted(hanging[i].worker, report_columns / 2, shown) + ", busy for "
-            + human_seconds(hanging[i].seconds, shown) + "\n";
-  if (hanging.size() > lines_max)
-    made += "    and " + human_count(hanging.size() - lines_max) + " more\n";
-  return made;
+  return first_of("in a call that has not returned", hanging, [shown](const hanging_worker& one) {
+    return fitted(one.worker, report_columns / 2, shown) + ", busy for "
+           + human_seconds(one.seconds, shown);
+  });
 }
 
 std::string pipeline_text(const pipeline_report& one, charset shown) {

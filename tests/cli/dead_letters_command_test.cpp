@@ -1,3 +1,5 @@
+#include "captured.hpp"
+
 #include <weir/cli/dead_letter_text.hpp>
 #include <weir/cli/dead_letters_command.hpp>
 #include <weir/dead_letters/dead_letter_memory.hpp>
@@ -37,20 +39,6 @@ dead_letter letter(std::uint64_t position, std::string stage = "parse", std::str
   one.why = weir::poison("root").within("it is broken");
   return one;
 }
-
-/// What a stream wrote meanwhile.
-class captured {
-public:
-  explicit captured(std::ios& of) : of_{of}, before_{of.rdbuf(text_.rdbuf())} {}
-  captured(const captured&) = delete;
-  ~captured() { of_.rdbuf(before_); }
-  std::string text() const { return text_.str(); }
-
-private:
-  std::stringstream text_;
-  std::ios& of_;
-  std::streambuf* before_;
-};
 
 class DeadLettersCommand : public ::testing::Test {
 protected:

@@ -1,3 +1,5 @@
+#include "captured.hpp"
+
 #include <weir/actors/thread_child.hpp>
 #include <weir/cli/main.hpp>
 #include <weir/dead_letters/dead_letter_memory.hpp>
@@ -19,20 +21,6 @@
 #include <gtest/gtest.h>
 
 namespace {
-
-/// What a stream wrote meanwhile.
-class captured {
-public:
-  explicit captured(std::ios& of) : of_{of}, before_{of.rdbuf(text_.rdbuf())} {}
-  captured(const captured&) = delete;
-  ~captured() { of_.rdbuf(before_); }
-  std::string text() const { return text_.str(); }
-
-private:
-  std::stringstream text_;
-  std::ios& of_;
-  std::streambuf* before_;
-};
 
 struct numbers {
   using output = int;
