@@ -73,6 +73,9 @@ public:
   /// A source put the item. It is admitted, unless it was settled before.
   void put(std::uint32_t id);
   void partition_closed(const weir::closed_partition& one);
+  /// The partition was closed, and its source has ended without having been told: a later life reads again what was given
+  /// back.
+  void closed_untold(std::size_t source) { came_again_ever_.insert(source); }
   /// What a stage has to say when its stream ends: from now on it must come out too, in this life.
   thing last_word(std::size_t segment, std::uint32_t worker);
   /// What a stage has to say on its timer, and that it has been kept: then it must come out too, in this life.
