@@ -62,7 +62,7 @@ public:
   virtual void crashed(failure why) noexcept = 0;
   /// Behind the last turn: from now on a join returns once this has. Only the driver calls it; must not block, nor
   /// join this actor.
-  virtual void ended() noexcept {}
+  virtual void behind_last_turn() noexcept {}
 
 private:
   friend class runtime;

@@ -27,7 +27,7 @@ void driven::finished() noexcept {
   const std::lock_guard lock{lock_};
   finished_ = true;
   ended_.notify_all();
-  who_.ended(); // under the lock: whoever joins it may destroy it
+  who_.behind_last_turn(); // under the lock: whoever joins it may destroy it
 }
 
 } // namespace weir

@@ -72,7 +72,7 @@ public:
 
   activity turn() override;
   void crashed(failure why) noexcept override;
-  void ended() noexcept override { finished_(std::move(crash_)); }
+  void behind_last_turn() noexcept override { finished_(std::move(crash_)); }
 
 private:
   /// The first letters of the queue, and who is to be told once they are stored.

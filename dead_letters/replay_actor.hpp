@@ -92,7 +92,7 @@ public:
 
   activity turn() override;
   void crashed(failure why) noexcept override;
-  void ended() noexcept override { finished_(std::move(crash_)); }
+  void behind_last_turn() noexcept override { finished_(std::move(crash_)); }
 
 private:
   void take_outcomes();

@@ -68,7 +68,7 @@ void tree_books::begun(const std::string& path, const running_pipeline& one,
   if (kept == nullptr)
     return;
   if (!kept->pipeline)
-    kept->pipeline.emplace();
+    kept->pipeline.emplace(life_books{});
   auto& books = *kept->pipeline;
   books.runs = &one;
   books.began = now;

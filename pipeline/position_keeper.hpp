@@ -34,7 +34,7 @@ public:
 
   activity turn() override;
   void crashed(failure why) noexcept override { crash_ = std::move(why).within("position keeper"); }
-  void ended() noexcept override { finished_(std::move(crash_)); }
+  void behind_last_turn() noexcept override { finished_(std::move(crash_)); }
 
 private:
   enum class order { none, close, abort };

@@ -9,6 +9,12 @@ packages=(
   libcaf-dev nlohmann-json3-dev libspdlog-dev libcli11-dev zlib1g-dev libsqlite3-dev sqlite3
   libgtest-dev libgmock-dev libbenchmark-dev patch spin clang-format clang-tidy
 )
+# Clang 16 or later builds the tests under AddressSanitizer in half of GCC's time. Debian 12's default is 14.
+if grep -qs '^VERSION_ID="12"' /etc/os-release; then
+  packages+=(clang-16 libclang-rt-16-dev)
+else
+  packages+=(clang libclang-rt-dev)
+fi
 case "${1:-}" in
   '') ;;
   --bench) command -v go >/dev/null || packages+=(golang-go) ;;

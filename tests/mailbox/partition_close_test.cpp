@@ -81,7 +81,7 @@ TEST(ClosedPartition, GivesBackWhatIsNotSettledAndSaysWhatIs) {
 }
 
 TEST(ClosedPartition, GivesBackEveryPositionOfItsWindow) {
-  for (const std::uint64_t resumed : {0, 1, 62, 63, 64, 1'000'000}) {
+  for (const std::uint64_t resumed : {0U, 1U, 62U, 63U, 64U, 1'000'000U}) {
     partition one{opening("file", resumed)};
     const auto count = one.room();
     one.admit(resumed + 1, count);

@@ -27,7 +27,7 @@ public:
 };
 
 TEST(Partition, GoesOnWhereAnEarlierLifeWasSettled) {
-  for (const std::uint64_t resumed : {0, 1, 62, 63, 64, 65, 127, 128, 1'000'000}) {
+  for (const std::uint64_t resumed : {0U, 1U, 62U, 63U, 64U, 65U, 127U, 128U, 1'000'000U}) {
     partition one{opening("file", resumed)};
     EXPECT_EQ(one.prefix(), resumed);
     EXPECT_EQ(one.last_admitted(), resumed);
@@ -44,7 +44,7 @@ TEST(Partition, GoesOnWhereAnEarlierLifeWasSettled) {
 }
 
 TEST(Partition, TakesTheGapBeforeAnItemForSettled) {
-  for (const std::uint64_t first : {2, 63, 64, 65, 66, 128, 129, 1000}) {
+  for (const std::uint64_t first : {2U, 63U, 64U, 65U, 66U, 128U, 129U, 1000U}) {
     partition one{opening("topic")};
     one.admit(first, 2);
     EXPECT_EQ(one.in_flight(), 2U);

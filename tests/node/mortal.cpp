@@ -42,7 +42,7 @@ settings chosen;
 std::vector<std::uint64_t> deadly;
 
 // Without the sanitizer's check of the pointer: the process is to die by the signal itself.
-[[gnu::no_sanitize("undefined")]] void die() {
+__attribute__((no_sanitize("undefined"))) void die() {
   if (chosen.how == "segv") {
     auto* volatile nothing = static_cast<volatile int*>(nullptr);
     *nothing = 1;

@@ -249,7 +249,7 @@ struct sleepless final : weir::actor {
     return weir::activity::asleep(weir::clock::now() + 1s);
   }
   void crashed(weir::failure why) noexcept override { seen.push_back(why.message()); }
-  void ended() noexcept override { seen.emplace_back("ended"); }
+  void behind_last_turn() noexcept override { seen.emplace_back("ended"); }
 };
 
 TEST_F(OutOfMemory, AnActorThatCantBeWokenLaterHasCrashed) {

@@ -44,6 +44,9 @@ result<thing> refuse(const thing& one) {
 
 class PayloadThatThrows : public testing::Test {
 protected:
+  static auto things() {
+    return counted{count, [](std::size_t n) { return thing{static_cast<int>(n)}; }};
+  }
   template <class Stage>
   void survive_in(Stage stage, weir::stage_options options = {}, std::uint64_t restarts = 0) {
     collected<int> out;
@@ -64,9 +67,6 @@ protected:
     EXPECT_EQ(letter.why.message(), cause);
     EXPECT_EQ(letter.payload, no_payload);
     EXPECT_EQ(letter.position, bad + 1U);
-  }
-  static auto things() {
-    return counted{count, [](std::size_t n) { return thing{static_cast<int>(n)}; }};
   }
 
   weir::dead_letters::memory letters_;
