@@ -149,6 +149,7 @@ std::optional<activity> worker::carry_out_start() {
 // --- slices ------------------------------------------------------------------------------------------
 
 activity worker::run_slices() {
+  worker_counters::at_least(counters_.backlog_max, stepper_->backlog()); // it looks at every ring
   auto turn_left = static_cast<std::size_t>(services_.node.options().turn_items);
   while (turn_left > 0) {
     if (auto wait = before_slice())
@@ -271,7 +272,6 @@ std::optional<activity> worker::run_slice(slice& next, std::size_t& turn_left) {
   const bool limited = permits_.limited() && !one_by_one_;
   if (limited)
     next.budget = permits_.take(next.budget, now_);
-  worker_counters::at_least(counters_.backlog_max, stepper_->backlog());
 
   if (next.enters && !suspicion_.enter(next.alone)) {
     if (limited)
