@@ -750,12 +750,13 @@ TEST_F(Replay, GoesOnWhenTheStoreWasBusyOnce) {
 TEST_F(Replay, AStoreThatIsBusyForEverDoesNotKeepThePipelineFromItsEnd) {
   const auto store = std::make_shared<troubled_queue>(letters);
   store->trouble = [](std::string_view) { return weir::result<void>{weir::transient("locked")}; };
-  running r{pipeline(store)};
-  const auto asked = r->replay();
+  node here;
+  auto& r = here.run(pipeline(store));
+  const auto asked = r.replay();
   ASSERT_TRUE(asked);
   source.push(1);
   source.complete();
-  EXPECT_EQ(r->wait(), state::finished);
+  EXPECT_EQ(here.finish(r), state::finished);
   EXPECT_TRUE((*asked)->finished());
   ASSERT_TRUE((*asked)->outcome().why);
   EXPECT_EQ((*asked)->outcome().why->message(), "locked");
