@@ -119,4 +119,23 @@ inline weir::pipeline_snapshot run(weir::pipeline definition) {
   return one->snapshot();
 }
 
+/// What is pushed into `in_` goes through stage `one`, with a mailbox of 4, into sink `out`, with one of 4.
+class ThroughOneStage : public testing::Test {
+protected:
+  template <class Stage>
+  weir::pipeline through(Stage one, weir::stage_options options = {},
+                         weir::stage_options of_sink = {}) {
+    options.mailbox_capacity = 4;
+    of_sink.mailbox_capacity = 4;
+    weir::pipeline p{"p", restarting()};
+    p.from("in", in_).via("one", one, options).to("out", out_, of_sink);
+    p.dead_letters_to(letters_);
+    return p;
+  }
+
+  source_probe<int> in_;
+  sink_probe<int> out_;
+  weir::dead_letters::memory letters_;
+};
+
 } // namespace weir_test

@@ -1,4 +1,4 @@
-#include "../probes.hpp"
+#include "../threads.hpp"
 
 #include <future>
 #include <memory>
@@ -6,7 +6,7 @@
 
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 
 /// Calls `what` on a thread that lives on until the test is over.
 class lasting_thread {

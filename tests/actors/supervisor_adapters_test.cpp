@@ -1,6 +1,5 @@
-#include "../probes.hpp"
+#include "../threads.hpp"
 
-#include <weir/actors/runtime_virtual.hpp>
 #include <weir/actors/supervisor.hpp>
 #include <weir/actors/thread_child.hpp>
 #include <weir/pipeline/pipeline_child.hpp>
@@ -17,7 +16,7 @@
 
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 using testing::HasSubstr;
 using weir::exit_reason;
 using weir::restart;
@@ -262,23 +261,30 @@ TEST(SupervisorPipeline, ThatGivesUpIsMadeAnewAndGoesOnBehindWhatWasStored) {
 }
 
 TEST(SupervisorPipeline, IsDrainedWhenItIsStopped) {
-  weir::runtime node{{.threads = 2}};
-  fed<int> source;
-  collected<int> out;
+  weir::virtual_runtime node;
+  const source_probe<int> source;
+  const auto out = sink_probe<int>::on_request();
   supervisor tree{
       node, "tree", {.children = {{.id = "p", .start = weir::pipeline_child(node, [source, out] {
                                                 weir::pipeline p{"p"};
-                                                p.from("source", source).to("sink", out.sink());
+                                                p.from("source", source).to("sink", out);
+                                                p.dead_letters_to(weir::dead_letters::memory{});
                                                 return p;
                                               })}}}};
-  ASSERT_TRUE(tree.start().get());
-  source.push({1, 2, 3});
-  ASSERT_TRUE(out.wait_for(3));
+  auto started = tree.start();
+  node.run_until_idle();
+  ASSERT_TRUE(started.get());
+  source.push(1, 2, 3);
+  node.run_until_idle();
   tree.stop();
+  node.run_until_idle();
+  EXPECT_EQ(tree.now_is(), state::stopping) << "they are in its mailbox";
+  out.request(3);
   EXPECT_EQ(tree.wait().reason, exit_reason::normal);
   EXPECT_EQ(out.items(), (std::vector{1, 2, 3}));
 }
 
+// It hangs in a call, which takes a thread.
 TEST(SupervisorPipeline, ThatHangsIsLeftToItsNode) {
   weir::runtime node{{.threads = 2}};
   gate stuck;

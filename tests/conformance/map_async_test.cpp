@@ -1,7 +1,6 @@
-#include "../probes.hpp"
+#include "../threads.hpp"
 
 #include <weir/stages/awaitable.hpp>
-#include <weir/testkit/node.hpp>
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -14,9 +13,8 @@
 #include <atomic>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <random>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -27,7 +25,7 @@
 /// What Pekko's mapAsync pins down, for stages that wait.
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 using boost::asio::awaitable;
 using state = weir::running_pipeline::state;
 
@@ -36,66 +34,45 @@ class operations {
 public:
   /// Waits until `release(n)`, and returns how often the operation of n was begun by then.
   awaitable<int> wait(int n) const {
+    auto& here = *shared_;
     auto timer = std::make_shared<boost::asio::steady_timer>(
         co_await boost::asio::this_coro::executor, boost::asio::steady_timer::time_point::max());
-    {
-      const std::lock_guard lock{state_->lock};
-      ++state_->begun[n];
-      ++state_->begun_in_all;
-      ++state_->running;
-      state_->most_running = std::max(state_->most_running, state_->running);
-      if (state_->open || state_->released.contains(n))
-        timer->expires_at(boost::asio::steady_timer::time_point::min());
-      else
-        state_->waiting.emplace(n, timer);
-    }
+    ++here.begun[n];
+    ++here.begun_in_all;
+    ++here.running;
+    here.most_running = std::max(here.most_running, here.running);
+    if (here.open || here.released.contains(n))
+      timer->expires_at(boost::asio::steady_timer::time_point::min());
+    else
+      here.waiting.emplace(n, timer);
     boost::system::error_code ended;
     co_await timer->async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ended));
-    const std::lock_guard lock{state_->lock};
-    --state_->running;
-    state_->waiting.erase(n);
-    if (!state_->open && !state_->released.contains(n))
-      ++state_->cancelled;
-    co_return state_->begun[n];
+    --here.running;
+    here.waiting.erase(n);
+    if (!here.open && !here.released.contains(n))
+      ++here.cancelled;
+    co_return here.begun[n];
   }
 
   void release(int n) const {
-    const std::lock_guard lock{state_->lock};
-    state_->released.emplace(n, true);
+    shared_->released.insert(n);
     wake(n);
   }
   void release_all() const {
-    const std::lock_guard lock{state_->lock};
-    state_->open = true;
-    while (!state_->waiting.empty())
-      wake(state_->waiting.begin()->first);
+    shared_->open = true;
+    while (!shared_->waiting.empty())
+      wake(shared_->waiting.begin()->first);
   }
-  int begun(int n) const {
-    const std::lock_guard lock{state_->lock};
-    return state_->begun[n];
-  }
-  int begun_in_all() const {
-    const std::lock_guard lock{state_->lock};
-    return state_->begun_in_all;
-  }
-  int running() const {
-    const std::lock_guard lock{state_->lock};
-    return state_->running;
-  }
-  int most_running() const {
-    const std::lock_guard lock{state_->lock};
-    return state_->most_running;
-  }
-  int cancelled() const {
-    const std::lock_guard lock{state_->lock};
-    return state_->cancelled;
-  }
+  int begun(int n) const { return shared_->begun[n]; }
+  int begun_in_all() const { return shared_->begun_in_all; }
+  int running() const { return shared_->running; }
+  int most_running() const { return shared_->most_running; }
+  int cancelled() const { return shared_->cancelled; }
 
 private:
   struct shared {
-    std::mutex lock; // guards what follows
     bool open = false;
-    std::map<int, bool> released;
+    std::set<int> released;
     std::map<int, std::shared_ptr<boost::asio::steady_timer>> waiting;
     std::map<int, int> begun;
     int begun_in_all = 0;
@@ -104,16 +81,16 @@ private:
     int cancelled = 0;
   };
 
-  void wake(int n) const { // requires the lock
-    const auto found = state_->waiting.find(n);
-    if (found == state_->waiting.end())
+  void wake(int n) const {
+    const auto found = shared_->waiting.find(n);
+    if (found == shared_->waiting.end())
       return;
     auto timer = found->second;
-    state_->waiting.erase(found);
+    shared_->waiting.erase(found);
     boost::asio::post(timer->get_executor(), [timer] { timer->cancel(); });
   }
 
-  std::shared_ptr<shared> state_ = std::make_shared<shared>();
+  std::shared_ptr<shared> shared_ = std::make_shared<shared>();
 };
 
 class PekkoMapAsync : public testing::Test {
@@ -141,7 +118,7 @@ protected:
 // PK-M1
 TEST_F(PekkoMapAsync, KeepsTheOrderOfTheItemsWhateverTheOrderOfCompletion) {
   running r{waiting(20, pass(), {.in_flight_max = 20})};
-  EXPECT_TRUE(eventually([&] { return all_.running() == 20; }));
+  EXPECT_EQ(all_.running(), 20);
   for (int n = 19; n >= 0; --n)
     all_.release(n);
   r.finishes();
@@ -151,13 +128,14 @@ TEST_F(PekkoMapAsync, KeepsTheOrderOfTheItemsWhateverTheOrderOfCompletion) {
 // PK-M1: what is done leaves as soon as all before it are.
 TEST_F(PekkoMapAsync, HandsOnWhatIsDoneBeforeTheLaterOnesAre) {
   running r{waiting(4, pass(), {.in_flight_max = 4})};
-  EXPECT_TRUE(eventually([&] { return all_.running() == 4; }));
+  EXPECT_EQ(all_.running(), 4);
   all_.release(1);
   all_.release(0);
-  EXPECT_TRUE(out_.wait_for(2));
+  r.settle();
   EXPECT_EQ(out_.items(), up_to(2));
   all_.release(3);
-  EXPECT_TRUE(eventually([&] { return r.stage("wait").processed == 3; }));
+  r.settle();
+  EXPECT_EQ(r.stage("wait").processed, 3U);
   EXPECT_EQ(out_.size(), 2U) << "3 waits for 2";
   all_.release(2);
   r.finishes();
@@ -167,16 +145,19 @@ TEST_F(PekkoMapAsync, HandsOnWhatIsDoneBeforeTheLaterOnesAre) {
 // PK-M1: the unordered kind.
 TEST_F(PekkoMapAsync, HandsOnWhatIsDoneAtOnceWhereTheOrderIsRelaxed) {
   running r{waiting(4, pass(), {.in_flight_max = 4, .order = weir::order::relaxed})};
-  EXPECT_TRUE(eventually([&] { return all_.running() == 4; }));
+  EXPECT_EQ(all_.running(), 4);
+  std::vector<int> released;
   for (int n : {2, 0, 3, 1}) {
     all_.release(n);
-    EXPECT_TRUE(eventually([&] { return !out_.items().empty() && out_.items().back() == n; }));
+    r.settle();
+    released.push_back(n);
+    EXPECT_EQ(out_.items(), released);
   }
   r.finishes();
   EXPECT_EQ(out_.items(), (std::vector{2, 0, 3, 1}));
 }
 
-// PK-M1
+// PK-M1: on threads, as what a stage waits for goes on beside its worker.
 TEST_F(PekkoMapAsync, NeverHasMoreInFlightThanAllowedOverTenThousandItems) {
   for (const auto kept : {weir::order::kept, weir::order::relaxed})
     for (const std::uint32_t most : {1U, 8U}) {
@@ -202,7 +183,7 @@ TEST_F(PekkoMapAsync, NeverHasMoreInFlightThanAllowedOverTenThousandItems) {
                {.in_flight_max = most, .order = kept})
           .to("sink", out.sink());
       p.dead_letters_to(letters_);
-      EXPECT_EQ(run(std::move(p)).ledger.acknowledged, 10'000U);
+      EXPECT_EQ(run_on_threads(std::move(p)).ledger.acknowledged, 10'000U);
       EXPECT_EQ(*over, 0U);
       EXPECT_GE(*peak, std::min(most, 2U)) << "it was not used";
       auto got = out.items();
@@ -214,7 +195,7 @@ TEST_F(PekkoMapAsync, NeverHasMoreInFlightThanAllowedOverTenThousandItems) {
 
 // PK-M1: a back-off is in flight too.
 TEST_F(PekkoMapAsync, CountsWhatWaitsToRunAgainAsInFlight) {
-  const auto begun = std::make_shared<std::atomic<int>>(0);
+  const auto begun = std::make_shared<int>(0);
   running r{waiting(10,
                     [begun](const int& n) -> awaitable<weir::result<int>> {
                       ++*begun;
@@ -223,11 +204,12 @@ TEST_F(PekkoMapAsync, CountsWhatWaitsToRunAgainAsInFlight) {
                       co_return n;
                     },
                     {.in_flight_max = 2})};
-  EXPECT_TRUE(eventually([&] { return r.stage("wait").failed == 2; }));
+  EXPECT_EQ(r.stage("wait").failed, 2U);
   EXPECT_EQ(*begun, 2);
   r->drain();
-  EXPECT_EQ(r->wait_until(std::chrono::steady_clock::now() + 1ms), std::nullopt);
+  EXPECT_EQ(r->wait_until(weir::clock::now() + 59min), std::nullopt);
   r->abort(); // does not wait for the hour
+  EXPECT_EQ(r->wait_until(weir::clock::now() + 1ms), state::failed);
   EXPECT_EQ(r.ended(), state::failed);
   EXPECT_EQ(r.ledger().in_flight, 10U);
 }
@@ -235,7 +217,8 @@ TEST_F(PekkoMapAsync, CountsWhatWaitsToRunAgainAsInFlight) {
 // PK-M1
 TEST_F(PekkoMapAsync, AdmitsNoMoreThanMailboxesAndFlightHold) {
   running r{waiting(10'000, pass(), {.mailbox_capacity = 8, .in_flight_max = 3})};
-  EXPECT_TRUE(eventually([&] { return all_.running() == 3 && r.stage("wait").backlog == 8; }));
+  EXPECT_EQ(all_.running(), 3);
+  EXPECT_EQ(r.stage("wait").backlog, 8U);
   EXPECT_EQ(r.ledger().admitted, 8U) << "what is worked on stays in the mailbox";
   EXPECT_EQ(all_.begun_in_all(), 3);
   all_.release_all();
@@ -284,9 +267,10 @@ TEST_F(PekkoMapAsync, ParksAFailureWhileTheItemBeforeItIsStillRunning) {
                       co_return n;
                     },
                     {.in_flight_max = 3})};
-  EXPECT_TRUE(eventually([&] { return all_.running() == 3; }));
+  EXPECT_EQ(all_.running(), 3);
   all_.release(1);
-  EXPECT_TRUE(eventually([&] { return letters_.letters().size() == 1; }));
+  r.settle();
+  EXPECT_EQ(letters_.letters().size(), 1U);
   EXPECT_EQ(out_.size(), 0U);
   all_.release_all();
   r.finishes();
@@ -295,7 +279,7 @@ TEST_F(PekkoMapAsync, ParksAFailureWhileTheItemBeforeItIsStillRunning) {
 
 // PK-M1: before it waits, while it waits, after others went on: always the worker's failure, and never a lost item.
 TEST_F(PekkoMapAsync, SurvivesWhatIsThrownAnywhere) {
-  const auto runs = std::make_shared<std::array<std::atomic<int>, 200>>();
+  const auto runs = std::make_shared<std::array<int, 200>>();
   auto p = waiting(200,
                    [runs](const int& n) -> awaitable<int> {
                      const auto run = ++(*runs)[static_cast<std::size_t>(n)];
@@ -317,7 +301,7 @@ TEST_F(PekkoMapAsync, SurvivesWhatIsThrownAnywhere) {
 
 // PK-M1: the decision is made once a run.
 TEST_F(PekkoMapAsync, CountsEveryRunOnceAndNoMoreThanItsAttempts) {
-  const auto runs = std::make_shared<std::atomic<int>>(0);
+  const auto runs = std::make_shared<int>(0);
   auto p = waiting(1,
                    [runs](const int&) -> awaitable<weir::result<int>> {
                      ++*runs;
@@ -335,8 +319,7 @@ TEST_F(PekkoMapAsync, CountsEveryRunOnceAndNoMoreThanItsAttempts) {
 // PK-M1
 TEST_F(PekkoMapAsync, FinishesWithoutCreditForMore) {
   for (const std::uint32_t most : {1U, 2U}) {
-    gate held;
-    collected<int> out;
+    const auto out = sink_probe<int>::on_request();
     operations all;
     weir::pipeline p{"waiting"};
     p.from("numbers", numbers(2))
@@ -346,20 +329,15 @@ TEST_F(PekkoMapAsync, FinishesWithoutCreditForMore) {
                co_return n;
              },
              {.in_flight_max = most})
-        .to("sink",
-            [held, out](const int& n) noexcept {
-              held.pass();
-              out.add(n);
-            },
-            {.mailbox_capacity = 1, .execution = weir::execution::own_thread});
+        .to("sink", out, {.mailbox_capacity = 1});
     p.dead_letters_to(letters_);
     running r{std::move(p)};
     all.release_all();
-    EXPECT_TRUE(held.wait_for(1));
-    EXPECT_TRUE(eventually([&] { return r.stage("wait").processed == 2; }));
-    held.open();
+    r.settle();
+    EXPECT_EQ(r.stage("wait").processed, 2U);
+    out.request(2);
     r.finishes();
-    EXPECT_EQ(out.items(), up_to(2));
+    out.expect(up_to(2));
   }
 }
 
@@ -371,9 +349,9 @@ TEST_F(PekkoMapAsync, IsDrainedWithAllItHasInFlight) {
       .to("sink", out_.sink());
   p.dead_letters_to(letters_);
   running r{std::move(p)};
-  EXPECT_TRUE(eventually([&] { return all_.running() == 5; }));
+  EXPECT_EQ(all_.running(), 5);
   r->drain();
-  EXPECT_EQ(r->wait_until(std::chrono::steady_clock::now() + 1ms), std::nullopt);
+  EXPECT_EQ(r->wait_until(weir::clock::now() + 1h), std::nullopt);
   all_.release_all();
   r.finishes();
   EXPECT_EQ(out_.items(), up_to(r.ledger().admitted));
@@ -382,7 +360,7 @@ TEST_F(PekkoMapAsync, IsDrainedWithAllItHasInFlight) {
 // PK-M1: cancelling reaches what is in flight, and waits for it to end.
 TEST_F(PekkoMapAsync, IsAbortedWithItsOperationsCancelled) {
   running r{waiting(100, pass(), {.in_flight_max = 5})};
-  EXPECT_TRUE(eventually([&] { return all_.running() == 5; }));
+  EXPECT_EQ(all_.running(), 5);
   r->abort();
   EXPECT_EQ(r.ended(), state::failed);
   EXPECT_EQ(all_.running(), 0);
@@ -434,10 +412,7 @@ TEST_F(PekkoMapAsync, RunsAnItemAgainThatTookTooLong) {
                      co_return n;
                    },
                    {.retry = at_once(5), .in_flight_max = 3, .timeout = 1h});
-  weir::testkit::node node;
-  auto& r = node.run(std::move(p));
-  EXPECT_EQ(node.finish(r), state::finished);
-  const auto done = r.snapshot();
+  const auto done = run(std::move(p));
   EXPECT_EQ(out_.items(), up_to(3));
   EXPECT_EQ(all_.cancelled(), 2);
   EXPECT_EQ(done.stages[1].failed, 2U);
@@ -447,7 +422,7 @@ TEST_F(PekkoMapAsync, RunsAnItemAgainThatTookTooLong) {
 
 // PK-M1's neighbour, and PK-H1: who never runs dry starves nobody.
 TEST_F(PekkoMapAsync, TakesFromAllWhoFillItsMailbox) {
-  fed<int> hand;
+  const source_probe<int> hand;
   weir::pipeline p{"waiting"};
   p.merge(p.from("even", counted{SIZE_MAX, [](std::size_t n) { return 2 * static_cast<int>(n); }}),
           p.from("hand", hand))
@@ -455,13 +430,15 @@ TEST_F(PekkoMapAsync, TakesFromAllWhoFillItsMailbox) {
       .to("sink", out_.sink());
   p.dead_letters_to(letters_);
   running r{std::move(p)};
-  EXPECT_TRUE(eventually([&] { return all_.running() == 1; }));
-  hand.push({1});
-  EXPECT_TRUE(eventually([&] { return r.stage("wait").backlog == 5; }));
+  EXPECT_EQ(all_.running(), 1);
+  hand.push(1);
+  r.settle();
+  EXPECT_EQ(r.stage("wait").backlog, 5U);
   for (int n = 0; n <= 8 && all_.begun(1) == 0; n += 2) {
     all_.release(n);
-    EXPECT_TRUE(eventually([&] { return all_.begun(1) + all_.begun(n + 2) > 0; }));
-    EXPECT_TRUE(eventually([&] { return r.stage("wait").backlog >= 4; })) << "never empty";
+    r.settle();
+    EXPECT_GT(all_.begun(1) + all_.begun(n + 2), 0);
+    EXPECT_GE(r.stage("wait").backlog, 4U) << "never empty";
   }
   EXPECT_EQ(all_.begun(1), 1);
   r->drain();

@@ -1,8 +1,7 @@
-#include "../probes.hpp"
+#include "../threads.hpp"
 
 #include <weir/actors/sleep.hpp>
 #include <weir/stages/awaitable.hpp>
-#include <weir/testkit/testkit.hpp>
 
 #include <algorithm>
 #include <array>
@@ -23,7 +22,7 @@
 /// Neighbours of the rows of docs/conformance.md: what happens together, or where nobody looks.
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 using state = weir::running_pipeline::state;
 using weir::batch;
 using weir::context;
@@ -32,9 +31,9 @@ using weir::result;
 
 class OddMoment : public testing::Test {
 protected:
-  weir::testkit::node here_;
-  weir::testkit::source_probe<int> in_;
-  weir::testkit::sink_probe<int> out_;
+  node here_;
+  source_probe<int> in_;
+  sink_probe<int> out_;
   weir::dead_letters::memory letters_{10'000};
 };
 
@@ -155,8 +154,8 @@ struct with_farewell {
 
 TEST_F(OddMoment, WhatAStageEmitsOfItselfMayFailLikeAnythingElse) {
   for (const bool batched : {false, true}) {
-    weir::testkit::node here;
-    weir::testkit::source_probe<int> in;
+    node here;
+    source_probe<int> in;
     collected<int> out;
     weir::dead_letters::memory letters;
     weir::pipeline p{"odd", restarting()};
@@ -236,8 +235,8 @@ auto refuses_all() {
 
 TEST_F(OddMoment, EqualItemsOfOnePositionAreAsManyLettersInWhicheverWorkerTheyFail) {
   for (std::uint32_t workers = 1; workers <= 4; ++workers) {
-    weir::testkit::node here;
-    weir::testkit::source_probe<int> in;
+    node here;
+    source_probe<int> in;
     weir::dead_letters::memory letters;
     weir::pipeline p{"odd"};
     p.from("in", in)
@@ -355,7 +354,7 @@ TEST_F(OddMoment, APipelineThatCouldNotBeStartedCanBeStartedLater) {
 // --- back-off ------------------------------------------------------------------------------------------
 
 TEST_F(OddMoment, WhatWasDoneBeforeAnItemThatWaitsForItsNextRunGoesOn) {
-  weir::testkit::node here{7};
+  node here{7};
   weir::pipeline p{"odd", restarting()};
   p.from("in", in_)
       .via("stage",
@@ -589,7 +588,7 @@ TEST(OddMomentOnThreads, AnyPipelineEndedAtAnyMomentLosesAndDoublesNothing) {
     }
     p.dead_letters_to(moody_letters{letters});
     ASSERT_EQ(p.validate(), std::vector<std::string>{});
-    running r{std::move(p)};
+    running_on_threads r{std::move(p)};
     const auto enough = chance.up_to(500);
     const auto kills = chance.one_in(2) ? chance.up_to(20) : 0;
     for (std::size_t k = 0; k < kills; ++k) {

@@ -1,7 +1,9 @@
-#include "../probes.hpp"
+#include "../threads.hpp"
 
-#include <chrono>
+#include <atomic>
+#include <cstdint>
 #include <string>
+#include <thread>
 
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -10,42 +12,46 @@
 /// More than can be done, in little memory.
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 
 constexpr std::size_t count = 40'000;
 constexpr std::size_t item_bytes = 16 * 1024;     // 640 MB in all
 constexpr std::uint32_t mailbox = 128;            // items, 2 MB
 constexpr rlim_t memory_max = 100U * 1024 * 1024; // bytes of data, the stacks of threads among them
 
-void work_for(std::chrono::microseconds time) {
-  const auto end = std::chrono::steady_clock::now() + time;
-  while (std::chrono::steady_clock::now() < end)
-    ;
-}
-
-/// A source that makes far more than three times as much as its sink can take. Returns the exit code.
+/// A source that makes all that it is let, and a sink that goes on only when that has come to its end: for want of
+/// credit, or of more to make. Returns the exit code.
 int overload() {
   const rlimit little{.rlim_cur = memory_max, .rlim_max = memory_max};
   if (::setrlimit(RLIMIT_DATA, &little) != 0)
     return 2;
+  std::atomic<std::size_t> made = 0;
+  std::size_t items = 0;
   std::size_t came = 0;
+  weir::running_pipeline* running = nullptr;
+  const auto source_rests = [&] {
+    return made == count || running->view().stages[0].workers[0].does == weir::waiting_as::credit;
+  };
   weir::pipeline p{"overloaded"};
   p.from("much",
          counted{count,
-                 [](std::size_t n) {
-                   work_for(1us);
+                 [&made](std::size_t n) {
+                   ++made;
                    return std::string(item_bytes, static_cast<char>('a' + n % 26));
                  }},
          {.execution = weir::execution::own_thread})
       .via("stage", [](std::string item) noexcept { return item; }, {.mailbox_capacity = mailbox})
       .to("slow",
-          [&came](const std::string& item) noexcept {
-            work_for(15us);
+          [&](const std::string& item) noexcept {
+            if (items++ % mailbox == 0)
+              while (!source_rests())
+                std::this_thread::yield();
             came += item.size();
           },
           {.mailbox_capacity = mailbox});
   weir::runtime node{{.threads = 1}};
   weir::running_pipeline run{std::move(p), node};
+  running = &run;
   if (!run.start() || run.wait() != weir::running_pipeline::state::finished)
     return 3;
   for (const auto& one : run.snapshot().stages)

@@ -1,12 +1,12 @@
-#include "../probes.hpp"
+#include "../running.hpp"
 
 #include <weir/stages/awaitable.hpp>
-#include <weir/testkit/node.hpp>
 
 #include <algorithm>
-#include <atomic>
-#include <map>
+#include <chrono>
+#include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,9 +14,8 @@
 /// What Pekko's streams pin down about throttles, groups, buffers, hubs and restarts.
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 using state = weir::running_pipeline::state;
-using clock = std::chrono::steady_clock;
 
 constexpr std::size_t endless = SIZE_MAX;
 int same(int n) noexcept { return n; }
@@ -61,7 +60,7 @@ TEST_F(Pekko, ThrottleHoldsInEveryWindowOverAllWorkersAndWhatRunsAgain) {
     weir::pipeline p{"throttled"};
     p.from("numbers", numbers(60))
         .via("limit",
-             [runs, again = std::make_shared<std::atomic<int>>(0)](int n) -> weir::result<int> {
+             [runs, again = std::make_shared<int>(0)](int n) -> weir::result<int> {
                runs.note();
                if (n % 10 == 3 && ++*again % 2 == 1)
                  return weir::transient("once more");
@@ -70,7 +69,7 @@ TEST_F(Pekko, ThrottleHoldsInEveryWindowOverAllWorkersAndWhatRunsAgain) {
              {.workers = workers, .retry = at_once(5), .rate = limit})
         .to("sink", out.sink());
     p.dead_letters_to(letters_);
-    weir::testkit::node here;
+    node here;
     auto& throttled = here.run(std::move(p));
     EXPECT_EQ(here.finish(throttled), state::finished);
     const auto done = throttled.snapshot();
@@ -101,7 +100,7 @@ TEST_F(Pekko, ThrottleHoldsForAwaitableStagesAndForSources) {
            {.in_flight_max = 8, .rate = limit})
       .to("sink", out_.sink());
   p.dead_letters_to(letters_);
-  weir::testkit::node here;
+  node here;
   EXPECT_EQ(here.finish(here.run(std::move(p))), state::finished);
   EXPECT_EQ(out_.items(), up_to(60));
   awaited.expect_within(limit.permits, limit.per, limit.burst);
@@ -129,9 +128,9 @@ TEST_F(Pekko, ThrottleHoldsUpNeitherTheDrainOfItsSourceNorAnAbort) {
     weir::pipeline p{"throttled"};
     p.from("numbers", numbers(endless), {.rate = one_an_hour}).to("sink", out_.sink());
     running r{std::move(p)};
-    EXPECT_TRUE(
-        eventually([&] { return r.stage("numbers").idle + r.stage("numbers").blocked > 0; }));
+    EXPECT_EQ(r->view().stages[0].workers[0].does, weir::waiting_as::permit);
     r->drain();
+    EXPECT_EQ(r->wait_until(weir::clock::now() + 1ms), state::finished);
     r.finishes();
   }
   weir::pipeline p{"throttled"};
@@ -139,10 +138,11 @@ TEST_F(Pekko, ThrottleHoldsUpNeitherTheDrainOfItsSourceNorAnAbort) {
       .via("limit", same, {.mailbox_capacity = 4, .rate = one_an_hour})
       .to("sink", out_.sink());
   running r{std::move(p)};
-  EXPECT_TRUE(eventually([&] { return r.stage("limit").backlog == 4; }));
+  EXPECT_EQ(r.stage("limit").backlog, 4U);
   r->drain();
-  EXPECT_EQ(r->wait_until(clock::now() + 1ms), std::nullopt);
+  EXPECT_EQ(r->wait_until(weir::clock::now() + 59min), std::nullopt);
   r->abort();
+  EXPECT_EQ(r->wait_until(weir::clock::now() + 1ms), state::failed);
   EXPECT_EQ(r.ended(), state::failed);
   EXPECT_EQ(r.ledger().in_flight, 4U);
 }
@@ -161,34 +161,34 @@ TEST_F(Pekko, ThrottleHoldsUpNoTimer) {
       where.wake_at(where.now() + 1ms);
     }
   };
-  fed<int> hand;
+  const source_probe<int> hand;
   weir::pipeline p{"throttled"};
   p.from("hand", hand).via("limit", ticking{}, {.rate = one_an_hour}).to("sink", out_.sink());
   p.dead_letters_to(letters_);
   running r{std::move(p)};
-  EXPECT_TRUE(out_.wait_for(3));
+  r.pass(2ms);
+  EXPECT_GE(out_.size(), 3U);
   hand.complete();
+  EXPECT_EQ(r->wait_until(weir::clock::now() + 1ms), state::finished);
   r.finishes();
 }
 
 // PK-T1
 TEST_F(Pekko, ThrottleOfOnePipelineIsNotThatOfAnother) {
-  weir::runtime node{{.threads = 2}};
   const auto limited = [&](weir::rate_limit limit, const collected<int>& out) {
     weir::pipeline p{"throttled"};
     p.from("numbers", numbers(50)).via("limit", same, {.rate = limit}).to("sink", out.sink());
     return p;
   };
   collected<int> none;
-  weir::running_pipeline slow{limited(one_an_hour, none), node};
-  weir::running_pipeline quick{limited({.permits = 5000, .per = 1s}, out_), node};
-  ASSERT_TRUE(slow.start());
-  ASSERT_TRUE(quick.start());
-  EXPECT_EQ(quick.wait_until(clock::now() + patience), state::finished);
+  node here;
+  auto& slow = here.run(limited(one_an_hour, none));
+  auto& quick = here.run(limited({.permits = 5000, .per = 1s}, out_));
+  EXPECT_EQ(here.finish(quick), state::finished);
   EXPECT_EQ(out_.items(), up_to(50));
   EXPECT_EQ(none.size(), 0U);
   slow.abort();
-  EXPECT_EQ(slow.wait_until(clock::now() + patience), state::failed);
+  EXPECT_EQ(here.finish(slow), state::failed);
 }
 
 // --- groupedWithin -------------------------------------------------------------------------------------
@@ -196,22 +196,23 @@ TEST_F(Pekko, ThrottleOfOnePipelineIsNotThatOfAnother) {
 // PK-G1: the window begins anew with the first item behind a full group.
 TEST_F(Pekko, GroupedWithinBeginsItsWindowAnewAfterAFullGroup) {
   constexpr auto delay = 60ms;
-  fed<int> hand;
+  const source_probe<int> hand;
   collected<std::vector<int>> groups;
   weir::pipeline p{"groups"};
   p.from("hand", hand)
       .batch("group", {.size_max = 3, .delay_max = delay})
       .to("sink", [groups](const weir::batch<int>& all) noexcept { groups.add(all.items); });
-  weir::testkit::node here;
+  p.dead_letters_to(letters_);
+  node here;
   auto& running = here.run(std::move(p));
-  hand.push({1, 2});
+  hand.push(1, 2);
   here.pass(delay - 20ms);
   EXPECT_EQ(groups.size(), 0U);
-  hand.push({3});
+  hand.push(3);
   here.settle();
   EXPECT_EQ(groups.items(), (std::vector<std::vector<int>>{{1, 2, 3}}));
   here.pass(10ms); // the first window would end 10 ms later
-  hand.push({4});
+  hand.push(4);
   here.pass(delay - 1ms);
   EXPECT_EQ(groups.size(), 1U);
   here.pass(1ms);
@@ -224,28 +225,23 @@ TEST_F(Pekko, GroupedWithinBeginsItsWindowAnewAfterAFullGroup) {
 
 // PK-G1: while nobody takes a group the next ones wait, none is lost, torn or empty.
 TEST_F(Pekko, GroupedWithinHoldsItsGroupsUntilTheyAreAskedFor) {
-  gate held;
-  collected<std::vector<int>> groups;
+  const auto groups = sink_probe<weir::batch<int>>::on_request();
   weir::pipeline p{"groups"};
   p.from("numbers", numbers(100))
       .batch("group", {.size_max = 8, .delay_max = 1ms, .mailbox_capacity = 8})
-      .to("sink",
-          [held, groups](const weir::batch<int>& all) noexcept {
-            held.pass();
-            groups.add(all.items);
-          },
-          {.mailbox_capacity = 1, .execution = weir::execution::own_thread});
+      .to("sink", groups, {.mailbox_capacity = 1});
+  p.dead_letters_to(letters_);
   running r{std::move(p)};
-  EXPECT_TRUE(held.wait_for(1));
-  EXPECT_TRUE(eventually([&] { return r.stage("group").backlog == 8; }));
+  r.pass(1h);
+  EXPECT_EQ(r.stage("group").backlog, 8U);
   EXPECT_LE(r.ledger().admitted, 8U * 5) << "two groups on their way, one gathered, one mailbox";
-  held.open();
+  groups.request(100);
   r.finishes();
   std::vector<int> all;
   for (const auto& one : groups.items()) {
-    EXPECT_GE(one.size(), 1U);
-    EXPECT_LE(one.size(), 8U);
-    all.insert(all.end(), one.begin(), one.end());
+    EXPECT_GE(one.items.size(), 1U);
+    EXPECT_LE(one.items.size(), 8U);
+    all.insert(all.end(), one.items.begin(), one.items.end());
   }
   EXPECT_EQ(all, up_to(100));
 }
@@ -255,53 +251,41 @@ TEST_F(Pekko, GroupedWithinHoldsItsGroupsUntilTheyAreAskedFor) {
 // PK-F1: a buffer is a mailbox; it fills while nobody takes, and then its source waits.
 TEST_F(Pekko, BufferTakesWhatItHoldsWhileDownstreamIsSilent) {
   for (const std::uint32_t capacity : {1U, 2U, 100U}) {
-    gate held;
-    collected<int> out;
+    const auto out = sink_probe<int>::on_request();
     weir::pipeline p{"buffer"};
-    p.from("numbers", numbers(1000))
-        .to("sink",
-            [held, out](const int& n) noexcept {
-              held.pass();
-              out.add(n);
-            },
-            {.mailbox_capacity = capacity, .execution = weir::execution::own_thread});
+    p.from("numbers", numbers(1000)).to("sink", out, {.mailbox_capacity = capacity});
+    p.dead_letters_to(letters_);
     running r{std::move(p)};
-    EXPECT_TRUE(held.wait_for(1));
-    EXPECT_TRUE(eventually([&] { return r.stage("sink").backlog == capacity; }));
+    EXPECT_EQ(r.stage("sink").backlog, capacity);
     EXPECT_EQ(r.ledger().admitted, capacity);
-    held.open();
+    out.request(1000);
     r.finishes();
-    EXPECT_EQ(out.items(), up_to(1000));
+    out.expect(up_to(1000));
   }
 }
 
 // PK-F1: six buffers in a row hold what they hold together.
 TEST_F(Pekko, BufferChainOfSixHoldsTheSumOfItsParts) {
-  gate held;
+  const auto out = sink_probe<int>::on_request();
   weir::pipeline p{"buffers"};
   auto flow = p.from("numbers", numbers(1000)).via("b1", same, {.mailbox_capacity = 3});
   for (const auto* name : {"b2", "b3", "b4", "b5"})
     flow = std::move(flow).via(name, same, {.mailbox_capacity = 3});
-  std::move(flow).to("sink",
-                     [held, out = out_](const int& n) noexcept {
-                       held.pass();
-                       out.add(n);
-                     },
-                     {.mailbox_capacity = 3, .execution = weir::execution::own_thread});
+  std::move(flow).to("sink", out, {.mailbox_capacity = 3});
+  p.dead_letters_to(letters_);
   running r{std::move(p)};
-  EXPECT_TRUE(held.wait_for(1));
-  EXPECT_TRUE(eventually([&] { return r.stage("b1").backlog >= 2; }));
+  EXPECT_GE(r.stage("b1").backlog, 2U);
   EXPECT_LE(r.ledger().admitted, 18U);
-  held.open();
+  out.request(1000);
   r.finishes();
-  EXPECT_EQ(out_.items(), up_to(1000));
+  out.expect(up_to(1000));
 }
 
 // --- hubs ----------------------------------------------------------------------------------------------
 
 // PK-H1: long streams, a mailbox of one for each; who feeds slowly gets its turn.
 TEST_F(Pekko, MergeHubTakesFromFastAndSlowProducersAlike) {
-  fed<int> slow;
+  const source_probe<int> slow;
   weir::pipeline p{"hub"};
   p.merge(p.from("fast", counted{endless, [](std::size_t) { return 0; }}), p.from("slow", slow),
           p.from("another", counted{endless, [](std::size_t) { return 0; }}))
@@ -311,41 +295,41 @@ TEST_F(Pekko, MergeHubTakesFromFastAndSlowProducersAlike) {
               out.add(n);
           },
           {.mailbox_capacity = 3});
-  running r{std::move(p)};
-  for (int n = 1; n <= 50; ++n) {
-    slow.push({n});
-    ASSERT_TRUE(out_.wait_for(static_cast<std::size_t>(n)));
+  p.dead_letters_to(letters_);
+  node here;
+  auto& r = here.run(std::move(p));
+  for (std::size_t n = 1; n <= 50; ++n) {
+    slow.push(static_cast<int>(n));
+    for (int turns = 0; out_.size() < n; ++turns) {
+      ASSERT_LT(turns, 100) << "item " << n;
+      ASSERT_TRUE(here.runtime().step());
+    }
   }
-  r->drain();
-  r.finishes();
+  EXPECT_EQ(here.drain(r), state::finished);
+  EXPECT_TRUE(r.snapshot().ledger.balanced()) << to_string(r.snapshot());
   EXPECT_EQ(out_.size(), 50U);
 }
 
 // PK-H1: drained, it ends when all who fill it have ended, with all they had handed over.
 TEST_F(Pekko, MergeHubIsDrainedWithAllItsProducers) {
-  gate held;
+  const auto out = sink_probe<int>::on_request();
   weir::pipeline p{"hub"};
   const auto named = [](int which) {
     return counted{endless, [which](std::size_t n) { return 2 * static_cast<int>(n) + which; }};
   };
-  p.merge(p.from("even", named(0)), p.from("odd", named(1)), p.from("silent", fed<int>{}))
-      .to("sink",
-          [held, out = out_](const int& n) noexcept {
-            held.pass();
-            out.add(n);
-          },
-          {.mailbox_capacity = 12, .execution = weir::execution::own_thread});
+  p.merge(p.from("even", named(0)), p.from("odd", named(1)), p.from("silent", source_probe<int>{}))
+      .to("sink", out, {.mailbox_capacity = 12});
+  p.dead_letters_to(letters_);
   running r{std::move(p)};
-  EXPECT_TRUE(held.wait_for(1));
-  EXPECT_TRUE(eventually([&] { return r.stage("sink").backlog == 8; }));
+  EXPECT_EQ(r.stage("sink").backlog, 8U);
   r->drain();
-  EXPECT_EQ(r->wait_until(clock::now() + 1ms), std::nullopt);
-  held.open();
+  EXPECT_EQ(r->wait_until(weir::clock::now() + 1h), std::nullopt);
+  out.request(1000);
   r.finishes();
   EXPECT_EQ(r.ledger().acknowledged, r.ledger().admitted);
   std::vector<int> even;
   std::vector<int> odd;
-  for (auto n : out_.items())
+  for (auto n : out.take())
     (n % 2 == 0 ? even : odd).push_back(n / 2);
   EXPECT_EQ(even, up_to(even.size()));
   EXPECT_EQ(odd, up_to(odd.size()));
@@ -355,31 +339,33 @@ TEST_F(Pekko, MergeHubIsDrainedWithAllItsProducers) {
 // PK-H1: drained before anybody handed anything over.
 TEST_F(Pekko, MergeHubOfSilentProducersIsDrainedAtOnce) {
   weir::pipeline p{"hub"};
-  p.merge(p.from("one", fed<int>{}), p.from("two", fed<int>{}))
+  p.merge(p.from("one", source_probe<int>{}), p.from("two", source_probe<int>{}))
       .batch("batch", {.size_max = 10, .delay_max = 1h})
       .to("sink", [](const weir::batch<int>&) noexcept {});
+  p.dead_letters_to(letters_);
   running r{std::move(p)};
   r->drain();
+  EXPECT_EQ(r->wait_until(weir::clock::now() + 1ms), state::finished);
   r.finishes();
 }
 
 // PK-H3: with several workers an item goes to who has room; who stands still holds up nobody.
 TEST_F(Pekko, PartitionHubPassesByAWorkerThatStandsStill) {
-  gate held;
+  bool open = false;
   weir::pipeline p{"hub"};
   p.from("numbers", numbers(1000))
       .to("sink",
-          [held, out = out_](const int& n, weir::context& where) {
-            if (where.worker_index() == 0)
-              held.pass();
+          [&open, out = out_](const int& n, weir::context& where) -> weir::result<void> {
+            if (!open && where.worker_index() == 0)
+              return weir::transient("later", 1h);
             out.add(n);
+            return {};
           },
-          {.workers = 3, .mailbox_capacity = 4, .execution = weir::execution::own_thread});
+          {.workers = 3, .mailbox_capacity = 4});
   p.dead_letters_to(letters_);
   running r{std::move(p)};
-  EXPECT_TRUE(held.wait_for(1));
-  EXPECT_TRUE(out_.wait_for(1000 - 4)) << "all but what waits for the one";
-  held.open();
+  EXPECT_EQ(out_.size(), 1000U - 4) << "all but what waits for the one";
+  open = true;
   r.finishes();
   auto got = out_.items();
   std::ranges::sort(got);
@@ -388,22 +374,25 @@ TEST_F(Pekko, PartitionHubPassesByAWorkerThatStandsStill) {
 
 // PK-H3: by key the slower controls: nothing passes by, and nothing piles up.
 TEST_F(Pekko, PartitionHubByKeyWaitsForItsSlowestLaneAndHoldsNoMoreThanTheMailboxes) {
-  gate held;
+  bool open = false;
   weir::pipeline p{"hub"};
   p.from("numbers", numbers(100'000))
       .key_by([](const int& n) { return n % 2; }, {.lanes = 2})
       .to("sink",
-          [held, out = out_](const int& n) noexcept {
-            if (n % 2 == 0)
-              held.pass();
+          [&open, out = out_](const int& n) -> weir::result<void> {
+            if (!open && n % 2 == 0)
+              return weir::transient("later", 1h);
             out.add(n);
+            return {};
           },
-          {.mailbox_capacity = 4, .execution = weir::execution::own_thread});
+          {.mailbox_capacity = 4});
+  p.dead_letters_to(letters_);
   running r{std::move(p)};
-  EXPECT_TRUE(held.wait_for(1));
-  EXPECT_TRUE(eventually([&] { return r.stage("sink").backlog == 4 && out_.size() >= 3; }));
+  r.pass(59min);
+  EXPECT_EQ(r.stage("sink").backlog, 4U);
+  EXPECT_GE(out_.size(), 3U);
   EXPECT_LE(r.ledger().admitted, 4U * 4) << "what the mailboxes hold, and as much on its way";
-  held.open();
+  open = true;
   r.finishes();
   EXPECT_EQ(out_.size(), 100'000U);
 }
@@ -413,7 +402,7 @@ TEST_F(Pekko, PartitionHubByKeyWaitsForItsSlowestLaneAndHoldsNoMoreThanTheMailbo
 /// A source that throws in its first poll of each life, until it is told not to.
 struct throwing {
   using output = int;
-  std::shared_ptr<std::atomic<int>> polls;
+  std::shared_ptr<int> polls;
   weir::source_state poll(weir::intake<int>&, weir::context&) {
     ++*polls;
     throw std::runtime_error{"can't read"};
@@ -422,11 +411,11 @@ struct throwing {
 
 // PK-R1, BW-24: told to end while it backs off, it is not started once more.
 TEST_F(Pekko, RestartSourceThatBacksOffIsDrainedWithoutBeingStartedAgain) {
-  const auto polls = std::make_shared<std::atomic<int>>(0);
+  const auto polls = std::make_shared<int>(0);
   weir::pipeline p{"restarts", {.supervision = {.delays = {.delay_min = 1h, .delay_max = 1h}}}};
   p.from("source", throwing{polls}).to("sink", out_.sink());
   running r{std::move(p)};
-  EXPECT_TRUE(eventually([&] { return r.stage("source").failed == 1; }));
+  EXPECT_EQ(r.stage("source").failed, 1U);
   r->drain();
   r.finishes();
   EXPECT_EQ(*polls, 1);
@@ -434,11 +423,11 @@ TEST_F(Pekko, RestartSourceThatBacksOffIsDrainedWithoutBeingStartedAgain) {
 
 // PK-R1: and aborted.
 TEST_F(Pekko, RestartSourceThatBacksOffIsAborted) {
-  const auto polls = std::make_shared<std::atomic<int>>(0);
+  const auto polls = std::make_shared<int>(0);
   weir::pipeline p{"restarts", {.supervision = {.delays = {.delay_min = 1h, .delay_max = 1h}}}};
   p.from("source", throwing{polls}).to("sink", out_.sink());
   running r{std::move(p)};
-  EXPECT_TRUE(eventually([&] { return r.stage("source").failed == 1; }));
+  EXPECT_EQ(r.stage("source").failed, 1U);
   r->abort();
   EXPECT_EQ(r.ended(), state::failed);
   EXPECT_EQ(*polls, 1);
@@ -448,7 +437,7 @@ TEST_F(Pekko, RestartSourceThatBacksOffIsAborted) {
 TEST_F(Pekko, RestartFlowKeepsBothItsPortsAndEveryItem) {
   for (const std::uint32_t capacity : {1U, 2U, 64U}) {
     collected<int> out;
-    const auto runs = std::make_shared<std::atomic<int>>(0);
+    const auto runs = std::make_shared<int>(0);
     weir::pipeline p{"restarts", restarting()};
     p.from("numbers", numbers(300))
         .via("flow",

@@ -1,6 +1,8 @@
 #pragma once
 
-#include <weir/actors/runtime.hpp>
+#include "../counting_waker.hpp"
+
+#include <weir/actors/runtime_virtual.hpp>
 #include <weir/actors/token_bucket.hpp>
 #include <weir/mailbox/ring.hpp>
 #include <weir/stages/batch.hpp>
@@ -10,22 +12,18 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-/// One stage between rings of which the test holds the other ends. The test gives every turn, so it sees what
-/// holds after each: no scheduler, no threads (an awaitable stage's I/O thread apart).
+/// One stage between rings of which the test holds the other ends. The test gives every turn, and lets go on what
+/// goes on outside of turns, so it sees what holds after each: no scheduler, no threads.
 namespace by_hand {
 
-/// Counts how often it was woken.
-struct spy : weir::waker {
-  std::size_t wakes = 0;
-  void wake() noexcept override { ++wakes; }
-};
+using weir_test::counting_waker;
 
 inline void flatten(int item, std::vector<int>& into) { into.push_back(item); }
 inline void flatten(const weir::batch<int>& items, std::vector<int>& into) {
@@ -71,7 +69,7 @@ struct kind {
   std::vector<std::size_t> rings_of_leg = {1}; ///< what leads out: rings for each flow
   weir::spread how = weir::spread::any;
   bool batches = false; ///< its outputs are batches
-  bool waits = false;   ///< it works on the I/O thread
+  bool waits = false;   ///< it works outside of its turns too
   /// What it should make of the items, in any order.
   std::function<std::vector<int>(const std::vector<int>&)> expected =
       [](const std::vector<int>& items) { return items; };
@@ -111,14 +109,16 @@ public:
     worker_ = std::make_unique<weir::worker>("stage", services_, *this, 0, "stage", 0, what.options,
                                              limits_, permits_, std::move(steps));
     worker_->start();
-    ++woken_.wakes;
+    ++woken_.woken;
   }
 
   ~stage() {
     if (!finished_) {
       worker_->abort();
-      while (!finished_)
+      while (!finished_) {
         worker_->turn();
+        go_on();
+      }
     }
     node_.settle_io();
   }
@@ -128,8 +128,8 @@ public:
   std::vector<std::unique_ptr<outgoing>>& out() { return out_; }
   bool finished() const { return finished_; }
   const std::optional<weir::failure>& failed() const { return failed_; }
-  spy& upstream() { return upstream_; }
-  spy& downstream() { return downstream_; }
+  counting_waker& upstream() { return upstream_; }
+  counting_waker& downstream() { return downstream_; }
 
   /// Hands an item over; false without credit.
   bool push(int item, std::size_t ring = 0) {
@@ -142,7 +142,7 @@ public:
     return true;
   }
 
-  bool is_woken() const { return woken_.wakes > 0; }
+  bool is_woken() const { return woken_.woken > 0; }
 
   /// One turn, if somebody woke it or it asked for it.
   void turn_if_woken() {
@@ -150,16 +150,19 @@ public:
       turn();
   }
   void turn() {
-    woken_.wakes = 0;
+    woken_.woken = 0;
     const auto next = worker_->turn();
     // What goes on outside of turns wakes the worker itself, which nobody sees here.
     if (next.what == weir::activity::kind::again || (waits_ && !finished_))
-      ++woken_.wakes;
+      ++woken_.woken;
   }
-  /// Until nothing goes on outside of turns.
-  void wait_until_quiet() const {
+  /// A piece of what goes on outside of turns, if anything does.
+  void go_on() { node_.step(); }
+  /// All of it.
+  void wait_until_quiet() {
     while (!steps_->quiet())
-      std::this_thread::yield();
+      if (!node_.step())
+        throw std::logic_error{"something goes on that nothing will end"};
   }
   /// Turns until it has nothing to do.
   void settle() {
@@ -187,14 +190,14 @@ private:
   }
 
   const bool waits_;
-  weir::runtime node_{{.threads = 1}};
+  weir::virtual_runtime node_;
   weir::pipeline_services services_{
       .node = node_, .pipeline = "by-hand", .books = {}, .dead_letters = nullptr, .stopping = {}};
   weir::stage_limits limits_{{}};
   weir::token_bucket permits_{{}, {}};
-  spy upstream_;
-  spy downstream_;
-  spy woken_;
+  counting_waker upstream_;
+  counting_waker downstream_;
+  counting_waker woken_;
   std::vector<std::shared_ptr<weir::ring<int>>> in_;
   std::vector<std::unique_ptr<outgoing>> out_;
   weir::stepper* steps_ = nullptr;

@@ -1,4 +1,4 @@
-#include "../probes.hpp"
+#include "../threads.hpp"
 
 #include <weir/connectors/files/line_reader.hpp>
 #include <weir/connectors/files/lines.hpp>
@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-using namespace std::chrono_literals;
+using namespace weir_test;
 using weir::text_event;
 using state = weir::running_pipeline::state;
 namespace files = weir::files;
@@ -78,8 +78,8 @@ std::vector<std::string> numbered_texts(std::size_t first, std::size_t last) {
   return all;
 }
 
-weir::pipeline reading(files::lines_options options, const probes::collected<text_event>& into,
-                       weir::pipeline_options how = probes::restarting(0)) {
+weir::pipeline reading(files::lines_options options, const collected<text_event>& into,
+                       weir::pipeline_options how = restarting(0)) {
   weir::pipeline made{"reading", how};
   made.from("read", files::lines{std::move(options)}, {.execution = weir::execution::own_thread})
       .to("keep", into.sink());
@@ -87,8 +87,8 @@ weir::pipeline reading(files::lines_options options, const probes::collected<tex
 }
 
 std::vector<text_event> lines_of(files::lines_options options) {
-  probes::collected<text_event> kept;
-  probes::run(reading(std::move(options), kept));
+  collected<text_event> kept;
+  run(reading(std::move(options), kept));
   return kept.items();
 }
 std::vector<text_event> all_of(const std::string& path) {
@@ -97,26 +97,24 @@ std::vector<text_event> all_of(const std::string& path) {
 
 /// Why a pipeline failed.
 std::string failure_of(files::lines_options options) {
-  probes::collected<text_event> kept;
-  probes::running pipeline{reading(std::move(options), kept)};
+  collected<text_event> kept;
+  running pipeline{reading(std::move(options), kept)};
   EXPECT_EQ(pipeline.ended(), state::failed);
   return pipeline->why().message();
 }
 
-/// What was read before a failure, at least `count` lines, and the failure. A pipeline that fails does not
-/// wait for what is on its way, so here the supervisor takes its time.
+/// What was read before a failure, and the failure. A pipeline that fails does not wait for what is on its way, so
+/// here the supervisor takes its time.
 struct ending {
   std::vector<std::string> read;
   std::string why;
 };
-ending end_of(files::lines_options options, std::size_t count) {
-  auto patient = probes::restarting();
+ending end_of(files::lines_options options) {
+  auto patient = restarting();
   patient.supervision.delays = {.delay_min = 1h, .delay_max = 1h};
-  probes::collected<text_event> kept;
-  probes::running pipeline{reading(std::move(options), kept, patient)};
-  EXPECT_TRUE(kept.wait_for(count));
-  EXPECT_TRUE(probes::eventually([&] { return !pipeline.stage("read").last_failure.empty(); }));
-  EXPECT_TRUE(probes::eventually([&] { return pipeline.ledger().in_flight == 0; }));
+  collected<text_event> kept;
+  running pipeline{reading(std::move(options), kept, patient)};
+  EXPECT_EQ(pipeline.ledger().in_flight, 0U);
   return {texts(kept.items()), pipeline.stage("read").last_failure};
 }
 
@@ -252,7 +250,7 @@ TEST_F(Files, ALineOf50MegabytesTakesBoundedMemory) {
     plain << "\nafter\n";
     gz << gzip("\nafter\n");
   }
-  all_of(write("warm-up", numbered(1, 1000))); // threads and their arenas
+  all_of(write("warm-up", numbered(1, 1000))); // a node, and the arenas of its memory
   for (const auto& one : {file, packed}) {
     if (!forget_peak())
       GTEST_SKIP() << "the peak of the memory can't be reset here";
@@ -300,7 +298,7 @@ TEST_F(Files, TruncatedGzipIsAFatalFailureAfterAllWholeLines) {
   auto packed = gzip(numbered(1, 20'000));
   packed.resize(packed.size() / 2);
   const auto file = write("cut.gz", packed);
-  const auto [read, why] = end_of({.path = file}, 1000);
+  const auto [read, why] = end_of({.path = file});
   ASSERT_GT(read.size(), 1000U);
   EXPECT_EQ(read, numbered_texts(1, read.size()));
   EXPECT_THAT(
@@ -313,7 +311,7 @@ TEST_F(Files, CorruptGzipIsAFatalFailureAfterAllWholeLines) {
   auto bad = gzip(numbered(11, 20));
   bad[bad.size() - 8] ^= 1; // of its checksum
   const auto file = write("bad.gz", good + bad + good);
-  const auto [read, why] = end_of({.path = file}, 20);
+  const auto [read, why] = end_of({.path = file});
   EXPECT_EQ(read, numbered_texts(1, 20));
   EXPECT_THAT(
       why, testing::HasSubstr(file + ": the gzip data is corrupt (incorrect data check) at byte "));
@@ -323,7 +321,7 @@ TEST_F(Files, CorruptGzipIsAFatalFailureAfterAllWholeLines) {
 }
 
 TEST_F(Files, WhatFollowsAGzipMemberAndIsNoneIsAFailure) {
-  const auto [read, why] = end_of({.path = write("in.gz", gzip("one\n") + "two\n")}, 1);
+  const auto [read, why] = end_of({.path = write("in.gz", gzip("one\n") + "two\n")});
   EXPECT_EQ(read, std::vector<std::string>{"one"});
   EXPECT_THAT(why, testing::HasSubstr("the gzip data is corrupt (incorrect header check) at byte"));
 }
@@ -353,21 +351,22 @@ TEST_F(Files, AFileThatBecameShorterIsNotTakenForFinished) {
 }
 
 /// With a stage that fails now and then, under a strategy that restarts the source with it.
+template <class Running = running>
 void expect_all_lines_in_spite_of_restarts(const std::string& path, std::size_t count) {
-  probes::collected<std::string> kept;
-  weir::pipeline made{"reading", probes::restarting(1000, weir::one_for_all)};
-  auto crashes = std::make_shared<std::atomic<int>>(0);
+  collected<std::string> kept;
+  weir::pipeline made{"reading", restarting(1000, weir::one_for_all)};
+  auto crashes = std::make_shared<int>(0);
   made.from("read", files::lines{{.path = path}}, {.mailbox_capacity = 16})
       .via("trip",
            [crashes](const text_event& one) {
-             if (one.number % 97 == 0 && crashes->fetch_add(1) % 2 == 0)
+             if (one.number % 97 == 0 && (*crashes)++ % 2 == 0)
                throw std::runtime_error{"now and then"};
              return one.text;
            },
-           {.retry = probes::at_once()})
+           {.retry = at_once()})
       .to("keep", kept.sink());
   made.dead_letters_to(weir::dead_letters::memory{});
-  probes::running pipeline{std::move(made)};
+  Running pipeline{std::move(made)};
   pipeline.finishes();
   EXPECT_GT(pipeline.stage("read").restarts, 5U);
   EXPECT_EQ(kept.items(), numbered_texts(1, count));
@@ -384,20 +383,21 @@ TEST_F(Files, ARestartedSourceGoesOnWithTheStandardInputItHad) {
     input.write(numbered(1, 2000));
     input.end();
   }};
-  expect_all_lines_in_spite_of_restarts("-", 2000);
+  expect_all_lines_in_spite_of_restarts<running_on_threads>("-", 2000);
   writer.join();
 }
 
 // --- standard input ------------------------------------------------------------------------------
+// Pipes are of the system, which takes its own time: these run on threads.
 
 TEST_F(Files, StandardInputIsReadAsItComes) {
   standard_input input;
-  probes::collected<text_event> kept;
-  probes::running pipeline{reading({.path = "-"}, kept)};
+  collected<text_event> kept;
+  running_on_threads pipeline{reading({.path = "-"}, kept)};
   input.write("one\ntw");
-  EXPECT_TRUE(kept.wait_for(1));
+  EXPECT_TRUE(eventually([&] { return kept.size() == 1; }));
   input.write("o\n");
-  EXPECT_TRUE(kept.wait_for(2));
+  EXPECT_TRUE(eventually([&] { return kept.size() == 2; }));
   input.write("three");
   input.end();
   pipeline.finishes();
@@ -407,8 +407,8 @@ TEST_F(Files, StandardInputIsReadAsItComes) {
 
 TEST_F(Files, StandardInputMayBeGzipByteByByte) {
   standard_input input;
-  probes::collected<text_event> kept;
-  probes::running pipeline{reading({.path = "-"}, kept)};
+  collected<text_event> kept;
+  running_on_threads pipeline{reading({.path = "-"}, kept)};
   for (const char byte : gzip(numbered(1, 3)) + gzip(numbered(4, 6)))
     input.write({&byte, 1});
   input.end();
@@ -419,12 +419,12 @@ TEST_F(Files, StandardInputMayBeGzipByteByByte) {
 TEST_F(Files, ADrainEndsTheWaitForStandardInput) {
   for (const auto how : {weir::execution::own_thread, weir::execution::shared}) {
     standard_input input;
-    probes::collected<text_event> kept;
+    collected<text_event> kept;
     weir::pipeline made{"reading"};
     made.from("read", files::lines{{.path = "-"}}, {.execution = how}).to("keep", kept.sink());
-    probes::running pipeline{std::move(made)};
+    running_on_threads pipeline{std::move(made)};
     input.write("one\ntwo\nthr");
-    ASSERT_TRUE(kept.wait_for(2));
+    ASSERT_TRUE(eventually([&] { return kept.size() == 2; }));
     pipeline->drain();
     pipeline.finishes();
     EXPECT_EQ(texts(kept.items()), (std::vector<std::string>{"one", "two"}));
@@ -433,10 +433,10 @@ TEST_F(Files, ADrainEndsTheWaitForStandardInput) {
 
 TEST_F(Files, AnAbortEndsTheWaitForStandardInput) {
   standard_input input;
-  probes::collected<text_event> kept;
-  probes::running pipeline{reading({.path = "-"}, kept)};
+  collected<text_event> kept;
+  running_on_threads pipeline{reading({.path = "-"}, kept)};
   input.write("one\n");
-  ASSERT_TRUE(kept.wait_for(1));
+  ASSERT_TRUE(eventually([&] { return kept.size() == 1; }));
   pipeline->abort();
   EXPECT_EQ(pipeline.ended(), state::failed);
 }
@@ -444,11 +444,11 @@ TEST_F(Files, AnAbortEndsTheWaitForStandardInput) {
 TEST_F(Files, ANamedPipeIsReadLikeStandardInput) {
   const auto pipe = path("pipe");
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
-  probes::collected<text_event> kept;
-  probes::running pipeline{reading({.path = pipe}, kept)};
+  collected<text_event> kept;
+  running_on_threads pipeline{reading({.path = pipe}, kept)};
   std::ofstream writer{pipe};
   writer << numbered(1, 3) << std::flush;
-  EXPECT_TRUE(kept.wait_for(3));
+  EXPECT_TRUE(eventually([&] { return kept.size() == 3; }));
   writer.close();
   pipeline.finishes();
   EXPECT_EQ(texts(kept.items()), numbered_texts(1, 3));

@@ -1,11 +1,11 @@
-#include "../probes.hpp"
+#include "../failure_text.hpp"
+#include "../threads.hpp"
 #include "loopback.hpp"
 
 #include <weir/actors/virtual_time.hpp>
 #include <weir/connectors/http/client.hpp>
 #include <weir/connectors/http/retry_after.hpp>
 #include <weir/stages/awaitable.hpp>
-#include <weir/testkit/node.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -19,7 +19,7 @@
 #include <boost/asio/post.hpp>
 #include <gmock/gmock.h>
 
-using namespace std::chrono_literals;
+using namespace weir_test;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -54,9 +54,8 @@ protected:
     std::string text() const {
       if (!answer)
         return "no answer";
-      return *answer
-                 ? std::to_string((*answer)->status) + " " + (*answer)->body
-                 : std::string{to_string(answer->error().kind)} + ": " + answer->error().message();
+      return *answer ? std::to_string((*answer)->status) + " " + (*answer)->body
+                     : text_of(answer->error());
     }
   };
 
@@ -79,7 +78,7 @@ protected:
   /// Runs the context until something is so.
   template <class Fact>
   bool run_until(Fact fact) {
-    const auto deadline = std::chrono::steady_clock::now() + probes::patience;
+    const auto deadline = std::chrono::steady_clock::now() + patience;
     while (!fact() && std::chrono::steady_clock::now() < deadline) {
       io_.restart();
       io_.run_one_for(1ms);
@@ -251,7 +250,7 @@ TEST_F(Client, AStaleConnectionIsReplacedOnce) {
     }};
     const http::client client{{.base_url = server.url()}};
     EXPECT_EQ(get(client, "/1"), "200 first");
-    ASSERT_TRUE(reset || probes::eventually([&] { return closed.load(); }));
+    ASSERT_TRUE(reset || eventually([&] { return closed.load(); }));
     EXPECT_EQ(get(client, "/2"), "200 /2");
     EXPECT_EQ(server.accepted(), 2);
   }
@@ -271,14 +270,14 @@ TEST_F(Client, ANewConnectionThatIsClosedIsNotTriedAgain) {
 TEST_F(Client, ARequestIsNotRepeatedOnceAByteOfTheAnswerCame) {
   for (const bool reset : {false, true}) {
     std::atomic<bool> sent{false};
-    probes::gate gate;
+    gate door;
     const loopback::server server{[&](loopback::peer& with, int) {
       with.read_header();
       with.send(answer("first"));
       with.read_header();
       with.send("H");
       sent = true;
-      gate.pass();
+      door.pass();
       reset ? with.reset() : with.close();
     }};
     const http::client client{{.base_url = server.url()}};
@@ -287,7 +286,7 @@ TEST_F(Client, ARequestIsNotRepeatedOnceAByteOfTheAnswerCame) {
     EXPECT_TRUE(run_until([&] { return sent.load(); }));
     while (io_.poll() > 0) // what was sent is there to be read
       ;
-    gate.open();
+    door.open();
     EXPECT_THAT(finish(second), StartsWith("transient: GET " + server.url() + "/: "));
     EXPECT_EQ(server.accepted(), 1);
   }
@@ -296,7 +295,7 @@ TEST_F(Client, ARequestIsNotRepeatedOnceAByteOfTheAnswerCame) {
 TEST_F(Client, OpensNoMoreConnectionsThanAllowedAndServesInTheOrderOfArrival) {
   std::mutex lock;
   std::vector<std::string> order;
-  probes::gate gate;
+  gate door;
   const loopback::server server{[&](loopback::peer& with, int) {
     for (;;) {
       const auto request = with.read_header();
@@ -306,7 +305,7 @@ TEST_F(Client, OpensNoMoreConnectionsThanAllowedAndServesInTheOrderOfArrival) {
         const std::lock_guard guard{lock};
         order.push_back(request.substr(4, 2));
       }
-      gate.pass();
+      door.pass();
       with.send(answer("ok"));
     }
   }};
@@ -316,7 +315,7 @@ TEST_F(Client, OpensNoMoreConnectionsThanAllowedAndServesInTheOrderOfArrival) {
     all[k] = begin(client, "/" + std::to_string(k));
   EXPECT_TRUE(run_until([&] { return client.waiting() == 4; }));
   EXPECT_EQ(client.in_use(), 1U);
-  gate.open();
+  door.open();
   for (const auto& one : all)
     EXPECT_EQ(finish(one), "200 ok");
   EXPECT_EQ(order, (std::vector<std::string>{"/0", "/1", "/2", "/3", "/4"}));
@@ -380,16 +379,16 @@ TEST_F(Client, AStatusThatIsNoneIsATransientFailureAndItsConnectionIsNotUsedAgai
 }
 
 TEST_F(Client, AResetInTheMiddleOfTheBodyIsATransientFailure) {
-  probes::gate gate;
+  gate door;
   const loopback::server server{[&](loopback::peer& with, int) {
     with.read_header();
     with.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
-    gate.pass();
+    door.pass();
     with.reset();
   }};
   const http::client client{{.base_url = server.url()}};
   const auto one = begin(client, "/");
-  gate.open();
+  door.open();
   EXPECT_THAT(finish(one), StartsWith("transient: GET " + server.url() + "/: "));
 }
 
@@ -411,7 +410,7 @@ TEST_F(Client, ARequestThatTakesTooLongIsGivenUpWithItsConnection) {
     settle();
     time.advance_to(time.now() + 1h);
     EXPECT_EQ(finish(one), "transient: GET " + server.url() + "/: timed out");
-    EXPECT_TRUE(probes::eventually([&] { return ended == k; }));
+    EXPECT_TRUE(eventually([&] { return ended == k; }));
     EXPECT_EQ(client.in_use(), 0U);
   }
 }
@@ -483,12 +482,12 @@ TEST_F(Client, ItsTimesAreThoseOfTheNodesClock) {
 }
 
 TEST_F(Client, TheTimeToConnectDoesNotCountForTheAnswer) {
-  probes::gate gate;
+  gate door;
   std::atomic<bool> reached{false};
   const loopback::server server{[&](loopback::peer& with, int) {
     with.read_header();
     reached = true;
-    gate.pass();
+    door.pass();
     with.send(answer("at last"));
   }};
   weir::virtual_time time;
@@ -498,7 +497,7 @@ TEST_F(Client, TheTimeToConnectDoesNotCountForTheAnswer) {
   settle();
   time.advance_to(time.now() + 2h);
   settle();
-  gate.open();
+  door.open();
   EXPECT_EQ(finish(one), "200 at last");
 }
 
@@ -507,9 +506,13 @@ TEST_F(Client, TheTimeCountsWhileWaitingForAConnectionToo) {
     with.read_header();
     with.sees_the_end();
   }};
-  const http::client client{{.base_url = server.url(), .connections_max = 1, .timeout = 50ms}};
+  weir::virtual_time time;
+  const http::client client{{.base_url = server.url(), .connections_max = 1, .timeout = 1h}};
   const auto first = begin(client, "/1");
   const auto second = begin(client, "/2");
+  EXPECT_TRUE(run_until([&] { return client.in_use() == 1 && client.waiting() == 1; }));
+  settle();
+  time.advance_to(time.now() + 1h);
   EXPECT_THAT(finish(first), EndsWith("/1: timed out"));
   EXPECT_THAT(finish(second), EndsWith("/2: timed out"));
   EXPECT_EQ(client.waiting(), 0U);
@@ -537,7 +540,7 @@ TEST_F(Client, ACancelledRequestClosesItsConnectionAndGivesItsPlaceToTheNext) {
   first->cancel();
   EXPECT_EQ(finish(first), "transient: GET " + server.url() + "/1: cancelled");
   EXPECT_EQ(finish(third), "200 /3");
-  EXPECT_TRUE(probes::eventually([&] { return ended == 1; }));
+  EXPECT_TRUE(eventually([&] { return ended == 1; }));
   EXPECT_EQ(client.in_use(), 0U);
 }
 
@@ -581,9 +584,9 @@ TEST_F(Client, ServesAStageWhoseTimeoutCancelsIt) {
   }};
   const http::client client{{.base_url = server.url(), .connections_max = 4}};
   weir::dead_letters::memory dead;
-  probes::collected<std::string> kept;
+  collected<std::string> kept;
   weir::pipeline made{"lookups"};
-  made.from("numbers", probes::numbers(100))
+  made.from("numbers", numbers(100))
       .via("ask",
            [client](const int& n) -> asio::awaitable<weir::result<std::string>> {
              auto answer = co_await client.get("/" + std::to_string(n));
@@ -591,21 +594,21 @@ TEST_F(Client, ServesAStageWhoseTimeoutCancelsIt) {
                co_return std::move(answer.error());
              co_return std::move(answer->body);
            },
-           {.retry = probes::at_once(1), .in_flight_max = 8, .timeout = 1s})
+           {.retry = at_once(1), .in_flight_max = 8, .timeout = 1s})
       .to("keep", kept.sink());
   made.dead_letters_to(dead);
-  weir::testkit::node node; // its time passes when everything else has been answered
-  auto& pipeline = node.run(std::move(made));
+  node here; // its time passes when everything else has been answered
+  auto& pipeline = here.run(std::move(made));
   const auto happens = [&](auto fact) {
-    return probes::eventually([&] {
-      node.settle();
+    return eventually([&] {
+      here.settle();
       return fact();
     });
   };
   EXPECT_TRUE(happens([&] { return hangs && client.in_use() == 1; }));
-  node.pass(1s);
+  here.pass(1s);
   EXPECT_TRUE(happens([&] { return kept.size() == 99; }));
-  EXPECT_EQ(node.finish(pipeline), weir::running_pipeline::state::finished);
+  EXPECT_EQ(here.finish(pipeline), weir::running_pipeline::state::finished);
   std::vector<std::string> expected;
   for (int n = 0; n < 100; ++n)
     if (n != 7)

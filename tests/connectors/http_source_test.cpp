@@ -1,10 +1,8 @@
-#include "../probes.hpp"
+#include "../threads.hpp"
 #include "loopback.hpp"
 
 #include <weir/connectors/http/body.hpp>
 #include <weir/connectors/http/source.hpp>
-#include <weir/testkit/node.hpp>
-#include <weir/testkit/sink_probe.hpp>
 
 #include <atomic>
 #include <cerrno>
@@ -20,7 +18,7 @@
 #include <gmock/gmock.h>
 #include <sys/socket.h>
 
-using namespace std::chrono_literals;
+using namespace weir_test;
 using testing::HasSubstr;
 using weir::text_event;
 using state = weir::running_pipeline::state;
@@ -82,6 +80,13 @@ reply ask(loopback::peer& over, std::string_view request) {
   return read_reply(over);
 }
 
+std::vector<std::string> texts_of(const std::vector<text_event>& events) {
+  std::vector<std::string> all;
+  for (const auto& one : events)
+    all.push_back(one.text);
+  return all;
+}
+
 /// A server in front of a sink that may be held up.
 class EventsServer : public testing::Test {
 protected:
@@ -97,7 +102,7 @@ protected:
             },
             {.mailbox_capacity = mailbox_capacity});
     pipeline_.emplace(std::move(made));
-    EXPECT_TRUE(probes::eventually([&] { return shown_->port != 0; }));
+    EXPECT_TRUE(eventually([&] { return shown_->port != 0; }));
   }
   void TearDown() override {
     gate_.open();
@@ -112,23 +117,21 @@ protected:
     auto over = connect();
     return ::ask(over, request);
   }
-  std::vector<std::string> texts() const {
-    std::vector<std::string> all;
-    for (const auto& one : kept_.items())
-      all.push_back(one.text);
-    return all;
+  std::vector<std::string> texts() const { return texts_of(kept_.items()); }
+  bool stored(std::size_t count) const {
+    return eventually([&] { return kept_.size() >= count; }) && kept_.size() == count;
   }
   /// The ledger may be a moment behind the answer.
   bool admitted(std::uint64_t count) const {
-    return probes::eventually([&] { return pipeline_->ledger().admitted >= count; })
+    return eventually([&] { return pipeline_->ledger().admitted >= count; })
            && pipeline_->ledger().admitted == count;
   }
 
   const std::shared_ptr<http::listener_state> shown_ = std::make_shared<http::listener_state>();
   std::atomic<bool> held_up_{false};
-  const probes::gate gate_{};
-  const probes::collected<text_event> kept_{};
-  std::optional<probes::running> pipeline_;
+  const gate gate_;
+  const collected<text_event> kept_;
+  std::optional<running_on_threads> pipeline_;
 };
 
 } // namespace
@@ -140,7 +143,7 @@ TEST_F(EventsServer, AnEventIsAnswered202OnceItIsAdmitted) {
   const auto got = ask(post("{\"id\": \"a\"}"));
   EXPECT_EQ(got.status, 202) << got.header;
   EXPECT_EQ(got.body, "{\"admitted\": 1}");
-  EXPECT_TRUE(kept_.wait_for(1));
+  EXPECT_TRUE(stored(1));
   EXPECT_EQ(kept_.items()[0], (text_event{.text = "{\"id\": \"a\"}", .number = 1, .length = 11}));
 }
 
@@ -149,7 +152,7 @@ TEST_F(EventsServer, EveryLineIsAnEventAndBlankOnesDontCount) {
   EXPECT_EQ(ask(post("one\r\n\n  \ntwo\nthree", "Content-Type: application/x-ndjson\r\n")).body,
             "{\"admitted\": 3}");
   EXPECT_EQ(ask(post("four\n")).status, 202);
-  EXPECT_TRUE(kept_.wait_for(4));
+  EXPECT_TRUE(stored(4));
   EXPECT_EQ(texts(), (std::vector<std::string>{"one", "two", "three", "four"}));
   EXPECT_EQ(kept_.items()[0].number, 41U);
   EXPECT_EQ(kept_.items()[3].number, 44U);
@@ -163,7 +166,7 @@ TEST_F(EventsServer, RequestsFollowEachOtherOnOneConnection) {
   EXPECT_EQ(read_reply(over).status, 202);
   EXPECT_EQ(read_reply(over).status, 200);
   EXPECT_EQ(read_reply(over).status, 202);
-  EXPECT_TRUE(kept_.wait_for(3));
+  EXPECT_TRUE(stored(3));
   EXPECT_EQ(texts(), (std::vector<std::string>{"1", "2", "3"}));
 }
 
@@ -178,7 +181,7 @@ TEST_F(EventsServer, TakesChunkedBodiesAndTellsWhoAsksToGoOn) {
       "POST /events HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
   EXPECT_EQ(over.read_header(), "HTTP/1.1 100 Continue\r\n\r\n");
   EXPECT_EQ(::ask(over, "three").status, 202);
-  EXPECT_TRUE(kept_.wait_for(3));
+  EXPECT_TRUE(stored(3));
   EXPECT_EQ(texts(), (std::vector<std::string>{"one", "two", "three"}));
 }
 
@@ -190,10 +193,7 @@ TEST_F(EventsServer, SaysThatItIsWell) {
 
 TEST(EventsInABody, AreItsLinesUnlessItIsOneJsonText) {
   const auto texts = [](std::string_view body, std::string_view type) {
-    std::vector<std::string> all;
-    for (const auto& one : http::events_in(body, type, 3))
-      all.push_back(one.text);
-    return all;
+    return texts_of(http::events_in(body, type, 3));
   };
   using list = std::vector<std::string>;
   const std::string printed = "{\n  \"id\": \"a\"\n}\n";
@@ -270,19 +270,6 @@ TEST_F(EventsServer, AnAnswerReachesWhoStillSends) {
   EXPECT_TRUE(over.sees_an_orderly_end());
 }
 
-TEST_F(EventsServer, WhoIsSlowOrIdleForTooLongIsCutOff) {
-  start({.request_timeout = 50ms, .idle_timeout = 80ms});
-  auto idle = connect();
-  auto slow = connect();
-  auto slower = connect();
-  slow.send("POST /events HTTP/1.1\r\nHost");
-  slower.send("POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n123");
-  EXPECT_TRUE(idle.sees_the_end());
-  EXPECT_TRUE(slow.sees_the_end());
-  EXPECT_TRUE(slower.sees_the_end());
-  EXPECT_TRUE(probes::eventually([&] { return shown_->connections == 0; }));
-}
-
 TEST_F(EventsServer, MoreConnectionsThanAllowedWaitToBeAccepted) {
   start({.connections_max = 2});
   auto first = connect();
@@ -306,14 +293,14 @@ TEST_F(EventsServer, ARequestThatWaitsIsAdmittedWhenThereIsCredit) {
   EXPECT_EQ(ask(post("1\n2\n3")).status, 202);
   auto waiting = connect();
   waiting.send(post("4\n5"));
-  EXPECT_TRUE(probes::eventually([&] { return shown_->waiting == 1; }));
+  EXPECT_TRUE(eventually([&] { return shown_->waiting == 1; }));
   auto other = connect();
   for (int k = 0; k < 50; ++k) // meanwhile the source has found out that there is no room, too
     EXPECT_EQ(::ask(other, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").status, 200);
   gate_.open();
   EXPECT_EQ(read_reply(waiting).status, 202);
   EXPECT_EQ(shown_->waiting, 0U);
-  EXPECT_TRUE(kept_.wait_for(5));
+  EXPECT_TRUE(stored(5));
 }
 
 TEST_F(EventsServer, MoreRequestsThanMayWaitAreRefusedAtOnce) {
@@ -322,7 +309,7 @@ TEST_F(EventsServer, MoreRequestsThanMayWaitAreRefusedAtOnce) {
   EXPECT_EQ(ask(post("1\n2\n3\n4")).status, 202);
   auto waiting = connect();
   waiting.send(post("5"));
-  EXPECT_TRUE(probes::eventually([&] { return shown_->waiting == 1; }));
+  EXPECT_TRUE(eventually([&] { return shown_->waiting == 1; }));
   const auto refused = ask(post("6"));
   EXPECT_EQ(refused.status, 429);
   EXPECT_THAT(refused.body, HasSubstr("too many requests wait already"));
@@ -343,7 +330,7 @@ TEST_F(EventsServer, ThereIsRoomForARequestWhereverTheLastOneEnded) {
     }
     EXPECT_EQ(::ask(over, post(body)).status, 202);
   }
-  EXPECT_TRUE(kept_.wait_for(expected.size()));
+  EXPECT_TRUE(stored(expected.size()));
   EXPECT_EQ(texts(), expected);
 }
 
@@ -353,7 +340,7 @@ TEST_F(EventsServer, ARequestIsAdmittedAtOnceHoweverManyItemsATurnOfferAtFirst) 
   for (int k = 0; k < 500; ++k)
     body += std::to_string(k) + "\n";
   EXPECT_EQ(ask(post(body)).body, "{\"admitted\": 500}");
-  EXPECT_TRUE(kept_.wait_for(500));
+  EXPECT_TRUE(stored(500));
 }
 
 TEST_F(EventsServer, ALongRequestIsAdmittedPieceByPiece) {
@@ -365,7 +352,7 @@ TEST_F(EventsServer, ALongRequestIsAdmittedPieceByPiece) {
     body += expected.back() + "\n";
   }
   EXPECT_EQ(ask(post(body)).body, "{\"admitted\": 1000}");
-  EXPECT_TRUE(kept_.wait_for(1000));
+  EXPECT_TRUE(stored(1000));
   EXPECT_EQ(texts(), expected);
 }
 
@@ -389,7 +376,7 @@ TEST_F(EventsServer, WhatWasAnswered202AndNothingElseIsThere) {
     });
   for (auto& one : clients)
     one.join();
-  EXPECT_TRUE(kept_.wait_for(taken));
+  EXPECT_TRUE(stored(taken));
   EXPECT_TRUE(admitted(taken));
 }
 
@@ -425,6 +412,15 @@ protected:
     kept_.request(1000);
     run(std::move(made));
   }
+  /// Event "slow" runs three times.
+  static decision busy_twice() {
+    return [runs = std::make_shared<int>(0)](
+               const text_event& one) -> weir::result<std::optional<text_event>> {
+      if (one.text == "slow" && ++*runs < 3)
+        return weir::transient("the line is busy");
+      return std::optional{one};
+    };
+  }
   void run(weir::pipeline made) {
     made.dead_letters_to(letters_);
     pipeline_ = &node_.run(std::move(made));
@@ -443,7 +439,7 @@ protected:
   /// Takes turns until something is so.
   template <class Fact>
   bool happens(Fact fact) {
-    return probes::eventually([&] {
+    return eventually([&] {
       node_.settle();
       return fact();
     });
@@ -485,18 +481,12 @@ protected:
     EXPECT_EQ(shown_->waiting, 0U);
     return finish(asked);
   }
-  std::vector<std::string> texts() const {
-    std::vector<std::string> all;
-    for (const auto& one : kept_.items())
-      all.push_back(one.text);
-    return all;
-  }
+  std::vector<std::string> texts() const { return texts_of(kept_.items()); }
   std::uint64_t admitted() const { return pipeline_->snapshot().ledger.admitted; }
 
-  weir::testkit::node node_;
+  node node_;
   const std::shared_ptr<http::listener_state> shown_ = std::make_shared<http::listener_state>();
-  const weir::testkit::sink_probe<text_event> kept_ =
-      weir::testkit::sink_probe<text_event>::on_request();
+  const sink_probe<text_event> kept_ = sink_probe<text_event>::on_request();
   weir::dead_letters::memory letters_;
   weir::running_pipeline* pipeline_ = nullptr;
   std::vector<std::thread> clients_;
@@ -658,14 +648,7 @@ TEST_F(EventsServerTimes, WhetherAnAnswerWaitsIsAnOptionThatARequestMayOverride)
 }
 
 TEST_F(EventsServerTimes, AnEventThatRunsAgainDoesNotDelayTheAnswersOfOthers) {
-  int runs = 0;
-  start_with(
-      [&runs](const text_event& one) -> weir::result<std::optional<text_event>> {
-        if (one.text == "slow" && ++runs < 3)
-          return weir::transient("the line is busy");
-        return std::optional{one};
-      },
-      {.answer_within = 2h});
+  start_with(busy_twice(), {.answer_within = 2h});
   const auto slow = begin_stored("slow", 1);
   for (const std::string text : {"a", "b", "c"})
     EXPECT_EQ(ask(post_stored(text)).status, 200);
@@ -676,14 +659,7 @@ TEST_F(EventsServerTimes, AnEventThatRunsAgainDoesNotDelayTheAnswersOfOthers) {
 }
 
 TEST_F(EventsServerTimes, OneHundredThatWaitAreAnsweredThoughTheFirstRunsAgain) {
-  int runs = 0;
-  start_with(
-      [&runs](const text_event& one) -> weir::result<std::optional<text_event>> {
-        if (one.text == "slow" && ++runs < 3)
-          return weir::transient("the line is busy");
-        return std::optional{one};
-      },
-      {.waiting_max = 200, .answer_within = 2h});
+  start_with(busy_twice(), {.waiting_max = 200, .answer_within = 2h});
   const auto slow = begin_stored("slow", 1);
   std::vector<std::shared_ptr<std::future<reply>>> all;
   for (int k = 0; k < 100; ++k)
@@ -710,21 +686,21 @@ TEST_F(EventsServerTimes, InADrainWhoWaitsIsAnsweredWhenTheEventsAreStored) {
 
 TEST(EventsServerAbort, WhoWaitsIsAnswered503) {
   const auto shown = std::make_shared<http::listener_state>();
-  const probes::gate gate;
+  const gate door;
   weir::pipeline made{"events"};
-  made.from("http", http::events{{.state = shown}}).to("keep", [gate](const text_event&) noexcept {
-    gate.pass();
+  made.from("http", http::events{{.state = shown}}).to("keep", [door](const text_event&) noexcept {
+    door.pass();
   });
   weir::runtime node{{.threads = 2}}; // it writes the answer when the pipeline has gone
   std::optional<weir::running_pipeline> pipeline;
   pipeline.emplace(std::move(made), node);
   ASSERT_TRUE(pipeline->start());
-  ASSERT_TRUE(probes::eventually([&] { return shown->port != 0; }));
+  ASSERT_TRUE(eventually([&] { return shown->port != 0; }));
   auto over = loopback::peer::connect_to(shown->port);
   over.send(post_stored("1\n2"));
-  ASSERT_TRUE(gate.wait_for(1));
+  ASSERT_TRUE(door.wait_for(1));
   pipeline->abort();
-  gate.open();
+  door.open();
   pipeline.reset();
   const auto got = read_reply(over);
   EXPECT_EQ(got.status, 503);
@@ -742,7 +718,7 @@ TEST_F(EventsServer, WhileThePipelineDrainsEverythingIsAnswered503) {
   EXPECT_EQ(::ask(idle, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").status, 200);
   auto waiting = connect();
   waiting.send(post("5"));
-  EXPECT_TRUE(probes::eventually([&] { return shown_->waiting == 1; }));
+  EXPECT_TRUE(eventually([&] { return shown_->waiting == 1; }));
   (*pipeline_)->drain();
   for (const auto& got : {read_reply(waiting), ::ask(idle, post("6")), ask(post("7")),
                           ask("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")}) {
@@ -765,7 +741,7 @@ TEST_F(EventsServer, WithThePipelineTheServerIsGone) {
   half.send("POST /events HTTP/1.1\r\n");
   auto waiting = connect();
   waiting.send(post("2"));
-  EXPECT_TRUE(probes::eventually([&] { return shown_->waiting == 1 && shown_->connections == 3; }));
+  EXPECT_TRUE(eventually([&] { return shown_->waiting == 1 && shown_->connections == 3; }));
   (*pipeline_)->abort();
   gate_.open();
   pipeline_.reset();
@@ -778,24 +754,24 @@ TEST_F(EventsServer, WithThePipelineTheServerIsGone) {
 
 TEST(EventsServerRestart, AnswersWhatWaitedAndFindsItsPortAndItsNumbersAgain) {
   const auto shown = std::make_shared<http::listener_state>();
-  const probes::collected<text_event> kept;
-  weir::pipeline made{"events", probes::restarting(5, weir::one_for_all)};
+  const collected<text_event> kept;
+  weir::pipeline made{"events", restarting(5, weir::one_for_all)};
   const auto failed = std::make_shared<std::atomic<bool>>(false);
-  const probes::gate gate;
+  const gate door;
   made.from("http", http::events{{.admission_wait = 10s, .state = shown}})
       .via("trip",
-           [failed, gate](const text_event& one) {
+           [failed, door](const text_event& one) {
              if (one.text == "2" && !failed->exchange(true)) {
-               gate.pass();
+               door.pass();
                throw std::runtime_error{"once"};
              }
              return one;
            },
-           {.mailbox_capacity = 1, .retry = probes::at_once()})
+           {.mailbox_capacity = 1, .retry = at_once()})
       .to("keep", kept.sink());
   made.dead_letters_to(weir::dead_letters::memory{});
-  probes::running pipeline{std::move(made)};
-  ASSERT_TRUE(probes::eventually([&] { return shown->port != 0; }));
+  running_on_threads pipeline{std::move(made)};
+  ASSERT_TRUE(eventually([&] { return shown->port != 0; }));
   const std::uint16_t port = shown->port;
   for (const std::string text : {"1", "2"}) {
     auto over = loopback::peer::connect_to(port);
@@ -803,17 +779,17 @@ TEST(EventsServerRestart, AnswersWhatWaitedAndFindsItsPortAndItsNumbersAgain) {
   }
   auto waiting = loopback::peer::connect_to(port);
   waiting.send(post("not admitted"));
-  EXPECT_TRUE(probes::eventually([&] { return shown->waiting == 1; }));
-  gate.open();
+  EXPECT_TRUE(eventually([&] { return shown->waiting == 1; }));
+  door.open();
   EXPECT_EQ(read_reply(waiting).status, 503);
-  ASSERT_TRUE(probes::eventually([&] { return pipeline.stage("http").restarts == 1; }));
-  ASSERT_TRUE(kept.wait_for(2));
+  ASSERT_TRUE(eventually([&] { return pipeline.stage("http").restarts == 1; }));
+  ASSERT_TRUE(eventually([&] { return kept.size() == 2; }));
   // For a moment it is the old server that answers, or nobody.
-  EXPECT_TRUE(probes::eventually([&] {
+  EXPECT_TRUE(eventually([&] {
     auto over = loopback::peer::connect_to(port);
     return ask(over, post("3")).status == 202;
   }));
-  ASSERT_TRUE(kept.wait_for(3));
+  ASSERT_TRUE(eventually([&] { return kept.size() == 3; }));
   EXPECT_EQ(kept.items()[2].number, 3U);
   pipeline->drain();
   pipeline.finishes();
@@ -821,10 +797,10 @@ TEST(EventsServerRestart, AnswersWhatWaitedAndFindsItsPortAndItsNumbersAgain) {
 
 TEST(EventsServerStart, SaysWhyItCantListen) {
   const auto failure_of = [](const std::string& where) {
-    weir::pipeline made{"events", probes::restarting(0)};
+    weir::pipeline made{"events", restarting(0)};
     made.from("http", http::events{{.listen = where}})
         .to("nowhere", [](const text_event&) noexcept {});
-    probes::running pipeline{std::move(made)};
+    running_on_threads pipeline{std::move(made)};
     EXPECT_EQ(pipeline.ended(), state::failed);
     return pipeline->why().message();
   };

@@ -1,3 +1,4 @@
+#include "../failure_text.hpp"
 #include "sqlite_files.hpp"
 
 #include <weir/connectors/sqlite/dead_letters.hpp>
@@ -44,8 +45,7 @@ public:
   }
   std::string put(const std::vector<weir::dead_letter>& some) {
     const auto kept = store.put(some);
-    return kept ? "kept"
-                : std::string{to_string(kept.error().kind)} + ": " + kept.error().message();
+    return kept ? "kept" : weir_test::text_of(kept.error());
   }
   std::vector<std::string> select(const std::string& what) const {
     return rows(path, "SELECT " + what + " FROM dead_letters ORDER BY id");

@@ -1,3 +1,4 @@
+#include "../failure_text.hpp"
 #include "sqlite_files.hpp"
 
 #include <weir/connectors/sqlite/positions.hpp>
@@ -19,6 +20,7 @@ using weir::failure_kind;
 using weir::partition_point;
 using weir::position_range;
 using weir::sqlite::positions;
+using weir_test::text_of;
 
 /// One that claims partitions of the pipeline "events" and stores points of them, in words.
 class owner {
@@ -28,7 +30,7 @@ public:
   std::string claim(const std::vector<std::string>& partitions) {
     auto claimed = store_.claim("events", partitions);
     if (!claimed)
-      return std::string{to_string(claimed.error().kind)} + ": " + claimed.error().message();
+      return text_of(claimed.error());
     points_ = std::move(*claimed);
     std::string text;
     for (const auto& one : points_) {
@@ -51,7 +53,7 @@ public:
   std::string store_these(std::span<const partition_point> points) {
     const auto fenced = store_.store("events", points);
     if (!fenced)
-      return std::string{to_string(fenced.error().kind)} + ": " + fenced.error().message();
+      return text_of(fenced.error());
     std::string text = "stored";
     for (const auto& one : *fenced)
       text += " fenced:" + one;

@@ -1,13 +1,12 @@
+#include "../threads.hpp"
 #include "sqlite_files.hpp"
 
-#include <weir/actors/runtime.hpp>
 #include <weir/connectors/sqlite/insert.hpp>
-#include <weir/dead_letters/dead_letter_memory.hpp>
-#include <weir/pipeline/pipeline.hpp>
-#include <weir/pipeline/running_pipeline.hpp>
 
-#include <atomic>
-#include <thread>
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,26 +14,17 @@
 namespace {
 
 using namespace weir::sqlite_tests;
+using namespace weir_test;
+using state = weir::running_pipeline::state;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-template <class Fact>
-bool eventually(Fact fact) {
-  const auto deadline = std::chrono::steady_clock::now() + 60s;
-  while (!fact()) {
-    if (std::chrono::steady_clock::now() > deadline)
-      return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
 
 /// The readings r1, r2, … up to `last`, at the positions 1, 2, …
 struct numbered {
   using output = reading;
 
   std::uint64_t last = 0;
-  std::atomic<std::uint64_t>* read = nullptr;
+  std::uint64_t* read = nullptr;
   std::uint64_t position = 0;
 
   std::string partition() const { return "numbers"; }
@@ -71,24 +61,16 @@ public:
     all.positions_in(std::make_shared<weir::sqlite::positions>(path));
     return all;
   }
-  void run(std::uint64_t last, std::uint32_t workers = 1) {
-    weir::running_pipeline running{to_the_end(last, workers), node};
-    const auto started = running.start();
-    ASSERT_TRUE(started) << started.error().message();
-    EXPECT_EQ(running.wait(), weir::running_pipeline::state::finished) << running.why().message();
-    books = running.snapshot().ledger;
-    EXPECT_TRUE(books.balanced()) << to_string(books);
-  }
+  void run(std::uint64_t last) { books = weir_test::run(to_the_end(last)).ledger; }
   std::uint64_t count() const {
     return std::stoull(rows(path, "SELECT count(*) FROM readings").front());
   }
   std::string point() const { return point_in(path, "readings", "numbers"); }
 
   const std::filesystem::path path;
-  std::atomic<std::uint64_t> read{0};
+  std::uint64_t read = 0;
   weir::dead_letters::memory dead;
   weir::ledger_totals books;
-  weir::runtime node{{.threads = 2}};
 
 private:
   weir::sqlite::table_options options_;
@@ -115,12 +97,12 @@ TEST(SqliteInsert, WhatWasAbortedIsMadeUpForWithoutARowTwice) {
   storing events{in};
   std::uint64_t stored = 0;
   {
-    weir::running_pipeline running{events.to_the_end(200'000), events.node};
-    ASSERT_TRUE(running.start());
-    ASSERT_TRUE(eventually([&] { return running.snapshot().ledger.acknowledged > 300; }));
-    running.abort();
-    running.wait();
-    stored = running.snapshot().ledger.acknowledged;
+    node here;
+    auto& r = here.run(events.to_the_end(200'000));
+    ASSERT_TRUE(here.until([&] { return r.snapshot().ledger.acknowledged > 300; }));
+    r.abort();
+    EXPECT_EQ(here.finish(r), state::failed);
+    stored = r.snapshot().ledger.acknowledged;
   }
   EXPECT_EQ(events.count(), stored);
   EXPECT_EQ(events.point(), std::to_string(stored));
@@ -137,25 +119,27 @@ TEST(SqliteInsert, WaitsForADatabaseThatIsBusyFromTheStart) {
   ASSERT_TRUE(database::open(events.path));
   auto all = events.to_the_end(100);
   all.positions_in(nullptr); // which are claimed before anything runs
-  weir::running_pipeline running{std::move(all), events.node};
+  node here;
+  weir::running_pipeline* r = nullptr;
   {
     const lock other{events.path};
-    ASSERT_TRUE(running.start());
-    ASSERT_TRUE(eventually([&] { return running.snapshot().stages.back().failed >= 3; }));
-    EXPECT_THAT(running.snapshot().stages.back().last_failure, HasSubstr("database is locked"));
-    EXPECT_EQ(running.snapshot().stages.back().restarts, 0U);
-    EXPECT_EQ(running.snapshot().ledger.acknowledged, 0U);
+    r = &here.run(std::move(all));
+    ASSERT_TRUE(here.until([&] { return counts_of(*r, "store").failed >= 3; }));
+    EXPECT_THAT(counts_of(*r, "store").last_failure, HasSubstr("database is locked"));
+    EXPECT_EQ(counts_of(*r, "store").restarts, 0U);
+    EXPECT_EQ(r->snapshot().ledger.acknowledged, 0U);
   }
-  EXPECT_EQ(running.wait(), weir::running_pipeline::state::finished);
+  EXPECT_EQ(here.finish(*r), state::finished);
   EXPECT_EQ(events.count(), 100U);
-  EXPECT_EQ(running.snapshot().ledger.filtered, 0U);
-  EXPECT_EQ(running.snapshot().ledger.acknowledged, 100U);
+  EXPECT_EQ(r->snapshot().ledger.filtered, 0U);
+  EXPECT_EQ(r->snapshot().ledger.acknowledged, 100U);
 }
 
 TEST(SqliteInsert, SeveralWorkersMayWriteToOneTable) {
   const folder in;
   storing events{in};
-  events.run(2005, 3);
+  // On threads, as they are in each other's way in the file.
+  events.books = run_on_threads(events.to_the_end(2005, 3)).ledger;
   EXPECT_EQ(events.count(), 2005U);
   EXPECT_EQ(events.point(), "2005");
   EXPECT_EQ(events.books.acknowledged, 2005U);
@@ -179,8 +163,7 @@ TEST(SqliteInsert, ABadRowBecomesOneDeadLetter) {
 
 TEST(SqliteInsert, DoesNotGoPastAnItemWhoseOtherCopyIsStillOnItsWay) {
   const folder in;
-  weir::runtime node{{.threads = 2}};
-  std::atomic<std::uint64_t> read{0};
+  std::uint64_t read = 0;
   weir::pipeline both{"both"};
   auto [stored, refused] = both.from("numbers", numbered{20, &read}).broadcast<2>();
   std::move(stored)
@@ -191,12 +174,11 @@ TEST(SqliteInsert, DoesNotGoPastAnItemWhoseOtherCopyIsStillOnItsWay) {
       {.retry = {.attempts = weir::unlimited, .delay_min = 1ms, .delay_max = 5ms}});
   both.dead_letters_to(weir::dead_letters::memory{});
   both.positions_in(std::make_shared<weir::sqlite::positions>(in / "x.db"));
-  weir::running_pipeline running{std::move(both), node};
-  ASSERT_TRUE(running.start());
-  ASSERT_TRUE(eventually([&] { return running.snapshot().stages[3].processed == 2; }))
-      << running.snapshot().stages[3].stage;
-  running.abort();
-  running.wait();
+  running r{std::move(both)};
+  r.pass(1min);
+  ASSERT_EQ(r.stage("store").processed, 2U);
+  r->abort();
+  EXPECT_EQ(r.ended(), state::failed);
   EXPECT_EQ(rows(in / "x.db", "SELECT count(*) FROM readings").front(), "20");
   EXPECT_EQ(point_in(in / "x.db", "both", "numbers"), "0");
 }
@@ -256,9 +238,8 @@ TEST(SqliteInsert, ChecksBeforeAnythingRuns) {
 
 TEST(SqliteDeadLetters, OfAPipelineNameLineAndCause) {
   const folder in;
-  weir::runtime node{{.threads = 2}};
-  std::atomic<std::uint64_t> read{0};
-  std::atomic<std::uint64_t> taken{0};
+  std::uint64_t read = 0;
+  std::uint64_t taken = 0;
   weir::pipeline odd{"odd"};
   odd.from("numbers", numbered{100, &read})
       .via("parse",
@@ -269,12 +250,9 @@ TEST(SqliteDeadLetters, OfAPipelineNameLineAndCause) {
            })
       .to("count", [&taken](const reading&) noexcept { ++taken; });
   odd.dead_letters_to(weir::dead_letters::sqlite{in / "dead.db"});
-  weir::running_pipeline running{std::move(odd), node};
-  ASSERT_TRUE(running.start());
-  EXPECT_EQ(running.wait(), weir::running_pipeline::state::finished);
+  const auto done = run(std::move(odd));
   EXPECT_EQ(taken, 90U);
-  EXPECT_EQ(running.snapshot().ledger.dead_lettered, 10U);
-  EXPECT_TRUE(running.snapshot().ledger.balanced());
+  EXPECT_EQ(done.ledger.dead_lettered, 10U);
   EXPECT_THAT(rows(in / "dead.db", "SELECT group_concat(position), cause FROM dead_letters "
                                    "GROUP BY cause || payload_type"),
               ElementsAre("7,17,27,37,47,57,67,77,87,97"));

@@ -1,6 +1,5 @@
-#include "replay_probes.hpp"
-
-#include <weir/actors/runtime_virtual.hpp>
+#include "../running.hpp"
+#include "troubled_queue.hpp"
 
 #include <algorithm>
 #include <map>
@@ -14,7 +13,7 @@
 
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 using testing::ElementsAre;
 using testing::StartsWith;
 using testing::UnorderedElementsAre;
@@ -34,7 +33,7 @@ weir::result<order> weir_from_payload(std::type_identity<order>, std::string_vie
   return order{std::string{text.substr(0, space)}, std::stoi(std::string{text.substr(space + 1)})};
 }
 
-/// Orders, of which some can't be booked until the test says so; on one thread, in virtual time.
+/// Orders, of which some can't be booked until the test says so.
 class HoldKey : public testing::Test {
 protected:
   /// What can't be booked, and what was tried.
@@ -62,27 +61,26 @@ protected:
     return p;
   }
   void start(weir::pipeline definition) {
-    r = std::make_unique<weir::running_pipeline>(std::move(definition), node);
-    const auto started = r->start();
-    ASSERT_TRUE(started) << started.error().message();
-    node.run_until_idle();
+    r = &here.run(std::move(definition));
+    here.settle();
   }
   /// The process is gone before anything was committed: the source reads it all again.
   void crash() {
     r->abort();
-    node.run_until_idle();
+    here.settle();
     source = {};
   }
   void feed(std::vector<order> orders) {
-    source.push(std::move(orders));
-    node.run_until_idle();
+    for (auto& one : orders)
+      source.push(std::move(one));
+    here.settle();
     balanced();
   }
   void balanced() { EXPECT_TRUE(r->snapshot().ledger.balanced()) << to_string(r->snapshot()); }
   weir::replay_outcome replay(weir::dead_letter_filter filter = {}) {
     const auto asked = r->replay(std::move(filter));
     EXPECT_TRUE(asked);
-    node.run_until_idle();
+    here.settle();
     EXPECT_TRUE((*asked)->finished()) << to_string((*asked)->outcome());
     balanced();
     return (*asked)->outcome();
@@ -95,12 +93,12 @@ protected:
     return all;
   }
 
-  weir::virtual_runtime node;
-  fed<order> source;
+  source_probe<order> source;
   std::shared_ptr<books> books_ = std::make_shared<books>();
   collected<std::string> done;
   weir::dead_letters::memory letters;
-  std::unique_ptr<weir::running_pipeline> r;
+  node here;
+  weir::running_pipeline* r = nullptr;
 };
 
 TEST_F(HoldKey, LaterItemsOfTheKeyWaitBehindItAndOthersGoOn) {
@@ -175,7 +173,7 @@ TEST_F(HoldKey, LettersOfAStageThatHasEndedAreGivenBackWhileOneBehindItWaits) {
   start(std::move(p));
   feed({{"ann", 1}, {"bob", 1}});
   source.complete();
-  node.run_until_idle();
+  here.settle();
 
   // More than are claimed at once.
   auto late = letters.letters().front();
@@ -275,7 +273,7 @@ TEST_F(HoldKey, APurgedKeyFlowsAgain) {
   feed({{"ann", 1}, {"ann", 2}});
   ASSERT_TRUE(letters.purge({.key = "ann"}, {"a person"}));
   r->look_for_replays();
-  node.run_until_idle();
+  here.settle();
   EXPECT_EQ(stage().keys_held, 0U);
   feed({{"ann", 3}});
   EXPECT_THAT(done.items(), ElementsAre("ann 3"));
@@ -298,7 +296,7 @@ TEST_F(HoldKey, HoweverManyKeysArePurgedTheyFlowAgain) {
   EXPECT_EQ(stage().keys_held, 300U);
   ASSERT_TRUE(letters.purge({}, {"a person"}));
   r->look_for_replays();
-  node.run_until_idle();
+  here.settle();
   EXPECT_EQ(stage().keys_held, 0U);
 }
 
@@ -332,7 +330,7 @@ TEST_F(HoldKey, AnAbortDoesNotWaitUntilAllKeysAreCounted) {
     return {};
   };
   r->look_for_replays();
-  node.run_until_idle();
+  here.settle();
   EXPECT_EQ(r->wait(), weir::running_pipeline::state::failed);
   EXPECT_EQ(counted, 64U);
 }
@@ -342,7 +340,7 @@ TEST_F(HoldKey, HoldsAcrossRestarts) {
   start(pipeline());
   feed({{"ann", 1}, {"ann", 2}});
   r->drain();
-  node.run_until_idle();
+  here.settle();
   books_->broken = {};
   source = {};
   start(pipeline());
@@ -381,18 +379,15 @@ TEST_F(HoldKey, WhatIsReplayedWhileItsItemIsReadAgainHasNotFailedAgain) {
     books_->broken = {};
     ASSERT_TRUE(letters.request_replay({}, {}, {"a person"}));
     std::mt19937 chance{seed};
-    weir::virtual_runtime next{{}, {.job = [&](std::size_t count) { return chance() % count; }}};
-    weir::running_pipeline life{pipeline(), next};
-    source.push({{"ann", 1}});
-    ASSERT_TRUE(life.start());
-    next.run_until_idle();
+    source.push({"ann", 1});
+    running life{pipeline(), {.job = [&](std::size_t count) { return chance() % count; }}};
     EXPECT_THAT(done.items(), testing::Contains("ann 1"));
     EXPECT_THAT(kept(), ElementsAre());
     const auto audit = letters.audit(0, 100);
     for (const auto& line : *audit)
       EXPECT_NE(line.what, "failed again") << line.about << ": " << line.outcome;
-    life.abort();
-    next.run_until_idle();
+    life->abort();
+    life.settle();
     source = {};
   }
 }
@@ -492,8 +487,8 @@ TEST_F(HoldKey, AtItsBoundTheStageWaitsAndSaysSo) {
             "its 3 dead letters of 1 held keys to be replayed or purged (held_max 3)");
   EXPECT_EQ(stage().backlog, 2U);
   for (int n = 2; n < 40; ++n)
-    source.push({{"bob", n}});
-  node.run_until_idle();
+    source.push({"bob", n});
+  here.settle();
   EXPECT_LE(r->snapshot().ledger.in_flight, 8U + 1U) << "the source waits too";
   books_->broken = {};
   EXPECT_EQ(replay().failed_again, 0U) << "what is replayed passes";
@@ -573,8 +568,8 @@ TEST_F(HoldKey, WhatFollowsALetterFollowsItAlsoWhenTheStoreWasBusy) {
     return {};
   };
   const auto asked = r->replay({.ids = {1}});
-  node.run_until_idle();
-  node.advance(1min);
+  here.settle();
+  here.pass(1min);
   EXPECT_EQ(times, 3);
   EXPECT_EQ(to_string((*asked)->outcome()), "2 requested: 2 succeeded, 0 failed again");
   EXPECT_THAT(done.items(), ElementsAre("ann 1", "ann 2"));
@@ -596,7 +591,7 @@ TEST_F(HoldKey, NoLetterIsPutInAfterADrain) {
     return {};
   };
   const auto asked = r->replay();
-  node.run_until_idle();
+  here.settle();
   EXPECT_EQ((*asked)->outcome().given_back, 3U) << to_string((*asked)->outcome());
   EXPECT_THAT(done.items(), ElementsAre("ann 1", "bob 1"));
   EXPECT_EQ(r->wait(), weir::running_pipeline::state::finished);
@@ -607,7 +602,7 @@ TEST_F(HoldKey, AStoreThatThrowsKeepsThePipelineFromItsStart) {
   store->trouble = [](std::string_view) -> weir::result<void> { throw std::runtime_error{"no"}; };
   auto p = pipeline();
   p.dead_letters_to(store);
-  weir::running_pipeline never{std::move(p), node};
+  weir::running_pipeline never{std::move(p), here.runtime()};
   const auto started = never.start();
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().message(), "the held keys can't be read ← no");
@@ -630,7 +625,6 @@ struct counting_book {
 };
 
 TEST_F(HoldKey, OfAStageWithStateThatIsFullDoesNotHoldUpWhatItHadBegun) {
-  weir::virtual_runtime last_first{{}, {.job = [](std::size_t count) { return count - 1; }}};
   weir::pipeline p{"orders", restarting()};
   p.from("numbers", source)
       .key_by(&order::customer, {.lanes = 2})
@@ -639,17 +633,16 @@ TEST_F(HoldKey, OfAStageWithStateThatIsFullDoesNotHoldUpWhatItHadBegun) {
       .merge()
       .to("sink", [done = done](const order& one) noexcept { done.add(one.text()); });
   p.dead_letters_to(letters);
-  weir::running_pipeline running{std::move(p), last_first};
-  ASSERT_TRUE(running.start());
-  last_first.advance(2s);
+  running last_first{std::move(p), {.job = [](std::size_t count) { return count - 1; }}};
+  last_first.pass(2s);
   // The permits are gone when the second order of one lane fails; then the other dead-letters all that may be dead-lettered.
-  source.push({{"ann", 1}, {"bob", 0}});
-  last_first.run_until_idle();
-  source.push({{"dan", 0}});
-  last_first.advance(1s);
+  source.push({"ann", 1}, order{"bob", 0});
+  last_first.settle();
+  source.push({"dan", 0});
+  last_first.pass(1s);
   EXPECT_THAT(kept(), ElementsAre("dan 0: closed"));
   EXPECT_THAT(done.items(), ElementsAre());
-  last_first.advance(5s);
+  last_first.pass(5s);
   EXPECT_THAT(done.items(), ElementsAre("ann 1"));
   EXPECT_THAT(kept(), ElementsAre("dan 0: closed", "bob 0: closed"));
 }
@@ -673,7 +666,7 @@ TEST_F(HoldKey, IsRefusedWhereItCantHold) {
   };
   auto q = pipeline();
   q.dead_letters_to(closed_store{});
-  weir::running_pipeline never{std::move(q), node};
+  weir::running_pipeline never{std::move(q), here.runtime()};
   const auto started = never.start();
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().message(),
@@ -690,9 +683,9 @@ TEST_P(ParkedKeyOrder, IsKeptWhateverHappensInBetween) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::mt19937 chance{seed};
     const auto below = [&](std::size_t most) { return std::size_t{chance() % most}; };
-    weir::virtual_runtime node{{.slice_items = [&](std::size_t most) { return 1 + below(most); }},
-                               {.job = [&](std::size_t count) { return below(count); }}};
-    probes::fed<order> source;
+    node here{{.slice_items = [&](std::size_t most) { return 1 + below(most); }},
+              {.job = [&](std::size_t count) { return below(count); }}};
+    source_probe<order> source;
     std::map<std::string, strings> done; // by customer
     auto healthy = std::make_shared<bool>(false);
     weir::dead_letters::memory letters;
@@ -712,14 +705,13 @@ TEST_P(ParkedKeyOrder, IsKeptWhateverHappensInBetween) {
           done[one.customer].push_back(std::to_string(one.number));
         });
     p.dead_letters_to(letters);
-    weir::running_pipeline r{std::move(p), node};
-    ASSERT_TRUE(r.start());
+    auto& r = here.run(std::move(p));
     std::map<std::string, strings> given;
     for (int n = 0; n < 120; ++n) {
       const std::string customer{static_cast<char>('a' + below(4))};
-      source.push({{customer, n}});
+      source.push({customer, n});
       given[customer].push_back(std::to_string(n));
-      for (auto steps = below(20); steps > 0 && node.step(); --steps)
+      for (auto steps = below(20); steps > 0 && here.runtime().step(); --steps)
         ASSERT_TRUE(r.snapshot().ledger.balanced()) << to_string(r.snapshot());
       if (below(10) == 0) {
         ASSERT_TRUE(r.replay({}, {.forced = true}));
@@ -730,16 +722,16 @@ TEST_P(ParkedKeyOrder, IsKeptWhateverHappensInBetween) {
     for (int tries = 0; tries < 1000 && !r.workers_have_finished(); ++tries) {
       if (!r.replay({}, {.forced = true}))
         break; // it is ending
-      node.run_until_idle();
+      here.settle();
     }
     ASSERT_TRUE(r.workers_have_finished() || !r.replay()) << to_string(r.snapshot());
-    ASSERT_EQ(r.wait(), weir::running_pipeline::state::finished);
+    ASSERT_EQ(here.finish(r), weir::running_pipeline::state::finished);
     ASSERT_TRUE(r.snapshot().ledger.balanced()) << to_string(r.snapshot());
 
     // What was left at the end is replayed by the next life.
     ASSERT_TRUE(letters.request_replay({}, {.forced = true}, {"test"}));
     weir::pipeline next{"orders", restarting()};
-    probes::fed<order> nothing;
+    source_probe<order> nothing;
     nothing.complete();
     next.from("numbers", nothing)
         .key_by(&order::customer, {.lanes = 3})
@@ -750,9 +742,7 @@ TEST_P(ParkedKeyOrder, IsKeptWhateverHappensInBetween) {
           done[one.customer].push_back(std::to_string(one.number));
         });
     next.dead_letters_to(letters);
-    weir::running_pipeline second{std::move(next), node};
-    ASSERT_TRUE(second.start());
-    ASSERT_EQ(second.wait(), weir::running_pipeline::state::finished);
+    ASSERT_EQ(here.finish(here.run(std::move(next))), weir::running_pipeline::state::finished);
     ASSERT_EQ(done, given);
     ASSERT_EQ(letters.letters().size(), 0U);
   }

@@ -1,6 +1,5 @@
-#include "replay_probes.hpp"
+#include "replaying.hpp"
 
-#include <weir/actors/runtime_virtual.hpp>
 #include <weir/connectors/sqlite/dead_letters.hpp>
 
 #include <csignal>
@@ -14,7 +13,7 @@
 
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 using testing::ElementsAre;
 using strings = std::vector<std::string>;
 using weir::dead_letters::sqlite;
@@ -39,9 +38,7 @@ protected:
     EXPECT_TRUE(store->open());
     strings all;
     EXPECT_TRUE(weir::for_each_letter(*store, {}, [&](const auto& one) -> weir::result<void> {
-      all.push_back(one.stage + " " + one.source + ":" + std::to_string(one.position) + "="
-                    + one.payload + " attempts " + std::to_string(one.attempts) + " replays "
-                    + std::to_string(one.replay_count) + " " + std::string{to_string(one.state)});
+      all.push_back(line_of(one));
       return {};
     }));
     return all;
@@ -54,7 +51,7 @@ private:
 TEST_F(ReplayFromAFile, GoesInOnceAndWhatFailsAgainIsBackWithOneMore) {
   running r{pipeline(file())};
   second.set({1, 2, 3});
-  source.push({0, 1, 2, 3, 4});
+  source.push(0, 1, 2, 3, 4);
   dead(r, 3);
   second.set({2});
   const auto once = r->replay();
@@ -72,28 +69,26 @@ TEST_F(ReplayFromAFile, GoesInOnceAndWhatFailsAgainIsBackWithOneMore) {
 }
 
 TEST_F(ReplayFromAFile, WhatAnotherAsksForIsFoundByLookingFromTimeToTime) {
-  weir::virtual_runtime node;
-  weir::running_pipeline r{pipeline(file(), {.look_every = 2s}), node};
-  ASSERT_TRUE(r.start());
+  running r{pipeline(file(), {.look_every = 2s})};
   second.set({1, 2});
-  source.push({1, 2});
-  node.run_until_idle();
+  source.push(1, 2);
+  r.settle();
   second.mend();
   const auto tool = file();
   ASSERT_TRUE(tool->open());
   ASSERT_TRUE(tool->request_replay({.ids = {2}}, {}, {"a person with a tool"}));
-  node.advance(1900ms);
+  r.pass(1900ms);
   EXPECT_THAT(done.items(), ElementsAre());
-  node.advance(200ms);
+  r.pass(200ms);
   EXPECT_THAT(done.items(), ElementsAre(2));
   EXPECT_THAT(in_file(), ElementsAre("second numbers:1=1 attempts 1 replays 0 kept"));
   source.complete();
-  EXPECT_EQ(r.wait(), weir::running_pipeline::state::finished);
+  r.finishes();
 }
 
 TEST_F(ReplayFromAFile, LookingMoreOftenThanOnceASecondIsRefused) {
-  weir::virtual_runtime node;
-  weir::running_pipeline r{pipeline(file(), {.look_every = 999ms}), node};
+  node here;
+  weir::running_pipeline r{pipeline(file(), {.look_every = 999ms}), here.runtime()};
   const auto started = r.start();
   ASSERT_FALSE(started);
   EXPECT_EQ(
@@ -102,14 +97,16 @@ TEST_F(ReplayFromAFile, LookingMoreOftenThanOnceASecondIsRefused) {
 }
 
 TEST_F(ReplayFromAFile, LookingLessOftenThanOnceAYearIsRefused) {
-  weir::virtual_runtime node;
-  weir::running_pipeline r{pipeline(file(), {.look_every = weir::duration_max + 1ms}), node};
+  node here;
+  weir::running_pipeline r{pipeline(file(), {.look_every = weir::duration_max + 1ms}),
+                           here.runtime()};
   const auto started = r.start();
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().message(),
             "pipeline 'orders' can't run ← pipeline 'orders': replay.look_every must not be longer "
             "than a year, but is 31536000001 ms");
-  weir::running_pipeline often_enough{pipeline(file(), {.look_every = weir::duration_max}), node};
+  weir::running_pipeline often_enough{pipeline(file(), {.look_every = weir::duration_max}),
+                                      here.runtime()};
   EXPECT_TRUE(often_enough.start());
 }
 
@@ -119,14 +116,13 @@ TEST_F(ReplayFromAFile, WhatAKilledProcessWasReplayingTheNextOneReplays) {
   if (child == 0) {
     running r{pipeline(file())};
     second.set({1, 2, 3});
-    source.push({0, 1, 2, 3});
+    source.push(0, 1, 2, 3);
     dead(r, 3);
     second.mend();
-    *held = true;
-    const auto replay = r->replay();
-    if (!replay || !door.wait_for(1))
-      ::_exit(1);
-    std::raise(SIGKILL); // with one of them in hand, and the others claimed
+    // With one of them in hand, and the others claimed.
+    *meanwhile = [] { std::raise(SIGKILL); };
+    outcome(r->replay());
+    ::_exit(1);
   }
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
@@ -156,7 +152,7 @@ TEST_F(ReplayFromAFile, HeldKeysAreParkedInTheNextProcessToo) {
     return p;
   };
   second.set({1});
-  source.push({1, 2, 11, 12});
+  source.push(1, 2, 11, 12);
   source.complete();
   run(keyed());
   EXPECT_THAT(done.items(), ElementsAre(2, 12));
@@ -164,9 +160,10 @@ TEST_F(ReplayFromAFile, HeldKeysAreParkedInTheNextProcessToo) {
   source = {};
   running r{keyed()};
   // The probe's positions begin anew: the first four are those of before.
-  source.push({1, 2, 11, 12, 21, 22});
-  EXPECT_TRUE(done.wait_for(5));
-  EXPECT_TRUE(eventually([&] { return in_file().size() == 3; }));
+  source.push(1, 2, 11, 12, 21, 22);
+  r.settle();
+  EXPECT_EQ(done.size(), 5U);
+  EXPECT_EQ(in_file().size(), 3U);
   EXPECT_EQ(r.stage("sink").keys_held, 1U);
   second.mend();
   EXPECT_EQ(outcome(r->replay()).succeeded, 3U);

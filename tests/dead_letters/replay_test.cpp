@@ -1,7 +1,6 @@
-#include "../virtual_probes.hpp"
-#include "replay_probes.hpp"
-
 #include "../supervision/recorder_file.hpp"
+#include "replaying.hpp"
+#include "troubled_queue.hpp"
 
 #include <csignal>
 #include <random>
@@ -12,7 +11,7 @@
 
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 using testing::ElementsAre;
 using testing::UnorderedElementsAre;
 using state = weir::running_pipeline::state;
@@ -23,7 +22,7 @@ class Replay : public Replaying {};
 TEST_F(Replay, GoesInAgainAtTheStageThatFailed) {
   second.set({1, 3});
   running r{pipeline()};
-  source.push({0, 1, 2, 3, 4});
+  source.push(0, 1, 2, 3, 4);
   dead(r, 2);
   second.mend();
   const auto came = outcome(r->replay());
@@ -44,7 +43,7 @@ TEST_F(Replay, GoesInAgainAtTheStageThatFailed) {
 TEST_F(Replay, WhatFailsAgainIsBackWhereItWasAndCounted) {
   second.set({1, 3});
   running r{pipeline()};
-  source.push({0, 1, 2, 3, 4});
+  source.push(0, 1, 2, 3, 4);
   dead(r, 2);
   second.set({3});
   const auto came = outcome(r->replay());
@@ -60,13 +59,13 @@ TEST_F(Replay, WhatFailsAgainIsBackWhereItWasAndCounted) {
 
 TEST_F(Replay, IsInTheAuditWithTheTimeOfItsNode) {
   second.set({1, 3});
-  still r{pipeline()};
-  source.push({1, 3});
+  running r{pipeline()};
+  source.push(1, 3);
   r.pass(1h);
   second.set({3});
-  const auto then = r.node().wall_clock();
+  const auto then = r.node().runtime().wall_clock();
   ASSERT_TRUE(r->replay());
-  r.node().run_until_idle();
+  r.settle();
   r.pass(1h);
   const auto lines = letters.audit(0, 10);
   ASSERT_TRUE(lines);
@@ -82,7 +81,7 @@ TEST_F(Replay, WhatFailsInALaterStageIsALetterOfThatStage) {
   first.set({1});
   second.set({1});
   running r{pipeline()};
-  source.push({0, 1});
+  source.push(0, 1);
   dead(r, 1);
   first.mend();
   EXPECT_EQ(outcome(r->replay()).failed_again, 1U);
@@ -96,15 +95,12 @@ TEST_F(Replay, WhatFailsInALaterStageIsALetterOfThatStage) {
 TEST_F(Replay, AskedForTwiceItIsDoneOnce) {
   second.set({1, 2, 3});
   running r{pipeline()};
-  source.push({1, 2, 3});
+  source.push(1, 2, 3);
   dead(r, 3);
   second.mend();
-  *held = true;
+  *meanwhile = [&] { EXPECT_TRUE(letters.request_replay({}, {}, {"somebody else"})); };
   const auto once = r->replay();
   const auto twice = r->replay();
-  EXPECT_TRUE(door.wait_for(1));
-  EXPECT_TRUE(letters.request_replay({}, {}, {"somebody else"}));
-  door.open();
   EXPECT_EQ(outcome(once).succeeded, 3U);
   const auto second_time = outcome(twice);
   EXPECT_EQ(second_time.requested + second_time.succeeded, 0U);
@@ -117,7 +113,7 @@ TEST_F(Replay, AskedForTwiceItIsDoneOnce) {
 TEST_F(Replay, TheLoopGuardLeavesOutWhatFailedTooOften) {
   second.set({1});
   running r{pipeline()};
-  source.push({1});
+  source.push(1);
   dead(r, 1);
   EXPECT_EQ(outcome(r->replay({}, {.replays_max = 2})).failed_again, 1U);
   EXPECT_EQ(outcome(r->replay({}, {.replays_max = 2})).failed_again, 1U);
@@ -132,7 +128,7 @@ TEST_F(Replay, TheLoopGuardLeavesOutWhatFailedTooOften) {
 TEST_F(Replay, ADryRunTellsTheCausesAndRunsNothing) {
   second.set({1, 2, 3, 5});
   running r{pipeline()};
-  source.push({1, 2, 3, 4, 5});
+  source.push(1, 2, 3, 4, 5);
   dead(r, 4);
   const auto before = kept();
   const auto came = outcome(r->replay({}, {.dry_run = true}));
@@ -147,7 +143,7 @@ TEST_F(Replay, ADryRunTellsTheCausesAndRunsNothing) {
 TEST_F(Replay, TheFilterSaysWhich) {
   second.set({1, 2, 3});
   running r{pipeline()};
-  source.push({1, 2, 3});
+  source.push(1, 2, 3);
   dead(r, 3);
   second.mend();
   EXPECT_EQ(outcome(r->replay({.cause = "broken 0"})).succeeded, 1U);
@@ -163,7 +159,7 @@ TEST_F(Replay, TheFilterSaysWhich) {
 TEST_F(Replay, AnEditedPayloadIsWhatRuns) {
   second.set({1});
   running r{pipeline()};
-  source.push({1});
+  source.push(1);
   dead(r, 1);
   ASSERT_TRUE(letters.edit(1, "17", {"a person"}));
   EXPECT_EQ(outcome(r->replay()).succeeded, 1U);
@@ -173,7 +169,7 @@ TEST_F(Replay, AnEditedPayloadIsWhatRuns) {
 TEST_F(Replay, WhatCantBeReadStaysAndSaysWhy) {
   second.set({1, 2});
   running r{pipeline()};
-  source.push({1, 2});
+  source.push(1, 2);
   dead(r, 2);
   second.mend();
   ASSERT_TRUE(letters.edit(1, "seventeen", {"a person"}));
@@ -232,21 +228,19 @@ TEST_F(Replay, ATurnTakesABoundedNumberOfLetters) {
     told += call == "withdraw" ? 1 : 0;
     return {};
   };
-  weir::virtual_runtime node;
-  weir::running_pipeline r{pipeline(store), node};
-  ASSERT_TRUE(r.start());
-  const auto asked = r.replay();
-  node.run_until_idle();
+  running r{pipeline(store)};
+  const auto asked = r->replay();
+  r.settle();
   EXPECT_EQ((*asked)->outcome().unreadable, 300U);
   EXPECT_EQ(told, 5) << "64 at a time";
-  r.abort();
-  node.run_until_idle();
+  r->abort();
+  r.settle();
 }
 
 TEST_F(Replay, ATypeOfAnotherNameIsTakenWhereThatIsSaid) {
   second.set({1, 2});
   running r{pipeline()};
-  source.push({1, 2});
+  source.push(1, 2);
   dead(r, 2);
   second.mend();
   auto renamed = letters.letters().front();
@@ -263,7 +257,7 @@ TEST_F(Replay, WhatOthersAskedForBeforeTheStartIsReplayedThen) {
   {
     second.set({1, 2});
     running r{pipeline()};
-    source.push({1, 2});
+    source.push(1, 2);
     source.complete();
     r.finishes();
   }
@@ -282,12 +276,13 @@ TEST_F(Replay, WhatOthersAskedForBeforeTheStartIsReplayedThen) {
 TEST_F(Replay, WhatOthersAskForIsReplayedWhenItLooks) {
   second.set({1});
   running r{pipeline()};
-  source.push({1});
+  source.push(1);
   dead(r, 1);
   second.mend();
   ASSERT_TRUE(letters.request_replay({}, {}, {"a person with a tool"}));
   r->look_for_replays();
-  EXPECT_TRUE(done.wait_for(1));
+  r.settle();
+  EXPECT_EQ(done.size(), 1U);
   source.complete();
   r.finishes();
   EXPECT_THAT(kept(), ElementsAre());
@@ -296,14 +291,11 @@ TEST_F(Replay, WhatOthersAskForIsReplayedWhenItLooks) {
 TEST_F(Replay, WhatGoesOnWhenTheSourceEndsIsFinished) {
   second.set({1, 2, 3});
   running r{pipeline()};
-  source.push({1, 2, 3});
+  source.push(1, 2, 3);
   dead(r, 3);
   second.mend();
-  *held = true;
+  *meanwhile = [&] { source.complete(); };
   const auto replay = r->replay();
-  EXPECT_TRUE(door.wait_for(1));
-  source.complete();
-  door.open();
   r.finishes();
   EXPECT_EQ(outcome(replay).succeeded, 3U);
   EXPECT_THAT(done.items(), ElementsAre(1, 2, 3));
@@ -319,14 +311,11 @@ TEST_F(Replay, ADrainLeavesWhatHasNotBegunAskedFor) {
     all.insert(n);
   second.set(all);
   running r{pipeline()};
-  source.push(up_to(count));
+  push(up_to(count));
   dead(r, count);
   second.mend();
-  *held = true;
+  *meanwhile = [&] { r->drain(); };
   const auto replay = r->replay();
-  EXPECT_TRUE(door.wait_for(1));
-  r->drain();
-  door.open();
   r.finishes();
   const auto came = outcome(replay);
   EXPECT_GE(came.succeeded, 1U);
@@ -340,7 +329,6 @@ TEST_F(Replay, ADrainLeavesWhatHasNotBegunAskedFor) {
   // The next life goes on where this one ended.
   source = {};
   running next{pipeline()};
-  EXPECT_TRUE(done.wait_for(count));
   source.complete();
   next.finishes();
   EXPECT_EQ(done.items(), up_to(count));
@@ -351,17 +339,13 @@ TEST_F(Replay, AfterAnAbortWhatWasInThePipelineIsReplayedAgain) {
   second.set({1, 2, 3});
   {
     running r{pipeline()};
-    source.push({1, 2, 3});
+    source.push(1, 2, 3);
     dead(r, 3);
     second.mend();
-    *held = true;
-    const auto replay = r->replay();
-    EXPECT_TRUE(door.wait_for(1));
-    r->abort();
-    door.open();
+    *meanwhile = [&] { r->abort(); };
+    EXPECT_TRUE(r->replay());
     EXPECT_EQ(r.ended(), state::failed);
   }
-  *held = false;
   const auto gone_through = done.size();
   EXPECT_EQ(letters.letters().size(), 3U - gone_through);
   source = {};
@@ -375,53 +359,49 @@ TEST_F(Replay, AfterAnAbortWhatWasInThePipelineIsReplayedAgain) {
 TEST_F(Replay, IsAskedForInThreeLines) {
   second.set({1, 3});
   running r{pipeline()};
-  source.push({0, 1, 2, 3, 4});
+  source.push(0, 1, 2, 3, 4);
   dead(r, 2);
   second.mend();
   // [replay]
   const auto asked = r->replay({.cause = "broken"}, {.rate = {.permits = 100, .per = 1s}});
   ASSERT_TRUE(asked) << asked.error().message();
-  (*asked)->wait_until(std::chrono::steady_clock::now() + patience);
+  (*asked)->wait_until(weir::clock::now() + 1min);
   EXPECT_EQ(to_string((*asked)->outcome()), "2 requested: 2 succeeded, 0 failed again");
   // [replay]
 }
 
 TEST_F(Replay, TheRateIsKept) {
-  weir::virtual_runtime node;
-  weir::running_pipeline r{pipeline(), node};
-  ASSERT_TRUE(r.start());
+  running r{pipeline()};
   std::set<int> all;
   for (int n = 0; n < 40; ++n)
     all.insert(n);
   second.set(all);
-  source.push(up_to(40));
-  node.run_until_idle();
-  EXPECT_EQ(r.snapshot().ledger.dead_lettered, 40U);
+  push(up_to(40));
+  r.settle();
+  EXPECT_EQ(r->snapshot().ledger.dead_lettered, 40U);
   second.mend();
-  const auto replay = r.replay({}, {.rate = {.permits = 10, .per = 1s}});
+  const auto replay = r->replay({}, {.rate = {.permits = 10, .per = 1s}});
   ASSERT_TRUE(replay);
   for (std::size_t seconds = 1; seconds <= 3; ++seconds) {
-    node.advance(1s);
+    r.pass(1s);
     EXPECT_EQ(done.size(), 10 * seconds);
-    EXPECT_TRUE(r.snapshot().ledger.balanced()) << to_string(r.snapshot().ledger);
+    EXPECT_TRUE(r->snapshot().ledger.balanced()) << to_string(r->snapshot().ledger);
   }
   EXPECT_FALSE((*replay)->finished());
-  node.advance(1s);
+  r.pass(1s);
   EXPECT_TRUE((*replay)->finished());
   EXPECT_EQ(done.items(), up_to(40));
 }
 
 TEST_F(Replay, TheLedgerIsBalancedAfterEveryStep) {
-  weir::virtual_runtime node;
-  weir::running_pipeline r{pipeline(), node};
-  ASSERT_TRUE(r.start());
+  running r{pipeline()};
   second.set({1, 4, 9, 16, 25, 36, 49});
-  source.push(up_to(50));
+  push(up_to(50));
   std::size_t steps = 0;
   std::uint64_t most = 0;
   const auto go_on = [&] {
-    while (node.step()) {
-      const auto ledger = r.snapshot().ledger;
+    while (r.node().runtime().step()) {
+      const auto ledger = r->snapshot().ledger;
       ASSERT_TRUE(ledger.balanced()) << to_string(ledger) << " after step " << steps;
       most = std::max(most, ledger.replayed);
       ++steps;
@@ -429,18 +409,18 @@ TEST_F(Replay, TheLedgerIsBalancedAfterEveryStep) {
   };
   go_on();
   second.set({16});
-  ASSERT_TRUE(r.replay());
+  ASSERT_TRUE(r->replay());
   go_on();
   EXPECT_EQ(most, 7U);
   EXPECT_EQ(
-      r.snapshot().ledger,
+      r->snapshot().ledger,
       (weir::ledger_totals{.admitted = 50, .replayed = 7, .acknowledged = 49, .dead_lettered = 8}));
 }
 
 TEST_F(Replay, WhoAndWhenAndWhatIsInTheAudit) {
   second.set({1, 2});
   running r{pipeline()};
-  source.push({1, 2});
+  source.push(1, 2);
   dead(r, 2);
   second.set({2});
   outcome(r->replay({}, {.who = "ann"}));
@@ -456,7 +436,7 @@ TEST_F(Replay, WhoAndWhenAndWhatIsInTheAudit) {
 }
 
 TEST_F(Replay, AThrowingItemThatIsReplayedEndsTheWorkerAndIsBack) {
-  auto throws = std::make_shared<std::atomic<bool>>(true);
+  auto throws = std::make_shared<bool>(true);
   weir::pipeline p{"orders", restarting()};
   p.from("numbers", source)
       .via("stage",
@@ -469,7 +449,7 @@ TEST_F(Replay, AThrowingItemThatIsReplayedEndsTheWorkerAndIsBack) {
       .to("sink", done.sink());
   p.dead_letters_to(letters);
   running r{std::move(p)};
-  source.push({0, 1, 2});
+  source.push(0, 1, 2);
   dead(r, 1);
   EXPECT_EQ(outcome(r->replay()).failed_again, 1U);
   EXPECT_THAT(kept(), ElementsAre("stage numbers:2=1 attempts 4 replays 1 kept"));
@@ -482,7 +462,7 @@ TEST_F(Replay, WhatKilledTheProcessOftenEnoughWhileItWasReplayedIsBackWithoutBei
   {
     second.set({1, 2});
     running r{pipeline()};
-    source.push({1, 2});
+    source.push(1, 2);
     dead(r, 2);
   }
   second.mend();
@@ -497,12 +477,12 @@ TEST_F(Replay, WhatKilledTheProcessOftenEnoughWhileItWasReplayedIsBackWithoutBei
     weir::flight_recorder::examine(file.path, ::getpid(), SIGSEGV);
   }
   const auto recorder = file.open();
-  weir::virtual_runtime node;
-  weir::running_pipeline r{pipeline(), node, {}, recorder.get()};
+  node here;
+  weir::running_pipeline r{pipeline(), here.runtime(), {}, recorder.get()};
   ASSERT_TRUE(r.start());
   const auto replay = r.replay();
   ASSERT_TRUE(replay);
-  node.run_until_idle();
+  here.settle();
   EXPECT_EQ(to_string((*replay)->outcome()), "2 requested: 1 succeeded, 1 failed again");
   EXPECT_THAT(done.items(), ElementsAre(1));
   EXPECT_EQ(second.runs(2), 1);
@@ -512,7 +492,7 @@ TEST_F(Replay, WhatKilledTheProcessOftenEnoughWhileItWasReplayedIsBackWithoutBei
   EXPECT_EQ(letters.letters().front().replay_count, 1U);
   EXPECT_FALSE(recorder->suspects().remain()) << "and nothing goes slowly for its sake";
   const auto once_more = r.replay(); // somebody has found out why
-  node.run_until_idle();
+  here.settle();
   EXPECT_EQ((*once_more)->outcome().succeeded, 1U);
   EXPECT_THAT(done.items(), ElementsAre(1, 2));
 }
@@ -537,7 +517,7 @@ TEST_F(Replay, OneItemThatLeadsToSeveralIsOverWhenAllOfThemAre) {
   running r{std::move(p)};
   first.set({10});
   second.set({11});
-  source.push({10});
+  source.push(10);
   dead(r, 1);
   first.mend();
   EXPECT_EQ(outcome(r->replay()).failed_again, 1U);
@@ -573,7 +553,7 @@ TEST_F(Replay, ARowThatABatchSinkRejectedComesBackAsABatchOfOne) {
   p.dead_letters_to(letters);
   running r{std::move(p)};
   second.set({2, 3});
-  source.push({1, 2, 3});
+  source.push(1, 2, 3);
   dead(r, 2);
   second.set({3});
   const auto came = outcome(r->replay());
@@ -606,22 +586,20 @@ TEST_F(Replay, RowsOfABatchThatComesBackAreKnownByItsPlace) {
       .batch("batch", {.size_max = 4, .delay_max = 1h})
       .to("sink", fussy_sink{whole, second});
   p.dead_letters_to(letters);
-  weir::virtual_runtime node;
-  weir::running_pipeline r{std::move(p), node};
-  ASSERT_TRUE(r.start());
-  source.push({1, 2, 3, 3});
-  node.run_until_idle();
+  running r{std::move(p)};
+  source.push(1, 2, 3, 3);
+  r.settle();
   ASSERT_EQ(letters.letters().size(), 1U);
   *whole = false;
   second.set({2, 3});
-  const auto asked = r.replay();
+  const auto asked = r->replay();
   ASSERT_TRUE(asked);
-  node.run_until_idle();
+  r.settle();
   EXPECT_EQ((*asked)->outcome().failed_again, 1U);
   EXPECT_THAT(kept(), ElementsAre("sink numbers:1=2 attempts 1 replays 1 kept",
                                   "sink numbers:1=3 attempts 1 replays 1 kept",
                                   "sink numbers:1=3 attempts 1 replays 1 kept"));
-  EXPECT_TRUE(r.snapshot().ledger.balanced()) << to_string(r.snapshot());
+  EXPECT_TRUE(r->snapshot().ledger.balanced()) << to_string(r->snapshot());
 }
 
 TEST_F(Replay, EqualRowsOfNoPositionAreAllKeptWhateverLifeTheyAreOf) {
@@ -638,43 +616,35 @@ TEST_F(Replay, EqualRowsOfNoPositionAreAllKeptWhateverLifeTheyAreOf) {
         .to("sink", rejecting_sink{second, {}});
     p.dead_letters_to(letters);
     second.set({1});
-    weir::virtual_runtime node;
-    weir::running_pipeline r{std::move(p), node};
-    ASSERT_TRUE(r.start());
-    source.push({1, 1, 2});
-    node.run_until_idle();
+    running r{std::move(p)};
+    source.push(1, 1, 2);
+    r.settle();
     EXPECT_EQ(letters.letters().size(), 2 * life);
-    r.abort();
-    node.run_until_idle();
+    r->abort();
+    r.settle();
   }
   // One of them that fails again is itself.
   source = {};
-  weir::virtual_runtime node;
   weir::pipeline p{"rows", restarting()};
   p.from("numbers", source)
       .batch("batch", {.size_max = 3, .delay_max = 1h})
       .to("sink", rejecting_sink{second, {}});
   p.dead_letters_to(letters);
-  weir::running_pipeline r{std::move(p), node};
-  ASSERT_TRUE(r.start());
-  ASSERT_TRUE(r.replay({.ids = {3}}));
-  node.run_until_idle();
+  running r{std::move(p)};
+  ASSERT_TRUE(r->replay({.ids = {3}}));
+  r.settle();
   ASSERT_EQ(letters.letters().size(), 4U);
   EXPECT_EQ(letters.letters()[2].replay_count, 1U);
 }
 
 TEST_F(Replay, BehindKeyByALetterGoesToTheWorkerOfItsKey) {
   auto worker_of = std::make_shared<std::map<int, std::set<std::uint32_t>>>();
-  auto lock = std::make_shared<std::mutex>();
   weir::pipeline p{"orders", restarting()};
   p.from("numbers", source)
       .key_by([](const int& n) { return n % 10; }, {.lanes = 4})
       .via("keyed",
            [=, second = second](const int& n, weir::context& where) -> weir::result<int> {
-             {
-               const std::lock_guard guard{*lock};
-               (*worker_of)[n % 10].insert(where.worker_index());
-             }
+             (*worker_of)[n % 10].insert(where.worker_index());
              if (auto well = second.look_at(n); !well)
                return std::move(well.error());
              return n;
@@ -687,7 +657,7 @@ TEST_F(Replay, BehindKeyByALetterGoesToTheWorkerOfItsKey) {
   for (int n = 0; n < 40; ++n)
     all.insert(n);
   second.set(all);
-  source.push(up_to(40));
+  push(up_to(40));
   dead(r, 40);
   second.mend();
   EXPECT_EQ(outcome(r->replay()).succeeded, 40U);
@@ -702,12 +672,10 @@ TEST_F(Replay, BehindKeyByALetterGoesToTheWorkerOfItsKey) {
 
 TEST_F(Replay, AStoreThatThrowsIsAFailureThatIsTold) {
   const auto store = std::make_shared<troubled_queue>(letters);
-  weir::virtual_runtime node;
-  weir::running_pipeline r{pipeline(store), node};
-  ASSERT_TRUE(r.start());
+  running r{pipeline(store)};
   second.set({1, 2});
-  source.push({1, 2});
-  node.run_until_idle();
+  source.push(1, 2);
+  r.settle();
   second.mend();
   for (const std::string_view call : {"request", "claim"}) {
     store->trouble = [call](std::string_view name) -> weir::result<void> {
@@ -715,10 +683,10 @@ TEST_F(Replay, AStoreThatThrowsIsAFailureThatIsTold) {
         throw std::runtime_error{"the disk is gone"};
       return {};
     };
-    const auto asked = r.replay({.ids = {1}});
-    const auto next = r.replay({.ids = {1}});
+    const auto asked = r->replay({.ids = {1}});
+    const auto next = r->replay({.ids = {1}});
     ASSERT_TRUE(asked && next);
-    node.run_until_idle();
+    r.settle();
     for (const auto& run : {*asked, *next}) {
       EXPECT_TRUE(run->finished()) << call;
       ASSERT_TRUE(run->outcome().why) << call;
@@ -726,9 +694,9 @@ TEST_F(Replay, AStoreThatThrowsIsAFailureThatIsTold) {
     }
   }
   store->trouble = {};
-  const auto asked = r.replay({.ids = {1}});
+  const auto asked = r->replay({.ids = {1}});
   ASSERT_TRUE(asked) << "and it goes on";
-  node.run_until_idle();
+  r.settle();
   EXPECT_EQ((*asked)->outcome().succeeded, 1U);
 
   // What has gone through is removed when the store is there again; meanwhile the snapshot says what is wrong.
@@ -737,14 +705,14 @@ TEST_F(Replay, AStoreThatThrowsIsAFailureThatIsTold) {
       throw std::runtime_error{"the disk is gone"};
     return {};
   };
-  const auto last = r.replay();
-  node.run_until_idle();
-  EXPECT_EQ(r.snapshot().dead_letters_trouble, "the disk is gone");
+  const auto last = r->replay();
+  r.settle();
+  EXPECT_EQ(r->snapshot().dead_letters_trouble, "the disk is gone");
   EXPECT_EQ(letters.letters().size(), 1U);
   store->trouble = {};
-  node.advance(1min);
+  r.pass(1min);
   EXPECT_EQ((*last)->outcome().succeeded, 1U);
-  EXPECT_EQ(r.snapshot().dead_letters_trouble, "");
+  EXPECT_EQ(r->snapshot().dead_letters_trouble, "");
   EXPECT_THAT(kept(), ElementsAre());
   EXPECT_THAT(done.items(), ElementsAre(1, 2));
 }
@@ -756,12 +724,10 @@ TEST_F(Replay, GoesOnWhenTheStoreWasBusyOnce) {
     done = {};
     source = {};
     const auto store = std::make_shared<troubled_queue>(letters);
-    weir::virtual_runtime node;
-    weir::running_pipeline r{pipeline(store), node};
-    ASSERT_TRUE(r.start());
+    running r{pipeline(store)};
     second.set({1, 2, 3});
-    source.push({1, 2, 3});
-    node.run_until_idle();
+    source.push(1, 2, 3);
+    r.settle();
     second.mend();
     auto times = std::make_shared<int>(0);
     store->trouble = [call, times](std::string_view name) -> weir::result<void> {
@@ -769,29 +735,28 @@ TEST_F(Replay, GoesOnWhenTheStoreWasBusyOnce) {
         return weir::transient("database is locked");
       return {};
     };
-    const auto asked = r.replay();
+    const auto asked = r->replay();
     ASSERT_TRUE(asked);
-    node.run_until_idle();
-    node.advance(1min);
+    r.settle();
+    r.pass(1min);
     EXPECT_TRUE((*asked)->finished());
     EXPECT_EQ(to_string((*asked)->outcome()), "3 requested: 3 succeeded, 0 failed again");
     EXPECT_THAT(kept(), ElementsAre());
-    r.abort();
-    node.run_until_idle();
+    r->abort();
+    r.settle();
   }
 }
 
 TEST_F(Replay, AStoreThatIsBusyForEverDoesNotKeepThePipelineFromItsEnd) {
   const auto store = std::make_shared<troubled_queue>(letters);
   store->trouble = [](std::string_view) { return weir::result<void>{weir::transient("locked")}; };
-  weir::virtual_runtime node;
-  weir::running_pipeline r{pipeline(store), node};
-  ASSERT_TRUE(r.start());
+  node here;
+  auto& r = here.run(pipeline(store));
   const auto asked = r.replay();
   ASSERT_TRUE(asked);
-  source.push({1});
+  source.push(1);
   source.complete();
-  EXPECT_EQ(r.wait(), state::finished);
+  EXPECT_EQ(here.finish(r), state::finished);
   EXPECT_TRUE((*asked)->finished());
   ASSERT_TRUE((*asked)->outcome().why);
   EXPECT_EQ((*asked)->outcome().why->message(), "locked");
@@ -803,32 +768,28 @@ TEST_F(Replay, AskedForJustBeforeTheEndItFinishesToo) {
     letters = weir::dead_letters::memory{};
     source = {};
     std::mt19937 chance{seed};
-    weir::virtual_runtime node{{}, {.job = [&](std::size_t count) { return chance() % count; }}};
-    weir::running_pipeline r{pipeline(), node};
-    ASSERT_TRUE(r.start());
+    running r{pipeline(), {.job = [&](std::size_t count) { return chance() % count; }}};
     second.set({1});
-    source.push({1});
-    node.run_until_idle();
-    const auto once = r.replay();
-    const auto twice = r.replay();
+    source.push(1);
+    r.settle();
+    const auto once = r->replay();
+    const auto twice = r->replay();
     ASSERT_TRUE(once && twice);
-    r.abort();
-    node.run_until_idle();
+    r->abort();
+    r.settle();
     EXPECT_TRUE((*once)->finished() && (*twice)->finished());
-    EXPECT_FALSE(r.replay());
+    EXPECT_FALSE(r->replay());
   }
 }
 
 TEST_F(Replay, NotMoreWaitForTheirTurnThanThereShould) {
-  weir::virtual_runtime node;
-  weir::running_pipeline r{pipeline(), node};
-  ASSERT_TRUE(r.start());
+  running r{pipeline()};
   int taken = 0;
-  while (r.replay() && taken < 1000)
+  while (r->replay() && taken < 1000)
     ++taken;
   EXPECT_EQ(taken, 64);
-  node.run_until_idle();
-  EXPECT_TRUE(r.replay());
+  r.settle();
+  EXPECT_TRUE(r->replay());
 }
 
 TEST_F(Replay, AStoreThatCantBeReadSaysSo) {

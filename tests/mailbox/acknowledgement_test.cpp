@@ -1,3 +1,4 @@
+#include "../counting_waker.hpp"
 #include "settling.hpp"
 
 #include <weir/mailbox/acknowledgement.hpp>
@@ -418,13 +419,8 @@ TEST_F(Acknowledgement, SettlesTheRestOfABatchOfWhichAPartWasGivenBack) {
   EXPECT_FALSE(books_.any_given_back());
 }
 
-struct recording_waker final : weir::waker {
-  void wake() noexcept override { ++woken; }
-  int woken = 0;
-};
-
 TEST_F(Acknowledgement, WakesTheSourceOfAPartitionThatAnotherOneHasClaimed) {
-  recording_waker source;
+  weir_test::counting_waker source;
   auto how = settling::opening("c");
   how.source = &source;
   const auto index = books_.open_partition(std::move(how));

@@ -1,3 +1,4 @@
+#include "../counting_waker.hpp"
 #include "settling.hpp"
 
 #include <weir/mailbox/partition.hpp>
@@ -19,6 +20,7 @@ using settling::said;
 using settling::settle;
 using weir::outcome;
 using weir::partition;
+using weir_test::counting_waker;
 
 weir::partition_opening with_outcomes(std::string name, std::uint64_t resume_after = 0) {
   auto how = opening(std::move(name), resume_after);
@@ -255,14 +257,9 @@ TEST(ClosedPartition, MayBecomeAnotherOneAgainAndAgain) {
   }
 }
 
-struct recording_waker final : weir::waker {
-  void wake() noexcept override { ++woken; }
-  int woken = 0;
-};
-
 TEST(ClosedPartition, DoesNotWakeItsOldSourceForTheOneThatItBecomes) {
   partition one{opening("first")};
-  recording_waker source;
+  counting_waker source;
   one.admit(1, 1);
   settle(one, 1);
   one.call_when_settled(source, 1);

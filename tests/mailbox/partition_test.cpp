@@ -1,3 +1,4 @@
+#include "../counting_waker.hpp"
 #include "settling.hpp"
 
 #include <weir/mailbox/partition.hpp>
@@ -19,12 +20,7 @@ using settling::said;
 using settling::settle;
 using weir::outcome;
 using weir::partition;
-
-class recording_waker final : public weir::waker {
-public:
-  void wake() noexcept override { ++woken; }
-  int woken = 0;
-};
+using weir_test::counting_waker;
 
 TEST(Partition, GoesOnWhereAnEarlierLifeWasSettled) {
   for (const std::uint64_t resumed : {0U, 1U, 62U, 63U, 64U, 65U, 127U, 128U, 1'000'000U}) {
@@ -184,7 +180,7 @@ TEST(Partition, BeginsAnewBehindAGapThatIsWiderThanItsWindow) {
 
 TEST(Partition, WakesASourceThatHasNoRoomOnceSomethingIsSettled) {
   partition one{opening("file")};
-  recording_waker source;
+  counting_waker source;
   one.admit(1, partition::in_flight_max);
   settle(one, 5);
   EXPECT_EQ(source.woken, 0) << "it does not wait";
@@ -207,7 +203,7 @@ TEST(Partition, WakesASourceThatHasNoRoomOnceSomethingIsSettled) {
 
 TEST(Partition, WakesASourceWhoseNextItemIsOutOfReachOnceNothingIsInFlight) {
   partition one{opening("topic")};
-  recording_waker source;
+  counting_waker source;
   one.admit(1, 2);
   const auto far = 2 * partition::window;
   EXPECT_FALSE(one.reaches(far));
@@ -226,7 +222,7 @@ TEST(Partition, WakesASourceWhoseNextItemIsOutOfReachOnceNothingIsInFlight) {
 
 TEST(Partition, WakesItsSourceOnceSoManyAreSettled) {
   partition one{opening("file")};
-  recording_waker source;
+  counting_waker source;
   one.admit(1, 200);
   one.call_when_settled(source, 10);
   settle(one, {1, 9});
@@ -242,7 +238,7 @@ TEST(Partition, WakesItsSourceOnceSoManyAreSettled) {
 
 TEST(Partition, WakesASourceThatWaitsForSeveralThingsForTheFirst) {
   partition one{opening("file")};
-  recording_waker source;
+  counting_waker source;
   one.admit(1, 200);
   one.call_when_settled(source, 100);
   settle(one, {1, 5});

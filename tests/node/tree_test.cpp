@@ -57,6 +57,15 @@ void wait_for_stop(const std::stop_token& stop) {
   stopped.wait(guard, stop, [] { return false; });
 }
 
+/// Does not listen: what it waits for never comes.
+[[noreturn]] void hang() {
+  std::mutex lock;
+  std::unique_lock guard{lock};
+  std::condition_variable never;
+  while (true)
+    never.wait(guard);
+}
+
 /// A child that runs until it is told to stop, and then does `last`.
 weir::start_function stays(std::function<void()> last = [] {}) {
   return weir::thread_child(
@@ -254,10 +263,8 @@ TEST_F(NodeTree, WhoseChildDoesNotStopIsAbortedAtTheDeadline) {
   weir::tree server{"server"};
   server
       .add({.id = "a",
-            .start = weir::thread_child([](const std::stop_token&) -> weir::result<void> {
-              while (true)
-                std::this_thread::sleep_for(1h);
-            }),
+            .start =
+                weir::thread_child([](const std::stop_token&) -> weir::result<void> { hang(); }),
             .shutdown = weir::shutdown::infinite()})
       .add({.id = "b", .start = sends(SIGTERM)});
   EXPECT_EXIT(
@@ -273,8 +280,7 @@ TEST_F(NodeTree, IsAbortedByTheSecondSignal) {
             .start = weir::thread_child([](const std::stop_token& stop) -> weir::result<void> {
               wait_for_stop(stop);
               ::kill(::getpid(), SIGTERM);
-              while (true)
-                std::this_thread::sleep_for(1h);
+              hang();
             }),
             .shutdown = weir::shutdown::infinite()})
       .add({.id = "b", .start = sends(SIGTERM)});

@@ -1,5 +1,5 @@
-#include "../dead_letters/replay_probes.hpp"
-#include "../virtual_probes.hpp"
+#include "../dead_letters/troubled_queue.hpp"
+#include "../running.hpp"
 
 #include <weir/mailbox/acknowledgement.hpp>
 #include <weir/mailbox/partition.hpp>
@@ -48,7 +48,7 @@ constexpr std::size_t shares_size = 64 * 5; // of a block of a partition: see pa
 
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 
 class OutOfMemory : public testing::Test {
 protected:
@@ -105,7 +105,7 @@ TEST_F(OutOfMemory, ALetterThatCouldNotBeCopiedIsStoredLater) {
   p.from("source", counted{1, [](std::size_t) { return heavy{}; }})
       .to("sink", [](const heavy&) -> weir::result<void> { return weir::poison("too heavy"); });
   p.dead_letters_to(letters);
-  still r{std::move(p)};
+  running r{std::move(p)};
   r.finishes();
   ASSERT_EQ(letters.letters().size(), 1U);
   EXPECT_EQ(letters.letters().front().payload.size(), heavy_size);
@@ -134,7 +134,7 @@ TEST_F(OutOfMemory, ABatchWhoseLetterCouldNotBeMadeIsStoredAgain) {
       .batch("batch", {.size_max = 5, .delay_max = 1h})
       .to("sink", rejecting_sink{.stored = stored});
   p.dead_letters_to(letters);
-  still r{std::move(p)};
+  running r{std::move(p)};
   r.finishes();
   EXPECT_EQ(stored.items(), (std::vector<std::size_t>{5, 5, 5})) << "the first one twice";
   EXPECT_EQ(r.stage("sink").dead_lettered, 1U);
@@ -161,7 +161,7 @@ TEST_F(OutOfMemory, APipelineWhoseDeadLetterActorCrashesGivesUp) {
     return n == 3 ? weir::poison("three") : weir::result<void>{};
   });
   p.dead_letters_to(std::make_shared<verbose_store>());
-  still r{std::move(p)};
+  running r{std::move(p)};
   EXPECT_EQ(r.ended(), weir::running_pipeline::state::failed);
   EXPECT_EQ(r->why().message(),
             "pipeline 'verbose' ← dead-letter actor ← out of memory (std::bad_alloc)");
@@ -170,20 +170,20 @@ TEST_F(OutOfMemory, APipelineWhoseDeadLetterActorCrashesGivesUp) {
 
 TEST_F(OutOfMemory, APipelineWhoseReplayActorCrashesGivesUp) {
   const auto queue = std::make_shared<troubled_queue>(weir::dead_letters::memory{});
-  const fed<int> source;
+  const source_probe<int> source;
   weir::pipeline p{"verbose", restarting()};
   p.from("numbers", source)
       .hold_key([](int) { return std::string{"all"}; }, {.held_max = 1})
       .to("sink", [](const int&) -> weir::result<void> { return weir::poison("closed"); });
   p.dead_letters_to(queue);
-  still r{std::move(p)};
+  running r{std::move(p)};
   queue->trouble = [](std::string_view) -> weir::result<void> { // and no memory for saying so
     constexpr std::size_t length = 3'333;
     auto why = weir::transient(std::string(length, 'y'));
     fails_next = length + 1;
     return why;
   };
-  source.push({1, 2}); // the second one waits until the first is replayed or purged
+  source.push(1, 2); // the second one waits until the first is replayed or purged
   source.complete();
   EXPECT_EQ(r.ended(), weir::running_pipeline::state::failed);
   EXPECT_EQ(r->why().message(),
@@ -191,7 +191,7 @@ TEST_F(OutOfMemory, APipelineWhoseReplayActorCrashesGivesUp) {
 }
 
 /// Its partition has a name as long as nothing else is.
-struct far_away : fed<int> {
+struct far_away : source_probe<int> {
   static constexpr std::size_t length = 2'222;
   static std::string partition() { return std::string(length, 'l'); }
 };
@@ -207,8 +207,8 @@ TEST_F(OutOfMemory, APipelineThatCantTellWhichLetterFailedAgainGivesUp) {
     return weir::poison("closed");
   });
   p.dead_letters_to(letters);
-  still r{std::move(p)};
-  source.push({1});
+  running r{std::move(p)};
+  source.push(1);
   r.pass(1s);
   ASSERT_EQ(letters.letters().size(), 1U);
   EXPECT_TRUE(r->replay());
@@ -254,9 +254,9 @@ struct sleepless final : weir::actor {
 
 TEST_F(OutOfMemory, AnActorThatCantBeWokenLaterHasCrashed) {
   sleepless actor;
-  weir::virtual_runtime node;
-  node.spawn(actor, weir::execution::shared);
-  node.join(actor);
+  node here;
+  here.runtime().spawn(actor, weir::execution::shared);
+  here.runtime().join(actor);
   EXPECT_EQ(actor.seen,
             (std::vector<std::string>{"turn", "out of memory (std::bad_alloc)", "ended"}));
 }

@@ -1,6 +1,6 @@
-#include "../probes.hpp"
+#include "../running.hpp"
 
-#include <weir/actors/runtime_virtual.hpp>
+#include <weir/actors/runtime.hpp>
 #include <weir/actors/supervisor.hpp>
 #include <weir/pipeline/pipeline_child.hpp>
 
@@ -33,7 +33,7 @@ extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* how, void
 
 namespace {
 
-using namespace probes;
+using namespace weir_test;
 using state = weir::running_pipeline::state;
 using testing::EndsWith;
 using testing::HasSubstr;

@@ -14,8 +14,10 @@ namespace {
 using namespace weir_test;
 using weir::waiting_as;
 
-class PipelineView : public testing::Test {
+class PipelineView : public ThroughOneStage {
 protected:
+  PipelineView() { letters_ = weir::dead_letters::memory{1}; }
+
   /// "in: idle, one: credit of one->out, …": what each worker does, behind its name.
   static std::string doings(const weir::pipeline_view& all) {
     std::string text;
@@ -32,21 +34,7 @@ protected:
     return all.stages[edge.from].workers[edge.from_worker].name + "->"
            + all.stages[edge.to].workers[edge.to_worker].name;
   }
-  template <class Stage>
-  weir::pipeline through(Stage one, weir::stage_options options = {},
-                         weir::stage_options of_sink = {}) {
-    options.mailbox_capacity = 4;
-    of_sink.mailbox_capacity = 4;
-    weir::pipeline p{"p", restarting()};
-    p.from("in", in_).via("one", one, options).to("out", out_, of_sink);
-    p.dead_letters_to(letters_);
-    return p;
-  }
   static int same(int n) { return n; }
-
-  source_probe<int> in_;
-  sink_probe<int> out_;
-  weir::dead_letters::memory letters_{1};
 };
 
 TEST_F(PipelineView, SaysThatAWorkerWaitsForInputAndSinceWhen) {

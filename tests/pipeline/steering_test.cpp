@@ -15,19 +15,8 @@ using state = weir::running_pipeline::state;
 
 constexpr std::size_t endless = SIZE_MAX;
 
-class Steering : public testing::Test {
+class Steering : public ThroughOneStage {
 protected:
-  /// What is pushed into `in_` goes through stage `one`, with a mailbox of 4, into sink `out`, with one of 4.
-  template <class Stage>
-  weir::pipeline through(Stage one, weir::stage_options options = {},
-                         weir::stage_options of_sink = {}) {
-    options.mailbox_capacity = 4;
-    of_sink.mailbox_capacity = 4;
-    weir::pipeline p{"p", restarting()};
-    p.from("in", in_).via("one", one, options).to("out", out_, of_sink);
-    p.dead_letters_to(letters_);
-    return p;
-  }
   weir::pipeline straight() {
     return through([](int n) { return n; });
   }
@@ -38,10 +27,6 @@ protected:
   static std::string refusal(const weir::result<void>& answer) {
     return answer ? "it was done" : answer.error().message();
   }
-
-  source_probe<int> in_;
-  sink_probe<int> out_;
-  weir::dead_letters::memory letters_;
 };
 
 TEST_F(Steering, ASourceThatIsPausedIsNotPolled) {

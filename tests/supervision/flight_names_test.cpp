@@ -42,6 +42,15 @@ std::string in_hand_in(const std::string& bytes) {
   return weir::in_hand_text(weir::read_wreck(bytes).in_hand, 10'000);
 }
 
+/// "stage 'first', a:17" of each, sorted.
+std::vector<std::string> texts_of(const std::vector<weir::hand_range>& in_hand) {
+  std::vector<std::string> texts;
+  for (const auto& one : in_hand)
+    texts.push_back(one.text + ":" + std::to_string(one.first));
+  std::ranges::sort(texts);
+  return texts;
+}
+
 /// What the next life finds: what was in hand, and its remarks.
 std::string found(const recorder_file& file) {
   const auto recorder = file.open();
@@ -118,13 +127,10 @@ TEST(FlightNames, MayBeMoreThanASectionHolds) {
     life.slots[0].take(batch);
   }
   const auto in_hand = weir::read_wreck(file.bytes()).in_hand;
-  std::vector<std::string> texts;
-  for (const auto& one : in_hand)
-    texts.push_back(one.text + ":" + std::to_string(one.first));
+  const auto texts = texts_of(in_hand);
   std::vector<std::string> expected;
   for (const auto one : some)
     expected.push_back("stage 'first', n" + std::to_string(one) + ":" + std::to_string(one));
-  std::ranges::sort(texts);
   std::ranges::sort(expected);
   EXPECT_EQ(texts, expected);
 }
@@ -181,11 +187,8 @@ TEST(FlightNames, BelongToThePipelineThatWasAddedLast) {
     ASSERT_TRUE(life.recorder->name_partition("q", 3, "of q"));
   }
   const auto all = weir::read_wreck(file.bytes());
-  std::vector<std::string> texts;
-  for (const auto& one : all.in_hand)
-    texts.push_back(one.text + ":" + std::to_string(one.first));
-  std::ranges::sort(texts);
-  EXPECT_EQ(texts, (std::vector<std::string>{"stage 'first', new:3", "stage 'first', old:1"}));
+  EXPECT_EQ(texts_of(all.in_hand),
+            (std::vector<std::string>{"stage 'first', new:3", "stage 'first', old:1"}));
   EXPECT_EQ(all.nameless, 1U) << "q was given none";
 }
 

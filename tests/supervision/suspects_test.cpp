@@ -1,3 +1,5 @@
+#include "../counting_waker.hpp"
+
 #include <weir/supervision/suspects.hpp>
 
 #include <cstdint>
@@ -8,10 +10,7 @@
 
 namespace {
 
-struct guest final : weir::waker {
-  int woken = 0;
-  void wake() noexcept override { ++woken; }
-};
+using guest = weir_test::counting_waker;
 
 TEST(Suspects, LetOthersInTogether) {
   weir::suspects all;
