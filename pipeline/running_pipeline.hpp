@@ -129,6 +129,7 @@ private:
   void make_position_keeper();
   void make_supervisor();
   result<void> spawn();
+  void give_back_recorder_slots();
 
   // While it runs.
   result<running_stage*> find(std::string_view stage);
@@ -152,6 +153,7 @@ private:
   std::unique_ptr<replay_actor> replays_;           // null where the store can't be read
   std::unique_ptr<position_keeper> positions_;      // null where no positions are kept
   running_stages stages_;
+  std::optional<std::span<flight_slot>> recorded_in_; // nothing: they were given back, or never taken
   std::unique_ptr<supervisor_actor> supervisor_;
   bool started_ = false;
   pipeline_end end_;
