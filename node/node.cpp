@@ -102,7 +102,7 @@ struct node::state {
   void take_down(bool trees_too);
 
   const node_settings settings;
-  const std::function<std::optional<input_progress>()> input;
+  std::function<std::optional<input_progress>()> input;
   const bool shows_progress;
   stop_signals signals; // before the threads of the runtime
   // Null: nothing is recorded. It outlives the runtime, which keeps the pipelines that were abandoned.
@@ -118,9 +118,11 @@ struct node::state {
 
   std::atomic<node_view::state> now{node_view::state::idle};
   std::atomic<bool> pipelines_told{false}; // to stop
-  mutable std::mutex parts_lock; // guards what follows for view(); only the node's thread changes it
-  std::vector<std::unique_ptr<running_pipeline>> running; // that have started; destroyed after the trees
-  std::unique_ptr<running_trees> trees;                   // null: it has not run yet, or no longer
+  mutable std::mutex
+      parts_lock; // guards what follows for view(); only the node's thread changes it
+  std::vector<std::unique_ptr<running_pipeline>>
+      running;                          // that have started; destroyed after the trees
+  std::unique_ptr<running_trees> trees; // null: it has not run yet, or no longer
 };
 
 node::node(node_settings settings, std::function<std::optional<input_progress>()> input)
@@ -148,6 +150,8 @@ node_view node::state::view() const {
 
 int node::state::run(parts all) {
   began = runtime.now();
+  if (all.input)
+    input = std::move(all.input);
   pipelines_told = false;
   now = node_view::state::running;
   {

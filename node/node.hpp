@@ -33,7 +33,7 @@ struct run_report;
 /// Owner: `main`. One at a time in a process, made before other threads: it takes over the signals.
 class node {
 public:
-  /// `input` tells how much of the input was read, where that is known: for progress and ETA.
+  /// `input` tells how much of the input was read, where that is known: for progress and ETA. Parts may bring their own.
   ///
   /// With `heart` this returns only in the child: the parent waits here for its child, and exits as that does.
   explicit node(node_settings settings, std::function<std::optional<input_progress>()> input = {});

@@ -20,8 +20,9 @@ struct node_view {
   };
 
   state now = state::idle;
-  time_point seen_at{};            ///< by the node's clock
-  std::vector<part_view> children; ///< the pipelines come first, then the trees: in the order in which they start
+  time_point seen_at{}; ///< by the node's clock
+  std::vector<part_view>
+      children; ///< the pipelines come first, then the trees: in the order in which they start
 };
 
 /// Calls `what` with the life of each pipeline that runs, and with the part that has it: also with those of the trees.

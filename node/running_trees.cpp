@@ -10,7 +10,9 @@ namespace {
 
 constexpr const char* top_name = "node";
 
-std::string text_of(const failure& why) { return why.chain.empty() ? std::string{} : why.message(); }
+std::string text_of(const failure& why) {
+  return why.chain.empty() ? std::string{} : why.message();
+}
 
 } // namespace
 
@@ -196,8 +198,8 @@ std::vector<tree_report> running_trees::report() const {
 }
 
 const running_trees::member* running_trees::find(const std::string& path) const {
-  const auto found = std::ranges::find_if(
-      members_, [&path](const auto& each) { return each->path == path; });
+  const auto found =
+      std::ranges::find_if(members_, [&path](const auto& each) { return each->path == path; });
   return found != members_.end() ? found->get() : nullptr;
 }
 

@@ -163,8 +163,9 @@ tree_child_report tree_books::report_on(const record& one,
     return made;
   const auto& books = *one.pipeline;
   const bool runs = !books.running.empty();
-  made.pipeline = runs ? report_of(*books.running.back().runs, now - books.running.back().began, wall)
-                       : books.last;
+  made.pipeline =
+      runs ? report_of(*books.running.back().runs, now - books.running.back().began, wall)
+           : books.last;
   auto ledger = books.earlier;
   for (const auto& each : books.running)
     ledger += each.runs->snapshot().ledger;

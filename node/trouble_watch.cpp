@@ -45,9 +45,7 @@ void trouble_watch::look_at(const std::string& path, const life_view& one, count
              {"seconds", std::to_string(std::chrono::floor<std::chrono::seconds>(*time).count())}});
     if (!stage.waits_for.empty()) // nothing else will end that
       to.write(log::level::warning, "a stage takes nothing any more",
-               {{"pipeline", path},
-                {"stage", stage.stage},
-                {"waits_for", stage.waits_for}});
+               {{"pipeline", path}, {"stage", stage.stage}, {"waits_for", stage.waits_for}});
   }
 }
 

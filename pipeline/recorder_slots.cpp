@@ -67,9 +67,8 @@ void give_back_recorder_slots(std::span<flight_slot> slots, const pipeline_servi
   require(services.recorder != nullptr,
           "give_back_recorder_slots: there must be a flight recorder");
   auto& recorder = *services.recorder;
-  services.books.partitions().each([&recorder](std::uint32_t, const partition& one) {
-    recorder.suspects().closed(one.key());
-  });
+  services.books.partitions().each(
+      [&recorder](std::uint32_t, const partition& one) { recorder.suspects().closed(one.key()); });
   recorder.give_back(slots);
 }
 

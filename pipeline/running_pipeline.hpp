@@ -153,7 +153,8 @@ private:
   std::unique_ptr<replay_actor> replays_;           // null where the store can't be read
   std::unique_ptr<position_keeper> positions_;      // null where no positions are kept
   running_stages stages_;
-  std::optional<std::span<flight_slot>> recorded_in_; // nothing: they were given back, or never taken
+  std::optional<std::span<flight_slot>>
+      recorded_in_; // nothing: they were given back, or never taken
   std::unique_ptr<supervisor_actor> supervisor_;
   bool started_ = false;
   pipeline_end end_;

@@ -138,8 +138,7 @@ result<std::span<flight_slot>> flight_recorder::add(const std::string& pipeline,
   auto all_names = bytes_of_names(pipeline, stages, partitions);
   const std::lock_guard guard{lock_};
   if (const auto before = std::ranges::find_if(
-          pipelines_,
-          [&](const auto& one) { return !one.in_use && one.all_names == all_names; });
+          pipelines_, [&](const auto& one) { return !one.in_use && one.all_names == all_names; });
       before != pipelines_.end()) {
     before->in_use = true;
     std::rotate(before, before + 1, pipelines_.end()); // it is the last of its name now
@@ -161,9 +160,8 @@ result<std::span<flight_slot>> flight_recorder::add(const std::string& pipeline,
 
 void flight_recorder::give_back(std::span<flight_slot> slots) {
   const std::lock_guard guard{lock_};
-  const auto of = std::ranges::find_if(pipelines_, [&](const auto& one) {
-    return one.in_use && one.slots.data() == slots.data();
-  });
+  const auto of = std::ranges::find_if(
+      pipelines_, [&](const auto& one) { return one.in_use && one.slots.data() == slots.data(); });
   require(of != pipelines_.end(), "flight_recorder: what is given back was added before, once");
   for (auto& one : of->slots) {
     one.empty();
