@@ -3,6 +3,7 @@
 #include <weir/dead_letters/dead_letter_actor.hpp>
 #include <weir/dead_letters/replay_actor.hpp>
 #include <weir/pipeline/delivery.hpp>
+#include <weir/pipeline/edge_ages.hpp>
 #include <weir/pipeline/pipeline.hpp>
 #include <weir/pipeline/pipeline_end.hpp>
 #include <weir/pipeline/pipeline_observer.hpp>
@@ -156,6 +157,7 @@ private:
   std::optional<std::span<flight_slot>>
       recorded_in_; // nothing: they were given back, or never taken
   std::unique_ptr<supervisor_actor> supervisor_;
+  mutable edge_ages ages_; // as they were looked at
   bool started_ = false;
   pipeline_end end_;
 };

@@ -6,6 +6,7 @@
 #include <weir/node/node.hpp>
 #include <weir/node/node_view.hpp>
 #include <weir/node/parts.hpp>
+#include <weir/node/run_report.hpp>
 
 #include <algorithm>
 #include <atomic>
