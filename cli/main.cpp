@@ -63,7 +63,8 @@ int act(const configuration& config, parts all, const std::optional<dead_letters
 
 } // namespace
 
-int main(int argc, const char* const* argv, configuration& config, std::function<parts()> make) {
+int main(int argc, const char* const* argv, configuration& config, std::function<parts()> make,
+         std::function<result<void>(node_settings&)> before_run) {
   node_settings settings;
   declare(config, settings);
   config.action("draw", "Prints the graphs, for Graphviz, and runs nothing.");
@@ -85,6 +86,11 @@ int main(int argc, const char* const* argv, configuration& config, std::function
     auto all = made(config.program(), make);
     return all ? act(config, std::move(*all), call) : exit_codes::failed;
   }
+  if (before_run)
+    if (const auto ready = before_run(settings); !ready) {
+      std::cerr << config.program() << ": " << ready.error().message() << '\n';
+      return exit_codes::failed;
+    }
   if (settings.heart && settings.flight_recorder.empty())
     settings.flight_recorder = config.program() + ".flight";
   // With --heart the process stays in there, as the parent of one that comes to this place again.

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <weir/pipeline/pipeline.hpp>
+#include <weir/supervision/failure.hpp>
 
 #include <functional>
 
 namespace weir {
 
 class configuration;
+struct node_settings;
 struct parts;
 
 /// A whole `main`: what is on the command line is done, and the exit code returned (node/exit_codes.hpp).
@@ -32,7 +34,12 @@ struct parts;
 /// |                            | ACTION says which one is meant                                                |
 ///
 /// The program's options come before the word `dead-letters`.
-int main(int argc, const char* const* argv, configuration& config, std::function<parts()> make);
+///
+/// `before_run` is called for a run only, when the values are known and before the node is made, with --heart so in the
+/// parent too. It may make no threads. It can set what follows for the node from the program's own options; what it
+/// answers, a failure, says why the program can't run, and ends it as one that has failed.
+int main(int argc, const char* const* argv, configuration& config, std::function<parts()> make,
+         std::function<result<void>(node_settings&)> before_run = {});
 
 /// The same for a program that has one pipeline, and no options of its own.
 int main(int argc, const char* const* argv, pipeline one);

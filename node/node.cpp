@@ -3,6 +3,7 @@
 #include <weir/node/last_life.hpp>
 #include <weir/node/log.hpp>
 #include <weir/node/node.hpp>
+#include <weir/node/node_view.hpp>
 #include <weir/node/parts.hpp>
 #include <weir/node/pipeline_news.hpp>
 #include <weir/node/progress.hpp>
@@ -17,10 +18,13 @@
 #include <weir/supervision/flight_recorder.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <iterator>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -58,6 +62,19 @@ std::string names_of(const parts& all) {
   return names;
 }
 
+/// Of one that a node runs itself; `told`: to stop.
+part_view view_of(const running_pipeline& one, bool told) {
+  const auto why = one.why();
+  const auto running = told ? child_now::stopping : child_now::running;
+  return {.path = one.name(),
+          .what = part_view::kind::pipeline,
+          .now = one.workers_have_finished() ? child_now::ended : running,
+          .last_restarts = {},
+          .last_failure = why.chain.empty() ? std::string{} : why.message(),
+          .lives = {{.life = 1, .does = one.view()}},
+          .children = {}};
+}
+
 } // namespace
 
 struct node::state {
@@ -71,20 +88,25 @@ struct node::state {
         news{runtime.now()} {}
 
   int run(parts all);
+  node_view view() const;
   bool start(parts all);
   bool start(std::vector<pipeline> pipelines);
   bool refuse_to_start(failure why, std::optional<std::string> pipeline = {});
   pipeline_observer observer(std::string name);
   void watch(run_end& end);
+  void show_state(const run_end& end);
   void show_progress();
   run_facts facts(const run_end& end) const;
   void finish(const run_end& end);
   int leave(const run_end& end);
+  void take_down(bool trees_too);
 
   const node_settings settings;
-  const std::function<std::optional<input_progress>()> input;
+  std::function<std::optional<input_progress>()> input;
   const bool shows_progress;
   stop_signals signals; // before the threads of the runtime
+  // Null: nothing is recorded. It outlives the runtime, which keeps the pipelines that were abandoned.
+  std::unique_ptr<flight_recorder> recorder;
   weir::runtime runtime;
   progress line;
   weir::log log;
@@ -93,9 +115,14 @@ struct node::state {
   std::chrono::steady_clock::time_point began{};
   std::optional<failure> not_started;
   run_report report;
-  std::unique_ptr<flight_recorder> recorder;              // null: nothing is recorded
-  std::vector<std::unique_ptr<running_pipeline>> running; // destroyed first, after the trees
-  std::optional<running_trees> trees;
+
+  std::atomic<node_view::state> now{node_view::state::idle};
+  std::atomic<bool> pipelines_told{false}; // to stop
+  mutable std::mutex
+      parts_lock; // guards what follows for view(); only the node's thread changes it
+  std::vector<std::unique_ptr<running_pipeline>>
+      running;                          // that have started; destroyed after the trees
+  std::unique_ptr<running_trees> trees; // null: it has not run yet, or no longer
 };
 
 node::node(node_settings settings, std::function<std::optional<input_progress>()> input)
@@ -109,9 +136,28 @@ int node::run(parts all) { return state_->run(std::move(all)); }
 
 const run_report& node::report() const { return state_->report; }
 
+node_view node::view() const { return state_->view(); }
+
+node_view node::state::view() const {
+  node_view all{.now = now, .seen_at = runtime.now(), .children = {}};
+  const std::lock_guard lock{parts_lock};
+  for (const auto& one : running)
+    all.children.push_back(view_of(*one, pipelines_told));
+  if (trees)
+    std::ranges::move(trees->view(), std::back_inserter(all.children));
+  return all;
+}
+
 int node::state::run(parts all) {
   began = runtime.now();
-  trees.emplace(runtime, news, settings.replay_rate);
+  if (all.input)
+    input = std::move(all.input);
+  pipelines_told = false;
+  now = node_view::state::running;
+  {
+    const std::lock_guard lock{parts_lock};
+    trees = std::make_unique<running_trees>(runtime, news, settings.replay_rate);
+  }
   run_end end{running, *trees, runtime, settings.drain_timeout, log};
   if (start(std::move(all))) {
     watch(end);
@@ -132,9 +178,11 @@ bool node::state::start(parts all) {
   }
   if (!start(std::move(all.pipelines)))
     return false;
-  if (auto begun = trees->start(std::move(all.trees)); !begun)
-    return refuse_to_start(std::move(begun.error()));
-  return true;
+  const auto begun = [&] {
+    const std::lock_guard lock{parts_lock};
+    return trees->start(std::move(all.trees), recorder.get());
+  }();
+  return begun || refuse_to_start(begun.error());
 }
 
 bool node::state::start(std::vector<pipeline> pipelines) {
@@ -142,12 +190,16 @@ bool node::state::start(std::vector<pipeline> pipelines) {
     if (settings.replay_rate > 0)
       one.replay_at({.permits = settings.replay_rate});
     auto told = observer(one.name());
-    running.push_back(std::make_unique<running_pipeline>(std::move(one), runtime, std::move(told),
-                                                         recorder.get()));
-    const auto name = running.back()->name();
-    if (auto begun = running.back()->start(); !begun) {
-      running.pop_back();
+    auto made = std::make_unique<running_pipeline>(std::move(one), runtime, std::move(told),
+                                                   recorder.get());
+    const auto name = made->name();
+    if (auto begun = made->start(); !begun) {
+      made.reset();
       return refuse_to_start(std::move(begun.error()), name);
+    }
+    {
+      const std::lock_guard lock{parts_lock};
+      running.push_back(std::move(made));
     }
     if (const auto how = running.back()->delivery())
       log.write(log::level::info, "started", {{"pipeline", name}, {"delivery", to_string(*how)}});
@@ -183,6 +235,7 @@ void node::state::watch(run_end& end) {
       shows_progress ? progress_every : std::chrono::milliseconds{trouble_watch::period};
   while (!end.all_ended()) {
     const auto wait = end.advance(pause);
+    show_state(end);
     if (!wait)
       return;
     pollfd fds[] = {{signals.readable(), POLLIN, 0}, {news.readable(), POLLIN, 0}};
@@ -194,10 +247,19 @@ void node::state::watch(run_end& end) {
       news.seen();
       news.log_to(log);
     }
-    trouble.look(running, runtime.now(), log);
+    trouble.look([this] { return view(); }, runtime.now(), log);
     if (shows_progress)
       show_progress();
   }
+}
+
+void node::state::show_state(const run_end& end) {
+  using enum node_view::state;
+  pipelines_told = end.pipelines_told();
+  if (end.aborting())
+    now = aborting;
+  else
+    now = end.draining() ? draining : node_view::state::running;
 }
 
 void node::state::show_progress() {
@@ -288,10 +350,10 @@ int node::state::leave(const run_end& end) {
   for (const auto& tree : report.trees)
     for (const auto& child : tree.children)
       abandoned = abandoned || (child.pipeline && left_running(*child.pipeline));
-  if (!trees->any_abandoned()) // else what is destroyed here it may still use
-    trees.reset();
-  running.clear();
-  recorder.reset();
+  take_down(!trees->any_abandoned()); // else what is destroyed there it may still use
+  if (!abandoned)
+    recorder.reset();
+  now = node_view::state::idle;
   if (abandoned) {
     // Abandoned runs and children can't be joined either, and what is destroyed when a process exits they may still use.
     std::cout.flush();
@@ -299,6 +361,19 @@ int node::state::leave(const run_end& end) {
     std::_Exit(code);
   }
   return code;
+}
+
+/// Whoever looks meanwhile finds nothing: it isn't done under the lock, as children that still run may look too.
+void node::state::take_down(bool trees_too) {
+  std::unique_ptr<running_trees> old_trees;
+  std::vector<std::unique_ptr<running_pipeline>> old_pipelines;
+  {
+    const std::lock_guard lock{parts_lock};
+    if (trees_too)
+      old_trees = std::move(trees);
+    old_pipelines.swap(running);
+  }
+  old_trees.reset();
 }
 
 } // namespace weir

@@ -14,7 +14,8 @@
 /// One running process: it runs pipelines and supervision trees until they are done, or until it is told to stop.
 namespace weir {
 
-struct parts; // <weir/node/parts.hpp>
+struct node_view; // <weir/node/node_view.hpp>
+struct parts;     // <weir/node/parts.hpp>
 struct run_report;
 
 /// Runs pipelines and trees to their end, with everything a service needs around them.
@@ -28,10 +29,11 @@ struct run_report;
 /// order. The pipelines are told when the trees have ended, or half of `drain_timeout` is over. At the end of it the
 /// children that are left are killed. Pipelines in the trees count for the exit code as the others do. The trees are
 /// done when all their children have ended and none will be restarted; until one has started they wait.
+/// What runs can be looked at as one tree: see view().
 /// Owner: `main`. One at a time in a process, made before other threads: it takes over the signals.
 class node {
 public:
-  /// `input` tells how much of the input was read, where that is known: for progress and ETA.
+  /// `input` tells how much of the input was read, where that is known: for progress and ETA. Parts may bring their own.
   ///
   /// With `heart` this returns only in the child: the parent waits here for its child, and exits as that does.
   explicit node(node_settings settings, std::function<std::optional<input_progress>()> input = {});
@@ -52,6 +54,9 @@ public:
 
   /// The last run's report: report.hpp.
   const run_report& report() const;
+
+  /// What can be seen of it and of all that it runs. Any thread, also while it runs; not during its destruction.
+  node_view view() const;
 
 private:
   struct state;

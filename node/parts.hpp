@@ -1,9 +1,12 @@
 #pragma once
 
+#include <weir/node/input_progress.hpp>
 #include <weir/node/tree.hpp>
 #include <weir/pipeline/pipeline.hpp>
 
 #include <concepts>
+#include <functional>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -36,6 +39,8 @@ struct parts {
 
   std::vector<pipeline> pipelines{};
   std::vector<tree> trees{};
+  /// Tells how much of the input was read, where that is known: for progress and ETA.
+  std::function<std::optional<input_progress>()> input{};
 };
 
 /// What keeps them from running, a sentence each; empty if nothing does. Each pipeline of a tree is made once.

@@ -47,6 +47,8 @@ public:
   std::optional<std::chrono::milliseconds> advance(std::chrono::milliseconds wait);
 
   bool draining() const noexcept { return draining_; }
+  /// Were the pipelines told to stop?
+  bool pipelines_told() const noexcept { return aborting_ || (draining_ && !pipelines_due_); }
   bool aborting() const noexcept { return aborting_; }
   bool stuck() const noexcept { return stuck_; }
   /// Why the first pipeline or tree failed, of those that were not aborted by us.

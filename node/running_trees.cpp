@@ -10,6 +10,10 @@ namespace {
 
 constexpr const char* top_name = "node";
 
+std::string text_of(const failure& why) {
+  return why.chain.empty() ? std::string{} : why.message();
+}
+
 } // namespace
 
 running_trees::~running_trees() {
@@ -20,9 +24,10 @@ running_trees::~running_trees() {
     members_.pop_back();
 }
 
-result<void> running_trees::start(std::vector<tree> all) {
+result<void> running_trees::start(std::vector<tree> all, flight_recorder* recorder) {
   if (all.empty())
     return {};
+  recorder_ = recorder;
   supervisor_options options;
   for (const auto& one : all) {
     if (auto found = one.validate(); !found.empty())
@@ -32,7 +37,7 @@ result<void> running_trees::start(std::vector<tree> all) {
     options.children.push_back(make(one, one.name(), true).as_child(restart::temporary));
   }
   options.report = [books = books_, &news = news_](const child_event& event) {
-    books->hear(event.child, event, false);
+    books->hear(event.child, event);
     news.child(event.child, event, false);
   };
   top_ = std::make_unique<supervisor>(node_, top_name, std::move(options));
@@ -71,8 +76,10 @@ child_spec running_trees::spec_of(const tree::entry& one, const std::string& pat
   const auto its_path = path + "/" + spec.id;
   if (one.below)
     return make(*one.below, its_path, false).as_child(spec.restart);
-  if (one.make)
+  if (one.make) {
     spec.start = start_of_pipeline(its_path, one.make);
+    pipelines_.insert(its_path);
+  }
   return spec;
 }
 
@@ -94,16 +101,17 @@ start_function running_trees::start_of_pipeline(const std::string& path,
        .over =
            [books = books_, &node = node_, path](const running_pipeline& one) {
              books->over(path, one, node.now(), node.wall_clock());
-           }});
+           }},
+      recorder_);
 }
 
 /// In turns of the supervisor, without its lock.
 void running_trees::hear(member& who, const child_event& event) {
   const auto path = who.path + "/" + event.child;
-  bool restarted = false;
+  std::optional<child_restart> restarted;
   if (event.what == child_event::kind::started)
-    if (const auto seen = who.one->which_child(event.ref); seen)
-      restarted = seen->restarts > 0;
+    if (const auto seen = who.one->which_child(event.ref); seen && seen->restarts > 0)
+      restarted = {node_.wall_clock(), text_of(seen->last_failure)};
   books_->hear(path, event, restarted);
   if (event.what == child_event::kind::killed && !who.trees_below.contains(event.child))
     books_->killed();
@@ -112,7 +120,7 @@ void running_trees::hear(member& who, const child_event& event) {
     if (!escalated_)
       escalated_ = escalation{who.path, event.why};
   }
-  news_.child(path, event, restarted); // last: it wakes the node, which then looks
+  news_.child(path, event, restarted.has_value()); // last: it wakes the node, which then looks
 }
 
 void running_trees::stop() {
@@ -187,6 +195,54 @@ std::vector<tree_report> running_trees::report() const {
     made.children_left_out = books_->left_out();
   }
   return all;
+}
+
+const running_trees::member* running_trees::find(const std::string& path) const {
+  const auto found =
+      std::ranges::find_if(members_, [&path](const auto& each) { return each->path == path; });
+  return found != members_.end() ? found->get() : nullptr;
+}
+
+std::vector<part_view> running_trees::view() const {
+  std::vector<part_view> all;
+  for (const auto& name : names_) {
+    child_view seen{.child = {}, .id = name, .now = child_now::ended, .last_failure = {}};
+    if (top_)
+      if (auto there = top_->which_child(name)) // else it has ended, and is forgotten there
+        seen = std::move(*there);
+    all.push_back(view_of(seen, name));
+    if (const auto known = books_->child(name); known && all.back().last_failure.empty())
+      all.back().last_failure = known->last_failure;
+  }
+  return all;
+}
+
+part_view running_trees::view_of(const child_view& seen, const std::string& path) const {
+  part_view made{.path = path,
+                 .what = part_view::kind::child,
+                 .now = seen.now,
+                 .restarts = seen.restarts,
+                 .last_restarts = books_->last_restarts_of(path),
+                 .last_failure = text_of(seen.last_failure),
+                 .lives = {},
+                 .children = {}};
+  if (const auto* const tree = find(path)) {
+    made.what = part_view::kind::tree;
+    look_below(*tree, made);
+  } else if (pipelines_.contains(path)) {
+    made.what = part_view::kind::pipeline;
+  }
+  return made;
+}
+
+void running_trees::look_below(const member& tree, part_view& into) const {
+  for (const auto& below : tree.one->which_children())
+    into.children.push_back(view_of(below, into.path + "/" + below.id));
+  if (tree.part.options().supervision.strategy == dynamic)
+    into.lives = books_->lives_of(into.path + "/" + tree.part.children_.front().spec.id);
+  else
+    for (auto& child : into.children)
+      child.lives = books_->lives_of(child.path);
 }
 
 } // namespace weir

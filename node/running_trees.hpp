@@ -3,10 +3,12 @@
 #include <weir/actors/rate_limiter.hpp>
 #include <weir/actors/runtime.hpp>
 #include <weir/actors/supervisor.hpp>
+#include <weir/node/part_view.hpp>
 #include <weir/node/pipeline_news.hpp>
 #include <weir/node/run_report.hpp>
 #include <weir/node/tree.hpp>
 #include <weir/node/tree_books.hpp>
+#include <weir/supervision/flight_recorder.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -36,8 +38,9 @@ public:
   /// Stops what still runs, and waits for it; but not for children that were abandoned.
   ~running_trees();
 
-  /// Begins to start them, in their order. Once. Failure: they can't be, as they are; then nothing runs.
-  result<void> start(std::vector<tree> all);
+  /// Begins to start them, in their order. Once. What their pipelines have in hand is recorded in `recorder`, if there
+  /// is one, which must outlive the runtime. Failure: they can't be started, as they are; then nothing runs.
+  result<void> start(std::vector<tree> all, flight_recorder* recorder = nullptr);
 
   /// Tells the trees to stop, the last first. At once.
   void stop();
@@ -62,6 +65,8 @@ public:
   /// Children that are abandoned and still run: their threads can't be joined.
   bool any_abandoned() const;
   std::vector<tree_report> report() const;
+  /// What can be seen of each tree, and of what is below it. Any thread, once `start` has returned.
+  std::vector<part_view> view() const;
 
 private:
   struct member {
@@ -76,16 +81,21 @@ private:
   child_spec spec_of(const tree::entry& one, const std::string& path);
   start_function start_of_pipeline(const std::string& path, std::function<pipeline()> from);
   void hear(member& who, const child_event& event);
+  const member* find(const std::string& path) const;
+  part_view view_of(const child_view& seen, const std::string& path) const;
+  void look_below(const member& tree, part_view& into) const;
 
   runtime& node_;
   pipeline_news& news_;
   const std::uint32_t replay_rate_;
+  flight_recorder* recorder_ = nullptr; // null: nothing is recorded
   const std::shared_ptr<tree_books> books_ =
       std::make_shared<tree_books>();            // outlives what is abandoned
   std::vector<std::unique_ptr<member>> members_; // those below first
   std::unique_ptr<supervisor> top_;              // null: there are no trees
   std::optional<child> as_child_;                // the top one
   std::vector<std::string> names_;
+  std::set<std::string> pipelines_; // the paths of pipelines
 
   mutable std::mutex lock_;
   std::optional<escalation> escalated_; // guarded by lock_

@@ -1,6 +1,7 @@
 #include <weir/node/report_of.hpp>
 #include <weir/node/tree_books.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace weir {
@@ -39,7 +40,8 @@ tree_books::record* tree_books::find_or_add(const std::string& path) {
   return &made;
 }
 
-void tree_books::hear(const std::string& path, const child_event& event, bool restarted) {
+void tree_books::hear(const std::string& path, const child_event& event,
+                      const std::optional<child_restart>& restarted) {
   using enum child_event::kind;
   const std::lock_guard lock{lock_};
   any_started_ = any_started_ || event.what == started;
@@ -49,8 +51,12 @@ void tree_books::hear(const std::string& path, const child_event& event, bool re
   auto& seen = one->seen;
   if (event.what == started)
     ++seen.starts;
-  if (restarted)
+  if (restarted) {
     ++seen.restarts;
+    if (one->last_restarts.size() == child_restarts_kept)
+      one->last_restarts.erase(one->last_restarts.begin());
+    one->last_restarts.push_back(*restarted);
+  }
   if (event.what == failed)
     ++seen.failures;
   if (event.what == failed || event.what == abandoned)
@@ -70,9 +76,7 @@ void tree_books::begun(const std::string& path, const running_pipeline& one,
   if (!kept->pipeline)
     kept->pipeline.emplace(life_books{});
   auto& books = *kept->pipeline;
-  books.runs = &one;
-  books.began = now;
-  ++books.lives;
+  books.running.push_back({++books.lives, &one, now});
 }
 
 void tree_books::over(const std::string& path, const running_pipeline& one,
@@ -80,16 +84,19 @@ void tree_books::over(const std::string& path, const running_pipeline& one,
                       std::chrono::system_clock::time_point wall) {
   const std::lock_guard lock{lock_};
   const auto found = records_.find(path);
-  if (found == records_.end() || !found->second.pipeline || found->second.pipeline->runs != &one)
+  if (found == records_.end() || !found->second.pipeline)
     return;
   auto& books = *found->second.pipeline;
+  const auto its = std::ranges::find(books.running, &one, &life::runs);
+  if (its == books.running.end())
+    return;
   const auto snapshot = one.snapshot();
-  books.last = report_of(one, now - books.began, wall);
+  books.last = report_of(one, now - its->began, wall);
   books.in_flight_before += std::exchange(books.in_flight_last, snapshot.ledger.in_flight);
   books.earlier += snapshot.ledger;
   books.balanced = books.balanced && snapshot.ledger.balanced();
   books.settled_twice = books.settled_twice || snapshot.settled_twice;
-  books.runs = nullptr;
+  books.running.erase(its);
 }
 
 tree_books::totals tree_books::pipelines() const {
@@ -103,13 +110,29 @@ tree_books::totals tree_books::pipelines() const {
     all.in_flight_before += books.in_flight_before;
     all.balanced = all.balanced && books.balanced;
     all.settled_twice = all.settled_twice || books.settled_twice;
-    if (books.runs != nullptr) {
-      all.ledger += books.runs->snapshot().ledger;
+    for (const auto& each : books.running)
+      all.ledger += each.runs->snapshot().ledger;
+    if (!books.running.empty()) {
       all.in_flight_before += books.in_flight_last;
       all.lives = true;
     }
   }
   return all;
+}
+
+std::vector<life_view> tree_books::lives_of(const std::string& path) const {
+  const std::lock_guard lock{lock_};
+  std::vector<life_view> all;
+  if (const auto found = records_.find(path); found != records_.end() && found->second.pipeline)
+    for (const auto& each : found->second.pipeline->running)
+      all.push_back({each.number, each.runs->view()});
+  return all;
+}
+
+std::vector<child_restart> tree_books::last_restarts_of(const std::string& path) const {
+  const std::lock_guard lock{lock_};
+  const auto found = records_.find(path);
+  return found != records_.end() ? found->second.last_restarts : std::vector<child_restart>{};
 }
 
 bool tree_books::any_started() const {
@@ -139,15 +162,16 @@ tree_child_report tree_books::report_on(const record& one,
   if (!one.pipeline)
     return made;
   const auto& books = *one.pipeline;
+  const bool runs = !books.running.empty();
   made.pipeline =
-      books.runs != nullptr ? report_of(*books.runs, now - books.began, wall) : books.last;
+      runs ? report_of(*books.running.back().runs, now - books.running.back().began, wall)
+           : books.last;
   auto ledger = books.earlier;
-  if (books.runs != nullptr)
-    ledger += made.pipeline->ledger;
+  for (const auto& each : books.running)
+    ledger += each.runs->snapshot().ledger;
   made.pipeline->ledger = ledger;
   made.lives = books.lives;
-  made.in_flight_before =
-      books.in_flight_before + (books.runs != nullptr ? books.in_flight_last : 0);
+  made.in_flight_before = books.in_flight_before + (runs ? books.in_flight_last : 0);
   return made;
 }
 

@@ -2,6 +2,8 @@
 
 #include <weir/actors/child_event.hpp>
 #include <weir/mailbox/ledger.hpp>
+#include <weir/node/child_restart.hpp>
+#include <weir/node/life_view.hpp>
 #include <weir/node/run_report.hpp>
 #include <weir/pipeline/running_pipeline.hpp>
 
@@ -17,7 +19,8 @@
 namespace weir {
 
 /// What the children of the trees did, by their paths ("server/sessions/session"), and the books of the pipelines among
-/// them. Children of a dynamic tree have one id, so they have one line together.
+/// them. Children of a dynamic tree have one id, so they have one line together; the report has the pipeline of them
+/// that began last.
 ///
 /// Owner: any thread. Bounded: `paths_max` children; of more only their number is kept.
 /// Invariants: a pipeline is looked at only between the begin and the end of one of its lives. The ledger of a pipeline
@@ -27,7 +30,8 @@ public:
   static constexpr std::size_t paths_max = 1000;
 
   /// `restarted`: it has started, and not for the first time.
-  void hear(const std::string& path, const child_event& event, bool restarted);
+  void hear(const std::string& path, const child_event& event,
+            const std::optional<child_restart>& restarted = {});
   /// A child that is no supervisor was killed.
   void killed();
 
@@ -47,6 +51,11 @@ public:
   };
   totals pipelines() const;
 
+  /// The lives of its pipelines that are not over.
+  std::vector<life_view> lives_of(const std::string& path) const;
+  /// When it was restarted, and why: the last child_restarts_kept times.
+  std::vector<child_restart> last_restarts_of(const std::string& path) const;
+
   /// Has any child ever started?
   bool any_started() const;
   /// Children that had to be killed; supervisors are none.
@@ -61,9 +70,13 @@ public:
   std::uint64_t left_out() const;
 
 private:
+  struct life {
+    std::uint64_t number;
+    const running_pipeline* runs;
+    std::chrono::steady_clock::time_point began;
+  };
   struct life_books {
-    const running_pipeline* runs = nullptr; // null: no life of it runs
-    std::chrono::steady_clock::time_point began{};
+    std::vector<life> running; // of a dynamic tree there may be several at a time, else one at most
     std::uint64_t lives = 0;
     ledger_totals earlier{};            // of the lives that are over
     std::uint64_t in_flight_last = 0;   // of the last one that is over
@@ -75,6 +88,7 @@ private:
   struct record {
     tree_child_report seen{};
     std::optional<life_books> pipeline{};
+    std::vector<child_restart> last_restarts{}; // the oldest first
   };
 
   record* find_or_add(const std::string& path);

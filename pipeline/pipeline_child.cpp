@@ -17,12 +17,13 @@ namespace {
 class pipeline_host final : public actor {
 public:
   pipeline_host(runtime& node, std::function<pipeline()> make, child_link link,
-                pipeline_child_watcher watcher)
+                pipeline_child_watcher watcher, flight_recorder* recorder)
       : actor{"pipeline-child"},
         node_{node},
         make_{std::move(make)},
         link_{std::move(link)},
-        watcher_{std::move(watcher)} {
+        watcher_{std::move(watcher)},
+        recorder_{recorder} {
     node_.spawn(*this, execution::own_thread);
   }
   ~pipeline_host() override { node_.join(*this); }
@@ -54,7 +55,8 @@ public:
           make_(), node_,
           pipeline_observer{.worker_failed = watcher_.worker_failed,
                             .ended = [this] { wake(); },
-                            .replay = watcher_.replay});
+                            .replay = watcher_.replay},
+          recorder_);
       if (auto begun = running_->start(); !begun) {
         exited(std::move(begun.error()));
         return activity::finished();
@@ -117,6 +119,7 @@ private:
   const std::function<pipeline()> make_;
   const child_link link_;
   const pipeline_child_watcher watcher_;
+  flight_recorder* const recorder_;           // null: nothing is recorded
   std::unique_ptr<running_pipeline> running_; // the actor's own
   bool begun_ = false;                        // the actor's own: it has started
   std::atomic<bool> is_over_{false};
@@ -128,11 +131,11 @@ private:
 } // namespace
 
 start_function pipeline_child(runtime& node, std::function<pipeline()> make,
-                              pipeline_child_watcher watcher) {
-  return [&node, make = std::move(make),
-          watcher = std::move(watcher)](child_link link) -> start_answer {
+                              pipeline_child_watcher watcher, flight_recorder* recorder) {
+  return [&node, make = std::move(make), watcher = std::move(watcher),
+          recorder](child_link link) -> start_answer {
     const std::shared_ptr<pipeline_host> host{
-        new pipeline_host{node, make, std::move(link), watcher}, pipeline_host::drop};
+        new pipeline_host{node, make, std::move(link), watcher, recorder}, pipeline_host::drop};
     return child{.stop = [host] { host->order(pipeline_host::how::drain); },
                  .kill = [host] { host->order(pipeline_host::how::abort); },
                  .started = false};

@@ -10,6 +10,7 @@
 
 namespace weir {
 
+class flight_recorder;
 class running_pipeline;
 
 /// Whom a pipeline that is a child tells about its lives. Called from any thread; must neither block for long nor throw.
@@ -24,11 +25,13 @@ struct pipeline_child_watcher {
 
 /// A child that is a whole pipeline, made anew by `make` for each start: so its sources go on where what was
 /// settled ends. It stops by draining; it is killed by aborting, which leaves what was in flight unsettled.
-/// It ends normally when its sources do, and fails when its own supervisor escalates.
+/// It ends normally when its sources do, and fails when its own supervisor escalates. What each of its lives has in hand
+/// is recorded in `recorder`, if there is one, which must outlive `node`.
 ///
 /// Even an aborted pipeline finishes the item in hand. So one that is abandoned holds on to its threads: it
 /// passes into the keeping of `node`, whose destructor waits for it. Its supervisor's does not.
 start_function pipeline_child(runtime& node, std::function<pipeline()> make,
-                              pipeline_child_watcher watcher = {});
+                              pipeline_child_watcher watcher = {},
+                              flight_recorder* recorder = nullptr);
 
 } // namespace weir

@@ -38,12 +38,13 @@ std::span<flight_slot> add_slots(const graph& of, std::span<const std::string> p
 
 } // namespace
 
-void take_recorder_slots(const graph& of, const running_stages& stages,
-                         pipeline_services& services) {
+std::span<flight_slot> take_recorder_slots(const graph& of, const running_stages& stages,
+                                           pipeline_services& services) {
   require(services.recorder != nullptr, "take_recorder_slots: there must be a flight recorder");
   auto& recorder = *services.recorder;
   const auto& books = services.books;
-  auto slots = add_slots(of, names_of(books.partitions()), recorder);
+  const auto all = add_slots(of, names_of(books.partitions()), recorder);
+  auto slots = all;
   for (std::size_t k = 0; k < of.stages.size(); ++k) {
     const auto each = slots_of(of.stages[k]);
     if (each == 0)
@@ -59,6 +60,16 @@ void take_recorder_slots(const graph& of, const running_stages& stages,
         recorder.suspects().watch(stage, one.key(), one.last_admitted());
     });
   }
+  return all;
+}
+
+void give_back_recorder_slots(std::span<flight_slot> slots, const pipeline_services& services) {
+  require(services.recorder != nullptr,
+          "give_back_recorder_slots: there must be a flight recorder");
+  auto& recorder = *services.recorder;
+  services.books.partitions().each(
+      [&recorder](std::uint32_t, const partition& one) { recorder.suspects().closed(one.key()); });
+  recorder.give_back(slots);
 }
 
 } // namespace weir

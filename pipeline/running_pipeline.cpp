@@ -107,7 +107,12 @@ void running_pipeline::wire() {
   stages_.for_each_worker([&](worker& one) { children.push_back(&one); });
   supervisor_->set_workers(std::move(children));
   if (services_.recorder != nullptr)
-    take_recorder_slots(plan_->graph, stages_, services_);
+    recorded_in_ = take_recorder_slots(plan_->graph, stages_, services_);
+}
+
+void running_pipeline::give_back_recorder_slots() {
+  if (const auto slots = std::exchange(recorded_in_, std::nullopt))
+    weir::give_back_recorder_slots(*slots, services_);
 }
 
 /// Only where the store can be read.
@@ -301,6 +306,8 @@ running_pipeline::wait_for_end(std::optional<time_point> deadline) {
     node_.settle_io();
   if (services_.recorder != nullptr)
     services_.note_settled();
+  if (!abandoned) // else who was left to itself may still have its item in hand
+    give_back_recorder_slots();
   end_.everything_stopped();
   return how_it_ended();
 }

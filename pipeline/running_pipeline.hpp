@@ -3,6 +3,7 @@
 #include <weir/dead_letters/dead_letter_actor.hpp>
 #include <weir/dead_letters/replay_actor.hpp>
 #include <weir/pipeline/delivery.hpp>
+#include <weir/pipeline/edge_ages.hpp>
 #include <weir/pipeline/pipeline.hpp>
 #include <weir/pipeline/pipeline_end.hpp>
 #include <weir/pipeline/pipeline_observer.hpp>
@@ -129,6 +130,7 @@ private:
   void make_position_keeper();
   void make_supervisor();
   result<void> spawn();
+  void give_back_recorder_slots();
 
   // While it runs.
   result<running_stage*> find(std::string_view stage);
@@ -152,7 +154,10 @@ private:
   std::unique_ptr<replay_actor> replays_;           // null where the store can't be read
   std::unique_ptr<position_keeper> positions_;      // null where no positions are kept
   running_stages stages_;
+  std::optional<std::span<flight_slot>>
+      recorded_in_; // nothing: they were given back, or never taken
   std::unique_ptr<supervisor_actor> supervisor_;
+  mutable edge_ages ages_; // as they were looked at
   bool started_ = false;
   pipeline_end end_;
 };

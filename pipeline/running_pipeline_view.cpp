@@ -44,7 +44,9 @@ pipeline_view running_pipeline::view() const {
       for (const auto since : worker.abandoned_since)
         all.abandoned.push_back({all.stages.back().stage, worker.name, since});
   }
+  const auto before = node_.now();
   all.edges = stages_.edges();
+  ages_.tell(all.edges, before, node_.now());
   find_what_is_waited_on(all);
   return all;
 }

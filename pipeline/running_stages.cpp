@@ -74,7 +74,8 @@ std::vector<edge_view> running_stages::edges() const {
                    .written = std::max(read, ring->write_index()),
                    .read = read,
                    .credit_wanted = ring->producer_waits(),
-                   .closed = ring->closed()});
+                   .closed = ring->closed(),
+                   .oldest_at_most = {}});
   }
   return all;
 }

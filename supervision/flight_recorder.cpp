@@ -135,15 +135,42 @@ result<std::span<flight_slot>> flight_recorder::add(const std::string& pipeline,
   std::uint64_t slots = 0;
   for (const auto& one : stages)
     slots += one.slots;
+  auto all_names = bytes_of_names(pipeline, stages, partitions);
   const std::lock_guard guard{lock_};
+  if (const auto before = std::ranges::find_if(
+          pipelines_, [&](const auto& one) { return !one.in_use && one.all_names == all_names; });
+      before != pipelines_.end()) {
+    before->in_use = true;
+    std::rotate(before, before + 1, pipelines_.end()); // it is the last of its name now
+    return pipelines_.back().slots;
+  }
   const auto at = end_;
   section head{};
   head.kind = section_kind::slots;
-  auto made = append(head, slots, bytes_of_names(pipeline, stages, partitions));
+  auto made = append(head, slots, all_names);
   if (!made)
     return std::move(made.error()).within(cant_keep("pipeline '" + pipeline + "'", path_));
-  pipelines_.push_back({.name = pipeline, .at = at, .names = {}});
-  return std::span{begin_entries<flight_slot>(*made, slots), slots};
+  pipelines_.push_back({.name = pipeline,
+                        .all_names = std::move(all_names),
+                        .at = at,
+                        .slots = {begin_entries<flight_slot>(*made, slots), slots},
+                        .names = {}});
+  return pipelines_.back().slots;
+}
+
+void flight_recorder::give_back(std::span<flight_slot> slots) {
+  const std::lock_guard guard{lock_};
+  const auto of = std::ranges::find_if(
+      pipelines_, [&](const auto& one) { return one.in_use && one.slots.data() == slots.data(); });
+  require(of != pipelines_.end(), "flight_recorder: what is given back was added before, once");
+  for (auto& one : of->slots) {
+    one.empty();
+    one.failed(0, 0);
+  }
+  for (auto* const names : of->names) // the indices have the names that they begin with
+    if (names != nullptr)
+      std::fill_n(names, names_in_section, flight_name{});
+  of->in_use = false;
 }
 
 result<void> flight_recorder::name_partition(const std::string& pipeline, std::uint32_t index,
@@ -234,6 +261,7 @@ result<void> flight_recorder::keep(const std::vector<suspect>& left) {
   open_file made{*written};
   if (auto replaced = replace_file(path_, beside); !replaced)
     return replaced;
+  const std::lock_guard guard{lock_};
   ::close(std::exchange(file_, made.keep()));
   return {};
 }

@@ -28,10 +28,10 @@ struct section;
 /// process knows when this one dies. The page cache keeps what was stored, whatever kills the process.
 ///
 /// The file is made anew in each life, from what the last one left: first all that is known of the dead, then a
-/// section for each pipeline with its names and slots, and more sections for names that it learns while it runs.
-/// docs/flight-recorder.md has the format.
-/// Owner: one process, which holds a lock on the file. `add`, `end` and `open` belong to one thread; slots
-/// each to who works with them; the rest to any.
+/// section for each pipeline with its names and slots, and more sections for names that it learns while it runs. A
+/// pipeline that is restarted within the process takes its sections again. docs/flight-recorder.md has the format.
+/// Owner: one process, which holds a lock on the file. `open` and `end` belong to one thread; slots each to who works
+/// with them; the rest to any.
 /// Failure: whatever is wrong with an older file is said in `last_life().remarks`, and the file is begun
 /// anew; what can't be used at all, or is somebody else's, is refused with a reason.
 class flight_recorder {
@@ -54,10 +54,15 @@ public:
   weir::suspects& suspects() noexcept { return suspects_; }
 
   /// Makes the slots of a pipeline, those of a stage together and stages in their order. The partitions are in the
-  /// order of their numbers in origins.
+  /// order of their numbers in origins. Slots that were given back are taken again if all these names are the same, so
+  /// the file does not grow with the lives of a pipeline. Any thread, before `end`.
   result<std::span<flight_slot>> add(const std::string& pipeline,
                                      std::span<const stage_hands> stages,
                                      std::span<const std::string> partitions);
+
+  /// The pipeline that has these slots from `add` has ended: nothing is in hand there any more, and nobody works with
+  /// them. Any thread.
+  void give_back(std::span<flight_slot> slots);
 
   /// A partition was opened while the pipeline runs, and has this number in origins: for a new partition, or in the
   /// place of one of which nothing is in flight any more. Before any of its items is admitted. Any thread, before
@@ -91,7 +96,10 @@ private:
 
   struct added_pipeline {
     std::string name;
-    std::uint64_t at; // where its section is in the file
+    std::string all_names; // as they are in its section
+    std::uint64_t at;      // where its section is in the file
+    std::span<flight_slot> slots;
+    bool in_use = true; // else they were given back
     std::vector<flight_name*>
         names; // sections of them, in the order of their indices; null: not made yet
   };
@@ -104,7 +112,7 @@ private:
 
   int file_ = -1;
   mapping front_;   // header and suspects
-  std::mutex lock_; // guards the next three, and the end of the file
+  std::mutex lock_; // guards the next three, and the file
   std::vector<mapping> sections_;
   std::vector<added_pipeline> pipelines_;
   std::uint64_t end_ = 0; // of the file

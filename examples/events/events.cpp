@@ -3,16 +3,19 @@
 #include "settings.hpp"
 
 #include <weir/cli/dead_letters_command.hpp>
+#include <weir/cli/main.hpp>
 #include <weir/connectors/files.hpp>
 #include <weir/connectors/http.hpp>
 #include <weir/connectors/sqlite.hpp>
+#include <weir/node/node.hpp>
+#include <weir/node/parts.hpp>
 #include <weir/stages/awaitable.hpp>
 #include <weir/weir.hpp>
 
-#include <fstream>
-#include <iostream>
+#include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -93,14 +96,38 @@ weir::pipeline pipeline_of(const settings& chosen,
   return events;
 }
 
-int failed(const std::string& why) {
-  std::cerr << "events: " << why << '\n';
-  return weir::exit_codes::failed;
+/// The pipeline, and how far it is with its file.
+weir::parts parts_of(const settings& chosen) {
+  if (chosen.input.empty())
+    return pipeline_of(chosen, {});
+  const auto read = std::make_shared<weir::files::progress>();
+  weir::parts all{
+      pipeline_of(chosen, weir::files::lines_options{.path = chosen.input, .progress = read})};
+  all.input = [read]() -> std::optional<weir::input_progress> {
+    if (read->bytes_total == 0)
+      return std::nullopt;
+    return weir::input_progress{read->bytes_read, read->bytes_total, read->bytes_at_start};
+  };
+  return all;
+}
+
+/// Says why it can't run, before anything does. The flight recorder is kept beside the store.
+weir::result<void> prepare(const settings& chosen, weir::node_settings& node) {
+  if (node.heart && node.flight_recorder.empty())
+    node.flight_recorder = chosen.store_path() + ".flight";
+  if (!chosen.input.empty())
+    if (auto known = weir::files::identity(chosen.input); !known)
+      return std::move(known.error());
+  if (auto usable = store_in(chosen.store_path()).check();
+      !usable && usable.error().kind == weir::failure_kind::fatal)
+    return std::move(usable.error());
+  return {};
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
+  // This needs no other option than the dead letters themselves, as `events … dead-letters` does.
   if (argc > 1 && argv[1] == std::string_view{"dead-letters"})
     return weir::dead_letters_command(argc - 1, argv + 1, "events", [](const std::string& path) {
       return std::make_shared<weir::dead_letters::sqlite>(
@@ -111,39 +138,7 @@ int main(int argc, char** argv) {
   weir::configuration config{"events", "Enriches JSON events through a REST API and stores them.\n"
                                        "events dead-letters works on those that could not be."};
   declare(config, chosen);
-  auto outcome = config.parse(argc, argv);
-  if (outcome)
-    if (const auto mistake = mistake_in(chosen); !mistake.empty())
-      outcome = config.refuse(mistake);
-  if (!outcome) {
-    (outcome.exit_code() == 0 ? std::cout : std::cerr) << outcome.text;
-    return outcome.exit_code();
-  }
-
-  if (chosen.node.heart && chosen.node.flight_recorder.empty())
-    chosen.node.flight_recorder = chosen.store_path() + ".flight";
-
-  std::optional<weir::files::lines_options> input;
-  if (!chosen.input.empty()) {
-    if (const auto known = weir::files::identity(chosen.input); !known)
-      return failed(known.error().message());
-    input = {.path = chosen.input, .progress = std::make_shared<weir::files::progress>()};
-  }
-  if (const auto usable = store_in(chosen.store_path()).check();
-      !usable && usable.error().kind == weir::failure_kind::fatal)
-    return failed(usable.error().message());
-
-  // The node before anything that could make a thread: it takes over the signals, and with --heart the process
-  // stays here, as the parent of one that comes to this place again.
-  weir::node node{chosen.node, [&input]() -> std::optional<weir::input_progress> {
-                    if (!input || input->progress->bytes_total == 0)
-                      return std::nullopt;
-                    return weir::input_progress{input->progress->bytes_read,
-                                                input->progress->bytes_total,
-                                                input->progress->bytes_at_start};
-                  }};
-  auto events = pipeline_of(chosen, input);
-  if (!chosen.drawing.empty() && !(std::ofstream{chosen.drawing} << events.draw()).flush())
-    return failed("can't write the drawing to '" + chosen.drawing + "'");
-  return node.run(std::move(events));
+  return weir::main(
+      argc, argv, config, [&chosen] { return parts_of(chosen); },
+      [&chosen](weir::node_settings& node) { return prepare(chosen, node); });
 }

@@ -1,5 +1,33 @@
 #include "settings.hpp"
 
+namespace {
+
+/// What is wrong with the combination; empty if nothing is.
+std::string mistake_in(const settings& chosen) {
+  if (chosen.input.empty() && chosen.listen.empty())
+    return "--input or --listen is needed: there is nothing to read";
+  const auto local = [&](const char* host) { return chosen.listen.starts_with(host); };
+  if (!chosen.listen.empty() && !local("127.") && !local("localhost:") && !local("[::1]:"))
+    return "--listen must be a loopback address as 127.0.0.1:PORT, not '" + chosen.listen + "'";
+  if (!chosen.store.starts_with("sqlite:") || chosen.store_path().empty())
+    return "--store must be sqlite:PATH, not '" + chosen.store + "'";
+  if (chosen.store_path() == chosen.dead_letters)
+    return "--store and --dead-letters must be different files";
+  if (chosen.enrich != "none" && !chosen.enrich.starts_with("http://"))
+    return "--enrich must be none or begin with http://, not '" + chosen.enrich + "'";
+  if (chosen.batch_size > chosen.mailbox)
+    return "--batch-size " + std::to_string(chosen.batch_size) + " is larger than --mailbox "
+           + std::to_string(chosen.mailbox);
+  if (chosen.enrich != "none" && chosen.in_flight > chosen.mailbox)
+    return "--in-flight " + std::to_string(chosen.in_flight) + " is larger than --mailbox "
+           + std::to_string(chosen.mailbox);
+  if (!chosen.input.empty() && !chosen.listen.empty() && chosen.mailbox < 2)
+    return "--mailbox must be at least 2 with --input and --listen";
+  return {};
+}
+
+} // namespace
+
 void declare(weir::configuration& config, settings& chosen) {
   config.option("input", chosen.input,
                 "JSON lines to read: a file, plain or gzip, or - for standard input.");
@@ -30,29 +58,5 @@ void declare(weir::configuration& config, settings& chosen) {
       .option("dead-letters", chosen.dead_letters,
               "SQLite file for events that can't be stored, with the cause.")
       .required();
-  config.option("draw", chosen.drawing, "File to write the pipeline's graph to, for Graphviz.");
-  weir::declare(config, chosen.node);
-}
-
-std::string mistake_in(const settings& chosen) {
-  if (chosen.input.empty() && chosen.listen.empty())
-    return "--input or --listen is needed: there is nothing to read";
-  const auto local = [&](const char* host) { return chosen.listen.starts_with(host); };
-  if (!chosen.listen.empty() && !local("127.") && !local("localhost:") && !local("[::1]:"))
-    return "--listen must be a loopback address as 127.0.0.1:PORT, not '" + chosen.listen + "'";
-  if (!chosen.store.starts_with("sqlite:") || chosen.store_path().empty())
-    return "--store must be sqlite:PATH, not '" + chosen.store + "'";
-  if (chosen.store_path() == chosen.dead_letters)
-    return "--store and --dead-letters must be different files";
-  if (chosen.enrich != "none" && !chosen.enrich.starts_with("http://"))
-    return "--enrich must be none or begin with http://, not '" + chosen.enrich + "'";
-  if (chosen.batch_size > chosen.mailbox)
-    return "--batch-size " + std::to_string(chosen.batch_size) + " is larger than --mailbox "
-           + std::to_string(chosen.mailbox);
-  if (chosen.enrich != "none" && chosen.in_flight > chosen.mailbox)
-    return "--in-flight " + std::to_string(chosen.in_flight) + " is larger than --mailbox "
-           + std::to_string(chosen.mailbox);
-  if (!chosen.input.empty() && !chosen.listen.empty() && chosen.mailbox < 2)
-    return "--mailbox must be at least 2 with --input and --listen";
-  return {};
+  config.check([&chosen] { return mistake_in(chosen); });
 }

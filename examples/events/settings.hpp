@@ -1,7 +1,6 @@
 #pragma once
 
 #include <weir/node/configuration.hpp>
-#include <weir/node/node.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -24,15 +23,10 @@ struct settings {
   std::uint32_t mailbox = 1024;
   std::string store;        ///< "sqlite:PATH"
   std::string dead_letters; ///< a path
-  std::string drawing;      ///< file for the graph; empty: none
-  weir::node_settings node;
 
   /// The path in `store`. Requires that it was checked.
   std::string store_path() const { return store.substr(std::string{"sqlite:"}.size()); }
 };
 
-/// Declares all of them.
+/// Declares all of them, and what can be wrong with their combination. `chosen` must outlive the parsing.
 void declare(weir::configuration& config, settings& chosen);
-
-/// What is wrong with the combination; empty if nothing is.
-std::string mistake_in(const settings& chosen);

@@ -5,6 +5,7 @@
 #include <weir/dead_letters/dead_letter_memory.hpp>
 #include <weir/node/configuration.hpp>
 #include <weir/node/exit_codes.hpp>
+#include <weir/node/node_settings.hpp>
 #include <weir/node/parts.hpp>
 
 #include <cstdint>
@@ -62,11 +63,14 @@ protected:
     config.check([this] { return rate == 13 ? "--rate: 13 brings bad luck" : ""; });
     const captured out{std::cout};
     const captured err{std::cerr};
-    const auto code = weir::main(static_cast<int>(argv.size()), argv.data(), config, [this] {
-      ++calls;
-      made_with = rate;
-      return make();
-    });
+    const auto code = weir::main(
+        static_cast<int>(argv.size()), argv.data(), config,
+        [this] {
+          ++calls;
+          made_with = rate;
+          return make();
+        },
+        before_run);
     return std::to_string(code) + (out.text().empty() ? "" : " out: " + out.text())
            + (err.text().empty() ? "" : " err: " + err.text());
   }
@@ -75,6 +79,7 @@ protected:
   std::uint32_t made_with = 0;
   int calls = 0;
   std::function<weir::parts()> make = [] { return pipeline_of("orders"); };
+  std::function<weir::result<void>(weir::node_settings&)> before_run;
 };
 
 void expect_in(const std::string& text, const std::vector<std::string>& parts) {
@@ -189,6 +194,31 @@ TEST(MainDeath, RunsWhatIsMade) {
   EXPECT_EXIT(run(), testing::ExitedWithCode(0),
               "started pipeline=beside(.|\n)*child started "
               "child=server/c(.|\n)*finished and balanced");
+}
+
+TEST_F(Main, RunsNothingThatIsNotReady) {
+  before_run = [](weir::node_settings&) { return weir::fatal("the disk is gone"); };
+  EXPECT_EQ(run({}), "1 err: orders: the disk is gone\n");
+  EXPECT_EQ(calls, 0);
+  EXPECT_EQ(run({"--validate"}).substr(0, 7), "0 out: ") << "it asks for a run only";
+}
+
+TEST(MainDeath, LetsTheProgramSetWhatFollowsForTheNode) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto run = [] {
+    const char* argv[] = {"orders", "--progress", "never"};
+    weir::configuration config{"orders", "Stores orders."};
+    std::uint32_t rate = 3;
+    config.option("rate", rate, "Orders a second.");
+    std::_Exit(weir::main(
+        3, argv, config, [] { return pipeline_of("alone"); },
+        [&rate](weir::node_settings& node) -> weir::result<void> {
+          if (rate == 3)
+            node.log_format = "json";
+          return {};
+        }));
+  };
+  EXPECT_EXIT(run(), testing::ExitedWithCode(0), "\"event\":\"started\",\"pipeline\":\"alone\"");
 }
 
 TEST(MainDeath, RunsAPipelineAsTheShortForm) {

@@ -1,7 +1,9 @@
-// A small service that dies on some of its items, in a way and at a place that it is told: for mortal.py.
+// A small service that dies on some of its items, in a way and at a place that it is told: for mortal.py. Its pipeline
+// is the node's own, or a child of a tree.
 #include <weir/connectors/files.hpp>
 #include <weir/connectors/sqlite.hpp>
 #include <weir/node/configuration.hpp>
+#include <weir/node/parts.hpp>
 #include <weir/stages/awaitable.hpp>
 #include <weir/weir.hpp>
 
@@ -10,6 +12,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
@@ -35,11 +38,14 @@ struct settings {
   std::uint32_t in_flight = 16;
   std::uint32_t pause_ms = 0;
   std::uint32_t mailbox = 1024;
+  bool in_tree = false;
+  std::uint64_t fails_at = 0;
   weir::node_settings node;
 };
 
 settings chosen;
 std::vector<std::uint64_t> deadly;
+std::atomic<int> lives{0}; // of the pipeline, in this process
 
 // Without the sanitizer's check of the pointer: the process is to die by the signal itself.
 __attribute__((no_sanitize("undefined"))) void die() {
@@ -68,6 +74,8 @@ weir::result<std::uint64_t> parse(const weir::text_event& in) {
       std::from_chars(in.text.data(), in.text.data() + in.text.size(), number);
   if (error != std::errc{})
     return weir::poison("expected a number, found '" + in.text + "'");
+  if (number == chosen.fails_at && lives == 1)
+    return weir::fatal("not in this life");
   die_at("stage", number);
   return number;
 }
@@ -86,12 +94,13 @@ void hear(int) {
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, heard.data(), heard.size());
 }
 
-int run() {
-  weir::pipeline numbers{"numbers"};
+weir::pipeline pipeline_of_numbers() {
+  ++lives;
+  weir::supervision_options supervision;
+  if (chosen.fails_at > 0)
+    supervision.intensity = 0; // that failure is one for whoever restarts the pipeline
+  weir::pipeline numbers{"numbers", {.supervision = supervision}};
   const weir::files::lines_options input{.path = chosen.input, .partition = chosen.input};
-  weir::node node{chosen.node};
-  if (chosen.where == "start")
-    die();
   numbers.from("file", weir::files::lines{input}, {.execution = weir::execution::own_thread})
       .via("parse", parse, {.workers = chosen.workers, .mailbox_capacity = chosen.mailbox})
       .via("wait", wait, {.mailbox_capacity = chosen.mailbox, .in_flight_max = chosen.in_flight})
@@ -114,7 +123,18 @@ int run() {
           {.mailbox_capacity = 8, .execution = weir::execution::own_thread});
   numbers.positions_in(std::make_shared<weir::sqlite::positions>(chosen.store));
   numbers.dead_letters_to(weir::dead_letters::sqlite{chosen.dead_letters});
-  return node.run(std::move(numbers));
+  return numbers;
+}
+
+int run() {
+  weir::node node{chosen.node};
+  if (chosen.where == "start")
+    die();
+  if (!chosen.in_tree)
+    return node.run(pipeline_of_numbers());
+  weir::tree server{"server"};
+  server.add_pipeline("numbers", pipeline_of_numbers);
+  return node.run(server);
 }
 
 } // namespace
@@ -143,6 +163,9 @@ int main(int argc, char** argv) {
   config.option("in-flight", chosen.in_flight, "Numbers that wait at a time.");
   config.option("pause", chosen.pause_ms, "How long each of them waits, in ms.");
   config.option("mailbox", chosen.mailbox, "Numbers that wait before a stage.");
+  config.option("in-tree", chosen.in_tree, "The pipeline is a child of a tree.");
+  config.option("fails-at", chosen.fails_at,
+                "The number that the pipeline's first life fails of, in each process; 0: none.");
   weir::declare(config, chosen.node);
   if (const auto outcome = config.parse(argc, argv); !outcome) {
     (outcome.exit_code() == 0 ? std::cout : std::cerr) << outcome.text;

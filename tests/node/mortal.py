@@ -88,6 +88,11 @@ class Run:
     def report(self):
         return json.loads(self.report_file.read_text())
 
+    def ledger(self):
+        """Of the pipeline, which may be a child of a tree."""
+        report = self.report()
+        return report["ledger"] if "ledger" in report else report["trees"][0]["children"][0]["pipeline"]["ledger"]
+
     def rows(self):
         try:
             return query(self.store, "SELECT count(*) FROM numbers")[0][0]
@@ -126,8 +131,8 @@ def died_of(run, program_flags, *, stage, cause, at, deaths_max):
     check(f"{stage}'" in report["deaths"][-1]["in_hand"], f"{report['deaths']} in the report")
     check(report["outcome"] == {"exit_code": 0, "sentence": "finished and balanced"},
           f"{report['outcome']}")
-    check(report["ledger"]["dead_lettered"] <= len(at) and report["ledger"]["in_flight"] == 0,
-          f"{report['ledger']}")
+    ledger = run.ledger()
+    check(ledger["dead_lettered"] <= len(at) and ledger["in_flight"] == 0, f"{ledger}")
     return f"{run.deaths()} deaths, {run.rows()} rows, {len(run.letters())} dead letters"
 
 
@@ -192,6 +197,25 @@ def not_recorded(program, folder):
     return "nothing is said of deaths"
 
 
+def restarted_in_tree(program, folder):
+    """The pipeline fails and is restarted within the process, and then the process dies of an item, again and again."""
+    with Run(program, folder, "--heart", "--in-tree", "--fails-at", "3000", "--where", "stage",
+             "--at", "5000") as run:
+        said = died_of(run, [], stage="parse", cause=SEGV, at=(5000,), deaths_max=ATTEMPTS)
+        check("child restarted child=server/numbers" in run.log(), "the pipeline was not restarted")
+        return f"the pipeline restarted; {said}"
+
+
+def tree_fails(program, folder):
+    """A tree that fails ends the process with exit code 1, and the parent starts it again."""
+    (folder / "dead.db").mkdir()
+    with Run(program, folder, "--heart", "--in-tree", "--heart-intensity", "2") as run:
+        check(run.end(120) == 1, "did not end with 1")
+        check(run.deaths() == 3 and "ended with exit code 1" in run.log(), run.log())
+        check(run.report()["trees"][0]["state"] == "failed", f"{run.report()}")
+    return "restarted after exit code 1, escalated after the third"
+
+
 def crash_loop(program, folder):
     with Run(program, folder, "--heart", "--where", "start", "--heart-intensity", "3") as run:
         check(run.end() == 1, "did not end with 1")
@@ -199,18 +223,19 @@ def crash_loop(program, folder):
     return "escalated after the fourth death, exit code 1"
 
 
-def told_to_stop(send, what):
+def told_to_stop(send, what, *more):
     def case(program, folder):
-        with Run(program, folder, "--heart", *UNHURRIED) as run:
+        with Run(program, folder, "--heart", *more, *UNHURRIED) as run:
             wait_until(lambda: run.rows() > 0, "rows")
             send(run)
             check(run.end() == 0, "did not end with 0")
             first = run.report()
             check(first["outcome"]["sentence"] == "drained and balanced", f"{first['outcome']}")
-            check(first["ledger"]["acknowledged"] == run.rows() < NUMBERS, f"{run.rows()} rows")
+            ledger = run.ledger()
+            check(ledger["acknowledged"] == run.rows() < NUMBERS, f"{run.rows()} rows")
         with Run(program, folder) as run:
             check(run.end() == 0 and run.rows() == NUMBERS, "the rest was not stored")
-            check(run.report()["ledger"]["admitted"] == NUMBERS - first["ledger"]["admitted"],
+            check(run.report()["ledger"]["admitted"] == NUMBERS - ledger["admitted"],
                   "something was read twice")
         return what
     return case
@@ -310,6 +335,10 @@ CASES = {
     "segv_several_workers": deadly("stage", "segv", "parse", SEGV, (5000,), "--workers", "3"),
     "segv_in_flight": deadly("wait", "segv", "wait", SEGV, (5000,), "--workers", "2"),
     "kill_in_flight": deadly("wait", "kill", "wait", KILL, (5000, 5003), deaths_max=6),
+    "segv_in_tree": deadly("stage", "segv", "parse", SEGV, (5000,), "--in-tree"),
+    "kill_in_flight_in_tree": deadly("wait", "kill", "wait", KILL, (5000,), "--in-tree"),
+    "restarted_in_tree": restarted_in_tree,
+    "tree_fails": tree_fails,
     "segv_predicate": deadly("predicate", "segv", "batch", SEGV),
     "segv_row": deadly("row", "segv", "store", SEGV),
     "kill_row_several_workers": deadly("row", "kill", "store", KILL, (5000,), "--workers", "3"),
@@ -318,6 +347,8 @@ CASES = {
     "not_recorded": not_recorded,
     "crash_loop": crash_loop,
     "sigterm": told_to_stop(lambda run: run.process.terminate(), "SIGTERM drains the child"),
+    "sigterm_in_tree": told_to_stop(lambda run: run.process.terminate(), "SIGTERM drains the child's tree",
+                                    "--in-tree"),
     "sigint_group": told_to_stop(lambda run: os.killpg(run.process.pid, signal.SIGINT),
                                  "SIGINT to parent and child drains, and is one signal"),
     "told_twice": told_twice,

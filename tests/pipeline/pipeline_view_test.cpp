@@ -262,6 +262,30 @@ TEST_F(PipelineView, ShowsTheCursorsOfEachEdge) {
   EXPECT_EQ(now.stages[1].workers[1].name, "one/1");
 }
 
+TEST_F(PipelineView, BoundsTheAgeOfTheOldestItemOfAnEdge) {
+  out_ = sink_probe<int>::on_request();
+  running r{through(same)};
+  const auto last_edge = [&] { return r->view().edges.back(); }; // into the sink
+  last_edge();
+  r.pass(1s);
+  for (int n = 0; n < 3; ++n)
+    in_.push(n);
+  r.settle();
+  r.pass(4s);
+  last_edge();
+  r.pass(10s);
+  const auto now = last_edge();
+  EXPECT_EQ(now.backlog(), 3U);
+  EXPECT_GE(now.oldest_at_least, 10s);
+  EXPECT_LE(now.oldest_at_least, 14s);
+  ASSERT_TRUE(now.oldest_at_most);
+  EXPECT_GE(*now.oldest_at_most, 14s);
+  EXPECT_LE(*now.oldest_at_most, 15s);
+  out_.request(3);
+  r.settle();
+  EXPECT_EQ(last_edge().oldest_at_least, 0s);
+}
+
 TEST_F(PipelineView, ShowsHowLongItemsTook) {
   running r{through(
       [](int n) -> boost::asio::awaitable<int> {

@@ -358,4 +358,93 @@ TEST(FlightNames, AreNeverWrongWheneverTheProcessIsKilled) {
   ::close(pipe[1]);
 }
 
+/// The pipeline ends, and runs once more in the same process.
+void begin_again(running_life& life) {
+  const weir::stage_hands stages[] = {{"first", 4}};
+  const std::string partitions[] = {"a", "b"};
+  life.recorder->give_back(life.slots);
+  life.slots = *life.recorder->add("p", stages, partitions);
+}
+
+TEST(FlightRecorder, HasNothingInHandOfAPipelineThatHasEnded) {
+  const recorder_file file;
+  {
+    running_life life{file};
+    life.take(0, 0, 5);
+    life.slots[1].failed(origin{1, 6}.word(), 2);
+    life.recorder->give_back(life.slots);
+  }
+  EXPECT_EQ(found(file), "");
+}
+
+TEST(FlightRecorder, DoesNotGrowWithTheLivesOfAPipeline) {
+  const recorder_file file;
+  {
+    running_life life{file};
+    const auto size = file.bytes().size();
+    const auto* const at = life.slots.data();
+    for (int k = 0; k < 3; ++k) {
+      life.take(2, 1, 9);
+      begin_again(life);
+    }
+    EXPECT_EQ(life.slots.data(), at);
+    EXPECT_EQ(file.bytes().size(), size);
+    life.take(0, 1, 17);
+  }
+  EXPECT_EQ(found(file), "stage 'first', b:17");
+}
+
+TEST(FlightRecorder, GivesAPipelineThatRunsTwiceAtATimeSlotsOfItsOwn) {
+  const recorder_file file;
+  running_life life{file};
+  const weir::stage_hands stages[] = {{"first", 4}};
+  const std::string partitions[] = {"a", "b"};
+  const auto others = *life.recorder->add("p", stages, partitions);
+  EXPECT_NE(others.data(), life.slots.data());
+  life.recorder->give_back(life.slots);
+  EXPECT_EQ(life.recorder->add("p", stages, partitions)->data(), life.slots.data());
+}
+
+TEST(FlightRecorder, GivesAPipelineWithOtherStagesOtherSlots) {
+  const recorder_file file;
+  {
+    running_life life{file};
+    life.recorder->give_back(life.slots);
+    const weir::stage_hands stages[] = {{"second", 4}};
+    const std::string partitions[] = {"a", "b"};
+    (*life.recorder->add("p", stages, partitions))[3].take(origin{1, 8}.word());
+  }
+  EXPECT_EQ(found(file), "stage 'second', b:8");
+}
+
+TEST(FlightNames, OfAnEarlierLifeInTheProcessAreForgotten) {
+  const recorder_file file;
+  {
+    running_life life{file};
+    life.name(1, "opened in the place of b");
+    life.name(2, "c");
+    begin_again(life);
+    life.take(0, 1, 7);
+    life.take(1, 2, 8);
+  }
+  const auto what = found(file);
+  EXPECT_TRUE(what.starts_with("stage 'first', b:7\n")) << what;
+  EXPECT_NE(what.find("partitions without a name"), std::string::npos) << what;
+}
+
+TEST(FlightNames, AreThoseOfThePipelineThatWasAddedLast) {
+  const recorder_file file;
+  {
+    running_life life{file};
+    const weir::stage_hands stages[] = {{"second", 4}};
+    const std::string partitions[] = {"a", "b"};
+    const auto others = *life.recorder->add("p", stages, partitions);
+    life.recorder->give_back(others);
+    begin_again(life); // its section lies before the other one
+    life.name(2, "c");
+    life.take(0, 2, 7);
+  }
+  EXPECT_EQ(found(file), "stage 'first', c:7");
+}
+
 } // namespace
