@@ -1,3 +1,4 @@
+#include "../sanitized.hpp"
 #include "../threads.hpp"
 
 #include <atomic>
@@ -61,9 +62,8 @@ int overload() {
 }
 
 TEST(Overload, StaysWithinAMemoryLimit) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "AddressSanitizer takes more memory than the limit";
-#endif
+  if (address_sanitizer)
+    GTEST_SKIP() << "AddressSanitizer takes more memory than the limit";
   const auto child = ::fork();
   if (child == 0)
     ::_exit(overload());

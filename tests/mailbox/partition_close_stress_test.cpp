@@ -1,3 +1,4 @@
+#include "../sanitized.hpp"
 #include "settling.hpp"
 
 #include <weir/mailbox/acknowledgement.hpp>
@@ -23,11 +24,7 @@ namespace {
 using weir::outcome;
 using weir::partition;
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr std::uint64_t lives = 2'000;
-#else
-constexpr std::uint64_t lives = 40'000;
-#endif
+constexpr std::uint64_t lives = sanitized ? 2'000 : 40'000;
 constexpr std::uint64_t settlers_count = 3;
 
 class PartitionCloseStress : public testing::TestWithParam<bool> {

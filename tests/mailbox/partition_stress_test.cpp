@@ -1,3 +1,4 @@
+#include "../sanitized.hpp"
 #include "settling.hpp"
 
 #include <weir/mailbox/partition.hpp>
@@ -28,11 +29,7 @@ using settling::settle;
 using weir::outcome;
 using weir::partition;
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr std::uint64_t total = 2 * partition::window;
-#else
-constexpr std::uint64_t total = 60 * partition::window;
-#endif
+constexpr std::uint64_t total = (sanitized ? 2 : 60) * partition::window;
 constexpr std::uint64_t settlers_count = 3;
 constexpr std::uint64_t slice_max = 512;
 

@@ -1,3 +1,5 @@
+#include "../sanitized.hpp"
+
 #include <weir/mailbox/ring.hpp>
 
 #include <algorithm>
@@ -25,11 +27,7 @@ using weir::origin;
 using item = std::unique_ptr<std::uint64_t>;
 using ring = weir::ring<item>;
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr std::uint64_t share_of_counts = 10;
-#else
-constexpr std::uint64_t share_of_counts = 1;
-#endif
+constexpr std::uint64_t share_of_counts = sanitized ? 10 : 1;
 
 /// Where a thread sleeps until it is woken. A wake that comes before the sleep is kept; more of them are one.
 class sleeping_place final : public weir::waker {

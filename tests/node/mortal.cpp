@@ -139,12 +139,10 @@ int run() {
 
 } // namespace
 
-#ifdef __SANITIZE_ADDRESS__
-// The sanitizer would turn these signals into exits with a code of its own.
+// AddressSanitizer, if it is built with that, would turn these signals into exits with a code of its own.
 extern "C" const char* __asan_default_options() {
   return "handle_segv=0:handle_sigbus=0:handle_abort=0";
 }
-#endif
 
 int main(int argc, char** argv) {
   const rlimit no_core{0, 0};
