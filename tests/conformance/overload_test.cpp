@@ -31,7 +31,8 @@ int overload() {
   std::size_t came = 0;
   weir::running_pipeline* running = nullptr;
   const auto source_rests = [&] {
-    return made == count || running->view().stages[0].workers[0].does == weir::waiting_as::credit;
+    const auto does = running->view().stages[0].workers[0].does;
+    return made == count || does == weir::waiting_as::credit || does == weir::waiting_as::down;
   };
   weir::pipeline p{"overloaded"};
   p.from("much",
