@@ -82,13 +82,6 @@ void wait_for_stop(const std::stop_token& stop) {
   stopped.wait(guard, stop, [] { return false; });
 }
 
-weir::start_function stays() {
-  return weir::thread_child([](const std::stop_token& stop) -> weir::result<void> {
-    wait_for_stop(stop);
-    return {};
-  });
-}
-
 /// A child that looks at the node until `expected` is what it sees, and then tells the process to stop.
 weir::start_function looks(const weir::node& at, std::string expected) {
   return weir::thread_child(
