@@ -61,8 +61,11 @@ public:
     if (key_)
       rings_.forget_passed_over();
   }
-  /// Did something stay that is there, for the sake of its key?
-  bool stopped() const { return stopped_; }
+  /// Does nothing come before something that was taken has ended? Of what is replayed nobody knows; with hold_key its
+  /// ring is closed only when all the others are empty.
+  bool waits_for_ends(const key_lines& lines) const {
+    return stopped_ || lines.standing() > 0 || rings_.exhausted_but_for(replays_);
+  }
   /// Did something stay that may be taken once there are fewer letters of held keys?
   bool at_bound() const { return at_bound_; }
   /// May an item begin that has not begun? At the bound only if it is replayed; and one that was given back is let go.

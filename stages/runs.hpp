@@ -395,8 +395,7 @@ private:
   slice_result nothing_to_do(bool ready, std::optional<time_point> later, worker& self) {
     if (items_.empty() && ready && in_.exhausted())
       return end_of_stream(self);
-    const bool none_to_come = in_.exhausted() || in_.stopped() || items_.lines().standing() > 0;
-    if (items_.running() > 0 && none_to_come)
+    if (items_.running() > 0 && in_.waits_for_ends(items_.lines()))
       if (auto why = how_->flush(self.where()))
         return failed_with(std::move(*why), 0);
     slice_result wait{.what = slice_result::state::waiting, .until = later};

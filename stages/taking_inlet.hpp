@@ -65,6 +65,10 @@ public:
   }
   /// Is every ring closed, and all of it taken?
   bool exhausted() const { return std::ranges::all_of(in_, &input::exhausted); }
+  bool exhausted_but_for(const ring_base* which) const {
+    return std::ranges::all_of(
+        in_, [&](const auto& one) { return one.from == which || one.exhausted(); });
+  }
 
   /// Is every other ring closed and empty?
   bool only(const ring_base& which) const {
