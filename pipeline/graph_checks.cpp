@@ -54,12 +54,6 @@ private:
       say("held_max must be at least 1");
     if (!one.may_fail)
       say("hold_key is for a stage that may fail");
-    if (one.settles_later)
-      say("hold_key is not for sinks that settle later, which work on several items at a time");
-    else if (one.waits)
-      say("hold_key is not for awaitable stages, which work on several items at a time");
-    else if (one.options.outside_of_slices())
-      say("hold_key can't be combined with in_flight_max or item_time_max");
     const auto shared = std::ranges::any_of(whole_.edges, [&](const auto& edge) {
       return edge.to == index && edge.how == spread::any;
     });

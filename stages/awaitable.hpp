@@ -1,6 +1,7 @@
 #pragma once
 
 #include <weir/stages/exits.hpp>
+#include <weir/stages/function_maker.hpp>
 #include <weir/stages/runner.hpp>
 #include <weir/stages/runs.hpp>
 #include <weir/stages/signature.hpp>
@@ -69,13 +70,15 @@ class io_runner final : public runner<typename Work::input, typename Work::outpu
   using run = typed_run<In, Out>;
 
 public:
-  explicit io_runner(F prototype) : prototype_{std::move(prototype)} {}
+  explicit io_runner(F prototype) : maker_{std::move(prototype)} {}
 
   result<void> rebuild(context& where) override {
     io_ = &where.node().io();
-    stage_.reset();
-    stage_ = std::make_shared<stage>(product<F>::make(prototype_));
-    return started(*stage_, where);
+    stage_.reset(); // runs that go on have it still
+    std::unique_ptr<stage> fresh;
+    auto made = maker_.make(fresh, where);
+    stage_ = std::move(fresh);
+    return made;
   }
 
   std::shared_ptr<run> make(In item, worker& self) override {
@@ -207,7 +210,7 @@ private:
     }
   }
 
-  F prototype_;
+  function_maker<F> maker_;
   std::shared_ptr<stage> stage_;
   std::vector<std::shared_ptr<operation>> begun_; // and not handed over yet
   boost::asio::io_context* io_ = nullptr;

@@ -2,6 +2,7 @@
 
 #include <weir/actors/runtime.hpp>
 #include <weir/mailbox/origin_group.hpp>
+#include <weir/stages/function_maker.hpp>
 #include <weir/stages/payload.hpp>
 #include <weir/stages/runner.hpp>
 #include <weir/stages/stage_call.hpp>
@@ -26,8 +27,7 @@ class function_runner final : public runner<typename Work::input, typename Work:
 
 public:
   function_runner(F prototype, const stage_options& options)
-      : prototype_{std::move(prototype)},
-        options_{std::make_shared<const stage_options>(options)} {}
+      : maker_{std::move(prototype)}, options_{std::make_shared<const stage_options>(options)} {}
 
   result<void> rebuild(context& where) override {
     idle_.clear();
@@ -35,7 +35,7 @@ public:
     std::uint32_t functions = limited() ? options_->in_flight_max : 1;
     for (; functions > 0; --functions) {
       place fresh{.generation = generation_, .options = options_};
-      if (auto built = fill(fresh, where); !built)
+      if (auto built = maker_.make(fresh.function, where); !built)
         return built;
       idle_.push_back(std::move(fresh));
     }
@@ -182,23 +182,12 @@ private:
     return mine;
   }
 
-  result<void> fill(place& one, context& where) {
-    auto fresh = std::make_unique<product>(weir::product<F>::make(prototype_));
-    if constexpr (recoverable_stage<product>)
-      if (kept_)
-        fresh->restore(*kept_);
-    if (auto begun = started(*fresh, where); !begun)
-      return begun;
-    one.function = std::move(fresh);
-    return {};
-  }
-
   /// The state is kept after each item that succeeded; that of one that failed is taken back.
   std::optional<failure> settle_state(bool succeeded, place& mine, context& where) {
     try {
       if (succeeded)
-        kept_ = mine.function->checkpoint();
-      else if (auto built = fill(mine, where); !built)
+        maker_.keep(*mine.function);
+      else if (auto built = maker_.make(mine.function, where); !built)
         return std::move(built.error());
       return std::nullopt;
     } catch (...) {
@@ -209,17 +198,17 @@ private:
   /// A run that went on while the worker was started anew has succeeded. Nothing else has run since: the function
   /// that was made meanwhile gets the state that it leaves.
   std::optional<failure> take_over(product& from, context& where) {
-    auto before = kept_;
+    auto before = maker_.kept();
     try {
-      kept_ = from.checkpoint();
+      maker_.keep(from);
       for (auto& fresh : idle_)
-        if (auto built = fill(fresh, where); !built) {
-          kept_ = std::move(before);
+        if (auto built = maker_.make(fresh.function, where); !built) {
+          maker_.go_back_to(std::move(before));
           return std::move(built.error());
         }
       return std::nullopt;
     } catch (...) {
-      kept_ = std::move(before);
+      maker_.go_back_to(std::move(before));
       return describe_current_exception();
     }
   }
@@ -235,11 +224,10 @@ private:
     return failed;
   }
 
-  F prototype_;
+  function_maker<F> maker_;
   const std::shared_ptr<const stage_options> options_;
   std::uint64_t generation_ = 0;
   std::vector<place> idle_;
-  std::optional<kept_state<product>> kept_;      // of a recoverable stage
   std::vector<std::shared_ptr<crew_job>> begun_; // and not handed over yet
   std::unique_ptr<crew> crew_; // once there was a run beside the worker; ends before all else
 };

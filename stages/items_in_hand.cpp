@@ -21,14 +21,12 @@ bool is_due_after(const item_in_hand* one, const item_in_hand* other) {
 
 } // namespace
 
-item_in_hand& items_in_hand::add(item_in_hand one) {
+item_in_hand& items_in_hand::add(item_in_hand one, bool is_letter) {
   // Room for it to wait in is made now: later, when its run has failed, there may be no memory.
   if (const auto places = running_ + waiting_.size() + 1; waiting_.capacity() < places)
     waiting_.reserve(2 * places);
-  return items_.emplace_back(std::move(one));
+  return queues_[is_letter ? 1 : 0].emplace_back(std::move(one));
 }
-
-void items_in_hand::pop_front() { items_.pop_front(); }
 
 bool items_in_hand::full(const worker& self) const {
   const auto places = std::min<std::size_t>(self.options().in_flight_max, window_);
@@ -39,12 +37,16 @@ bool items_in_hand::full(const worker& self) const {
 
 bool items_in_hand::may_begin(item_in_hand& one, const std::optional<suspect>& known,
                               worker& self) {
+  if (self.permits().take(1, self.now()) == 0)
+    return false;
   if (!self.suspicion().remains())
     return true;
-  if (held_back_)
-    return false;
-  one.entered = self.suspicion().enter(known && known->deaths > 0);
-  held_back_ = !one.entered;
+  if (!held_back_) {
+    one.entered = self.suspicion().enter(known && known->deaths > 0);
+    held_back_ = !one.entered;
+  }
+  if (!one.entered)
+    self.permits().give_back(1);
   return one.entered;
 }
 
@@ -88,6 +90,7 @@ void items_in_hand::run_ended(item_in_hand& one, worker& self) {
 
 void items_in_hand::succeeded(item_in_hand& one, worker& self) {
   one.now = state::succeeded;
+  lines_.ended(one);
   self.hands().give_back(std::exchange(one.recorded, {}));
   if (window_ < self.options().in_flight_max)
     ++window_;
@@ -116,6 +119,7 @@ void items_in_hand::first_waiting_ended(worker& self) {
 }
 
 void items_in_hand::ended(item_in_hand& one, worker& self) {
+  lines_.ended(one);
   self.hands().give_back(std::exchange(one.recorded, {}));
   one.now = state::ended;
 }
@@ -123,17 +127,20 @@ void items_in_hand::ended(item_in_hand& one, worker& self) {
 // --- the clock ---------------------------------------------------------------------------------------
 
 void items_in_hand::interrupt_all(worker& self) {
-  for (auto& one : items_) {
-    if (one.now != state::running || !how_.interrupt(*one.run))
-      continue;
-    not_running(one, self);
-    if (const auto failures = one.trouble.failures(); one.recorded && failures > 0)
-      one.recorded.failed(one.from, failures);
-    how_.let_go(*one.run);
-    one.interrupted = true;
-    ++interrupted_;
-    waits_to_run_again(one, time_point::min()); // before what waits for anything else
-  }
+  for (auto& items : queues_)
+    for (auto& one : items)
+      if (one.now == state::running && how_.interrupt(*one.run))
+        interrupt(one, self);
+}
+
+void items_in_hand::interrupt(item_in_hand& one, worker& self) {
+  not_running(one, self);
+  if (const auto failures = one.trouble.failures(); one.recorded && failures > 0)
+    one.recorded.failed(one.from, failures);
+  how_.let_go(*one.run);
+  one.interrupted = true;
+  ++interrupted_;
+  waits_to_run_again(one, time_point::min()); // before what waits for anything else
 }
 
 bool items_in_hand::watch(item_in_hand& one, next_look& next, worker& self) {

@@ -2,55 +2,26 @@
 
 #include <weir/actors/actor.hpp>
 #include <weir/mailbox/origin.hpp>
-#include <weir/stages/hand.hpp>
-#include <weir/stages/item_run.hpp>
-#include <weir/stages/item_trouble.hpp>
+#include <weir/stages/item_in_hand.hpp>
+#include <weir/stages/key_lines.hpp>
 #include <weir/supervision/retry.hpp>
 #include <weir/supervision/suspect.hpp>
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
 namespace weir {
 
 class any_runner;
 class worker;
-
-/// An item that was taken from a mailbox and not released.
-///
-/// | state \ event        | begins  | run succeeded | run failed, interrupted | left, dead-lettered, abandoned |
-/// |----------------------|---------|---------------|-------------------------|--------------------------------|
-/// | running              | –       | succeeded     | waiting_to_run_again    | ended                          |
-/// | waiting_to_run_again | running | –             | –                       | –                              |
-/// | succeeded            | –       | –             | –                       | ended                          |
-struct item_in_hand {
-  enum class state { running, waiting_to_run_again, succeeded, ended };
-
-  std::size_t input; ///< index of its mailbox
-  std::uint64_t id;  ///< see item_id
-  origin from;
-  state now = state::running;
-  std::shared_ptr<item_run> run;
-  time_point began{};
-  time_point until{};            ///< the end of its time, or of its back-off
-  std::uint64_t waits_since = 0; ///< which wait of the stage for a further run this is
-  bool timed_out = false;
-  bool interrupted =
-      false; ///< by a change of the function: it is run again before anything else begins
-  item_trouble trouble{};
-  hand recorded{};                  ///< of the flight recorder
-  bool entered = false;             ///< see suspicion::enter
-  std::vector<std::size_t> lanes{}; ///< of its outputs
-  // Its neighbours in the order in which runs began, while it runs.
-  item_in_hand* earlier = nullptr;
-  item_in_hand* later = nullptr;
-
-  bool has_ended() const { return now == state::running && run->has_ended(); }
-};
 
 /// When to look at the clock next.
 struct next_look {
@@ -66,8 +37,8 @@ struct next_look {
 /// for which the time is up.
 ///
 /// Owner: the worker's turns.
-/// Invariants: items are in the order in which they were taken, and leave at the front. Of the places in flight each
-/// item takes one while it runs or waits to run again. Whatever happens to an item costs the same however many others
+/// Invariants: items are in the order in which they were taken, and leave their queue at its front. Of the places in flight each
+/// item takes one while it runs or waits to run again; of each key one item at most does. Whatever happens to an item costs the same however many others
 /// are in hand, but for the logarithm of those that wait to run again.
 class items_in_hand {
 public:
@@ -77,20 +48,26 @@ public:
 
   // --- the items -----------------------------------------------------------------------------------
 
-  bool empty() const { return items_.empty(); }
-  item_in_hand& add(item_in_hand one);
-  item_in_hand& front() { return items_.front(); }
-  void pop_front();
+  using queue = std::deque<item_in_hand>;
+
+  bool empty() const { return std::ranges::all_of(queues_, &queue::empty); }
+  /// Whether it `is_letter`, which is replayed at this stage.
+  item_in_hand& add(item_in_hand one, bool is_letter);
+  /// What came from the mailboxes, and what is replayed, each in the order in which it was taken. Neither waits for the
+  /// other: what the stage can't take before its letters are fewer holds up no replay.
+  std::span<queue> queues() { return queues_; }
 
   std::size_t running() const { return running_; }
   /// The runs that go on, in the order in which they began: the first one, and from there by `later`.
   item_in_hand* first_running() const { return first_running_; }
+  /// Those of them that have a key: which go on, and who stands behind them.
+  key_lines& lines() { return lines_; }
   /// Are all places in flight taken?
   bool full(const worker& self) const;
 
   // --- what becomes of one -------------------------------------------------------------------------
 
-  /// Where suspects of the flight recorder remain, an item may have to wait before it begins. Then false.
+  /// Takes a permit for a run of it. False if there is none, or if it has to wait for the sake of a suspect: see held_back.
   bool may_begin(item_in_hand& one, const std::optional<suspect>& known, worker& self);
   /// Its run, which it has by now, begins. `again`: it had waited for that.
   void begins(item_in_hand& one, bool again, worker& self);
@@ -130,6 +107,7 @@ public:
   void abandon_all(worker& self) noexcept;
 
 private:
+  void interrupt(item_in_hand& one, worker& self);
   void cancel(item_in_hand& one, time_point now);
   bool abandon(item_in_hand& one, worker& self);
   void leaves_running(item_in_hand& one);
@@ -137,7 +115,8 @@ private:
   void not_running(item_in_hand& one, worker& self);
 
   any_runner& how_;
-  std::deque<item_in_hand> items_;
+  std::array<queue, 2> queues_;
+  key_lines lines_;
   std::size_t running_ = 0;
   item_in_hand* first_running_ = nullptr;
   item_in_hand* last_running_ = nullptr;

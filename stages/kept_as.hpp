@@ -1,9 +1,11 @@
 #pragma once
 
 #include <weir/stages/payload.hpp>
+#include <weir/stages/stepper.hpp>
 
 #include <string>
 #include <typeinfo>
+#include <utility>
 
 namespace weir {
 
@@ -22,6 +24,9 @@ struct kept_as {
         return typeid(typename In::value_type);
     static_cast<void>(item);
     return typeid(In);
+  }
+  static item_as_letter letter(const In& item, std::string key) {
+    return {payload(item), type(item), std::move(key)};
   }
 };
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <weir/mailbox/origin.hpp>
-#include <weir/stages/stage_shape.hpp>
 #include <weir/supervision/failure.hpp>
 
 #include <algorithm>
@@ -12,13 +11,13 @@
 
 namespace weir {
 
-/// The state of a recoverable stage, kept once a slice, and the slice's outputs, which are held until it is kept.
+/// A slice of a recoverable stage: its outputs, which are held until the state is kept, and whether it is run again.
 ///
 /// Where an item of a slice fails, nothing of the slice has happened: the state goes back, and the next slice runs
 /// the items before it once more, keeps the state after them, and only then reports the failure.
 /// Owner: the stage's stepper. For a stage without such a state all of it stays empty.
 /// Invariants: what is held belongs to items that ran after the state was kept last.
-template <class Stage, class Out>
+template <class Out>
 class kept_slice {
 public:
   struct held_item {
@@ -26,19 +25,6 @@ public:
     std::vector<Out> outputs;
     std::vector<std::size_t> lanes;
   };
-
-  // --- the state -----------------------------------------------------------------------------------
-
-  void restore_into(Stage& stage) const {
-    if constexpr (recoverable_stage<Stage>)
-      if (kept_)
-        stage.restore(*kept_);
-  }
-  /// May throw what the stage throws; then the state that was kept before stays.
-  void keep(const Stage& stage) {
-    if constexpr (recoverable_stage<Stage>)
-      kept_ = stage.checkpoint();
-  }
 
   // --- outputs -------------------------------------------------------------------------------------
 
@@ -89,7 +75,6 @@ private:
     std::size_t done; // items before the one that failed
   };
 
-  std::optional<kept_state<Stage>> kept_;
   std::vector<held_item> held_; // the slice's
   std::size_t held_outputs_ = 0;
   std::optional<rolled_back> rolled_back_;

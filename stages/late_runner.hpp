@@ -1,6 +1,7 @@
 #pragma once
 
 #include <weir/mailbox/origin.hpp>
+#include <weir/stages/function_maker.hpp>
 #include <weir/stages/late_answer.hpp>
 #include <weir/stages/product.hpp>
 #include <weir/stages/runner.hpp>
@@ -38,7 +39,7 @@ public:
   /// What a sink that is replaced has to settle what it was given.
   static constexpr std::chrono::seconds flush_time_max{1};
 
-  explicit late_runner(F prototype) : prototype_{std::move(prototype)} {}
+  explicit late_runner(F prototype) : maker_{std::move(prototype)} {}
 
   result<void> rebuild(context& where) override {
     if (unsettled_ > 0 && !before_) {
@@ -46,10 +47,8 @@ public:
       before_ = std::move(sink_);
       until_ = where.now() + flush_time_max;
     }
-    sink_.reset();
-    sink_ = std::make_unique<sink>(product<F>::make(prototype_));
     flushed_ = true;
-    return started(*sink_, where);
+    return maker_.make_anew(sink_, where);
   }
 
   std::shared_ptr<typed_run<In, Out>> make(In item, worker& self) override {
@@ -149,7 +148,7 @@ private:
     });
   }
 
-  F prototype_;
+  function_maker<F> maker_;
   std::unique_ptr<sink> sink_;
   std::unique_ptr<sink> before_; // has some time to settle what it was given
   time_point until_{};           // that is over

@@ -86,12 +86,9 @@ std::optional<std::string> letter_outbox::held_behind(const std::string& key, or
   return keys_->held_behind(key, services_.books.position_of(where));
 }
 
-void letter_outbox::hold_behind(const std::string& whom, origin where, std::string payload,
-                                const std::type_info& payload_type, std::string key) {
-  add(where, std::move(payload), payload_type,
-      transient("held behind " + whom + " of the same key"),
-      {.attempts = 0, .first_failed_at = services_.node.wall_clock()}, letter_of::whole_item,
-      std::move(key));
+void letter_outbox::hold_behind(const std::string& whom, origin where, item_as_letter item) {
+  add(where, std::move(item), transient("held behind " + whom + " of the same key"),
+      {.attempts = 0, .first_failed_at = services_.node.wall_clock()});
 }
 
 } // namespace weir

@@ -6,6 +6,7 @@
 #include <weir/mailbox/waker.hpp>
 #include <weir/stages/item_trouble.hpp>
 #include <weir/stages/pipeline_services.hpp>
+#include <weir/stages/stepper.hpp>
 #include <weir/stages/worker_counters.hpp>
 #include <weir/supervision/failure.hpp>
 
@@ -15,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <typeinfo>
+#include <utility>
 #include <vector>
 
 namespace weir {
@@ -40,6 +42,10 @@ public:
   void add(origin where, std::string payload, const std::type_info& payload_type, failure why,
            const item_trouble& trouble, letter_of what = letter_of::whole_item,
            std::string key = {});
+  void add(origin where, item_as_letter item, failure why, const item_trouble& trouble) {
+    add(where, std::move(item.payload), item.type, std::move(why), trouble, letter_of::whole_item,
+        std::move(item.key));
+  }
   /// The last ones that were added in this turn, without a key, are no dead letters after all.
   void take_back(std::size_t letters) noexcept;
 
@@ -65,8 +71,7 @@ public:
   /// Whom an item of this key has to wait behind, if anybody.
   std::optional<std::string> held_behind(const std::string& key, origin where) const;
   /// Adds an item that has to wait behind another one, `whom`, of its key.
-  void hold_behind(const std::string& whom, origin where, std::string payload,
-                   const std::type_info& payload_type, std::string key);
+  void hold_behind(const std::string& whom, origin where, item_as_letter item);
 
 private:
   pipeline_services& services_;

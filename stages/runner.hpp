@@ -64,7 +64,7 @@ public:
   virtual bool interrupt(item_run&) { return false; }
   /// May the function hold items back?
   virtual bool flushes() const { return false; }
-  /// Runs go on, and no item is to come: what the function still holds back has to go.
+  /// Runs go on, and no item is to come before some of them have ended: what the function still holds back has to go.
   virtual std::optional<failure> flush(context&) { return std::nullopt; }
 };
 

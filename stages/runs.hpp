@@ -4,14 +4,13 @@
 #include <weir/mailbox/batched_settlement.hpp>
 #include <weir/stages/emitter.hpp>
 #include <weir/stages/fenced_batch.hpp>
-#include <weir/stages/item_id.hpp>
+#include <weir/stages/item_taker.hpp>
 #include <weir/stages/items_in_hand.hpp>
 #include <weir/stages/kept_as.hpp>
 #include <weir/stages/rows_in_hand.hpp>
 #include <weir/stages/runner.hpp>
 #include <weir/stages/sink.hpp>
 #include <weir/stages/stepper.hpp>
-#include <weir/stages/taking_inlet.hpp>
 #include <weir/stages/worker.hpp>
 
 #include <algorithm>
@@ -43,7 +42,7 @@ class runs_stepper : public stepper {
 
 public:
   runs_stepper(const ports& where, std::unique_ptr<item_runner> how)
-      : how_{std::move(how)}, in_{where.in}, exit_{where}, items_{*how_} {}
+      : how_{std::move(how)}, exit_{where}, items_{*how_}, taker_{where, items_} {}
 
   result<void> rebuild(context& where) override {
     items_.stage_built();
@@ -63,6 +62,8 @@ public:
   bool input_there() const override { return in_.something_there(); }
   void blocked_on(std::vector<ring_base*>& rings) const override { exit_.blocked_on(rings); }
   std::size_t backlog() const override { return in_.size(); }
+
+  bool only_replays_left() const override { return in_.only_replays_left(); }
 
   bool takes_permits() const override { return true; }
 
@@ -136,69 +137,23 @@ private:
 
   /// Takes items as long as there are permits and places in flight.
   bool take_new(std::size_t budget, slice& now) {
+    using what = typename item_taker<In>::taken::what;
+    auto& self = now.self;
     bool took = false;
-    while (budget > 0 && !ends() && exit_.ready() && !now.self.aborted() && !items_.full(now.self)
-           && in_.next()) {
-      const auto taken = take_one(now);
-      if (taken == came_of_it::none)
+    in_.forget_stops();
+    while (budget > 0 && !ends() && exit_.ready() && !self.aborted() && !items_.full(self)
+           && self.letters().size() < letters_at_once) {
+      const auto next = taker_.take(self);
+      if (next.now == what::none)
         break;
       took = true;
-      if (taken == came_of_it::not_run)
+      if (next.now == what::not_run)
         continue;
       --budget;
-      in_.turn_over(); // a mailbox that never runs dry starves no other
+      begin(*next.one, std::move(*next.item), false, now);
+      leave(now);
     }
     return took;
-  }
-
-  enum class came_of_it {
-    none,    ///< for want of a permit, or for the sake of a suspect
-    not_run, ///< it became a dead letter instead, or had been given back
-    run
-  };
-
-  came_of_it take_one(slice& now) {
-    auto& self = now.self;
-    auto& from = in_.from();
-    const auto index = in_.index();
-    auto& item = *from.value(index);
-    item_in_hand next{
-        .input = in_.current(), .id = item_id(from, index), .from = from.from(index), .run = {}};
-    if (given_back(next.from, self)) {
-      next.now = state::ended;
-      in_.take();
-      items_.add(std::move(next));
-      return came_of_it::not_run;
-    }
-    std::optional<suspect> known;
-    if (self.suspicion().remains()) {
-      known = self.suspicion().at(next.from);
-      if (auto why = known ? self.suspicion().sentence(*known) : std::nullopt) {
-        self.dead_letter_unrun(next.from, kept_as<In>::payload(item), kept_as<In>::type(item),
-                               *known, std::move(*why));
-        next.now = state::ended;
-        in_.take();
-        items_.add(std::move(next));
-        return came_of_it::not_run;
-      }
-    }
-    if (self.permits().take(1, self.now()) == 0 || !may_begin(next, known, self))
-      return came_of_it::none;
-    if (known)
-      next.trouble = item_trouble::of(*known);
-    next.recorded = self.hands().take();
-    in_.take();
-    begin(items_.add(std::move(next)), std::move(item), false, now);
-    leave(now);
-    return came_of_it::run;
-  }
-
-  /// False: not now, for the sake of a suspect. Then the permit that it had is given back.
-  bool may_begin(item_in_hand& one, const std::optional<suspect>& known, worker& self) {
-    if (items_.may_begin(one, known, self))
-      return true;
-    self.permits().give_back(1);
-    return false;
   }
 
   void begin(item_in_hand& one, In item, bool again, slice& now) {
@@ -233,7 +188,7 @@ private:
         break;
       }
       --budget;
-      if (given_back(one->from, self))
+      if (self.let_go_if_given_back(one->from))
         items_.first_waiting_ended(self);
       else if (!run_again(*one, next, now))
         break;
@@ -263,23 +218,14 @@ private:
   bool only_goes_on() const { return changes_over_ || items_.interrupted(); }
 
   /// False: it has to wait on, for a permit or until it is woken.
-  /// Was it given back, so that nobody waits for it? Then it is settled.
-  static bool given_back(origin where, worker& self) {
-    if (!self.books().any_given_back() || !self.books().is_given_back(where))
-      return false;
-    self.books().settle(where, outcome::returned);
-    return true;
-  }
-
   bool run_again(item_in_hand& one, next_look& next, slice& now) {
     auto& self = now.self;
-    if (self.permits().take(1, self.now()) == 0) {
-      next.not_after(self.permits().next(self.now()));
+    const auto known = self.suspicion().remains() ? self.suspicion().at(one.from) : std::nullopt;
+    if (!items_.may_begin(one, known, self)) {
+      if (!items_.held_back())
+        next.not_after(self.permits().next(self.now()));
       return false;
     }
-    const auto known = self.suspicion().remains() ? self.suspicion().at(one.from) : std::nullopt;
-    if (!may_begin(one, known, self))
-      return false;
     begin(one, std::move(of(one).item), true, now);
     return true;
   }
@@ -294,10 +240,11 @@ private:
   }
 
   void to_dead_letters(item_in_hand& one, const failure& why, worker& self) {
-    const auto& item = of(one).item;
     const auto& kept = one.run->payload; // made of the item as it was
-    self.letters().add(one.from, kept ? *kept : kept_as<In>::payload(item),
-                       kept ? typeid(In) : kept_as<In>::type(item), why, one.trouble);
+    self.letters().add(one.from,
+                       kept ? item_as_letter{*kept, typeid(In), key_lines::key_of(one)}
+                            : kept_as<In>::letter(of(one).item, key_lines::key_of(one)),
+                       why, one.trouble);
     items_.ended(one, self);
   }
 
@@ -410,16 +357,17 @@ private:
 
   /// Hands on what may leave, and releases the oldest items that are done.
   void leave(slice& now) {
-    while (!items_.empty()) {
-      auto& oldest = items_.front();
-      if (oldest.now == state::succeeded)
-        leave(oldest, now);
-      if (oldest.now != state::ended)
-        break;
-      const auto input = oldest.input;
-      items_.pop_front();
-      in_.release(input);
-    }
+    for (auto& queue : items_.queues())
+      while (!queue.empty()) {
+        auto& oldest = queue.front();
+        if (oldest.now == state::succeeded)
+          leave(oldest, now);
+        if (oldest.now != state::ended)
+          break;
+        const auto input = oldest.input;
+        queue.pop_front();
+        in_.release(input);
+      }
   }
 
   /// What a stage with state does without an item; its outputs belong to no position.
@@ -447,7 +395,7 @@ private:
   slice_result nothing_to_do(bool ready, std::optional<time_point> later, worker& self) {
     if (items_.empty() && ready && in_.exhausted())
       return end_of_stream(self);
-    if (items_.running() > 0 && in_.exhausted())
+    if (items_.running() > 0 && in_.waits_for_ends(items_.lines()))
       if (auto why = how_->flush(self.where()))
         return failed_with(std::move(*why), 0);
     slice_result wait{.what = slice_result::state::waiting, .until = later};
@@ -460,13 +408,16 @@ private:
     // One with a flush is woken by the end of the stream too, which may come while it takes nothing.
     if (ready && (takes || (how_->flushes() && !in_.untaken()))) {
       wait.for_input = true;
-      if (in_.untaken() && self.permits().limited()) { // only permits are missing
+      wait.for_keys = takes && in_.at_bound();
+      const bool there = in_.untaken() || (items_.lines().next() != nullptr && !in_.at_bound());
+      if (there && self.permits().limited()) { // only permits are missing
         wait.for_input = false;
         const auto permit = self.permits().next(self.now());
         wait.until = later ? std::min(*later, permit) : permit;
       }
     }
     wait.time = items_.running() > 0                        ? waiting_as::busy
+                : wait.for_keys && !later                   ? waiting_as::keys
                 : ready && items_.empty() && wait.for_input ? waiting_as::idle
                                                             : waiting_as::blocked;
     return wait;
@@ -493,9 +444,13 @@ private:
   static typed& of(item_in_hand& one) { return static_cast<typed&>(*one.run); }
 
   const std::unique_ptr<item_runner> how_;
-  taking_inlet<In> in_;
   Exit exit_;
   items_in_hand items_;
+  item_taker<In> taker_;
+  keyed_inlet<In>& in_ = taker_.mailbox();
+  /// So many letters are made before they are handed over.
+  static constexpr std::size_t letters_at_once = 64;
+
   bool drained_ = false;
   bool refused_ = false;      // the function has no demand
   bool changes_over_ = false; // see change_over

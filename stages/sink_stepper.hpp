@@ -3,6 +3,7 @@
 #include <weir/mailbox/batched_settlement.hpp>
 #include <weir/stages/consuming_stepper.hpp>
 #include <weir/stages/fenced_batch.hpp>
+#include <weir/stages/function_maker.hpp>
 #include <weir/stages/rows_in_hand.hpp>
 #include <weir/stages/settle_members.hpp>
 #include <weir/stages/sink.hpp>
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <type_traits>
@@ -28,13 +30,9 @@ class sink_stepper final : public consuming_stepper<typename sink_shape<product_
 
 public:
   sink_stepper(const ports& where, F prototype)
-      : consuming_stepper<In>{where}, prototype_{std::move(prototype)} {}
+      : consuming_stepper<In>{where}, maker_{std::move(prototype)} {}
 
-  result<void> rebuild(context& where) override {
-    sink_.reset();
-    sink_.emplace(product<F>::make(prototype_));
-    return started(*sink_, where);
-  }
+  result<void> rebuild(context& where) override { return maker_.make_anew(sink_, where); }
 
   slice_result step(std::size_t budget, worker& self) override {
     auto* from = in_.next();
@@ -152,7 +150,7 @@ private:
           answer = describe_current_exception();
         }
         if (!answer)
-          return this->stage_failed(std::move(answer.error()), 0);
+          return failed_with(std::move(answer.error()), 0);
         drained_ = true;
       }
     }
@@ -160,8 +158,8 @@ private:
   }
 
   bool shortened_ = false; // the batch in hand, by rows of fenced partitions
-  F prototype_;
-  std::optional<sink> sink_;
+  function_maker<F> maker_;
+  std::unique_ptr<sink> sink_;
   bool drained_ = false;
 };
 

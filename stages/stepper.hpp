@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <typeinfo>
+#include <utility>
 #include <vector>
 
 namespace weir {
@@ -21,13 +22,26 @@ namespace weir {
 class context;
 class worker;
 
+/// An item that failed: the oldest one of its ring, where it stays until it succeeds or is discarded.
+struct failed_item {
+  origin where;
+  std::uint64_t id; ///< tells it from every other one, also of the same origin
+};
+
+/// How an item would be kept as a dead letter.
+struct item_as_letter {
+  std::string payload;
+  const std::type_info& type;
+  std::string key; ///< of hold_key; empty if it has none
+};
+
 /// What came of a slice.
 struct slice_result {
   enum class state {
     again,    ///< there may be more to do at once
     waiting,  ///< nothing to do until one of the things below happens, or the worker is woken
     finished, ///< the end of the stream was handed on
-    failed    ///< the item in hand failed: see stepper::take_failure
+    failed    ///< it failed, see `why`
   };
   state what = state::again;
   std::size_t items = 0;  ///< succeeded in this slice, whatever became of the rest
@@ -37,12 +51,16 @@ struct slice_result {
   // Where it waits: for what, until when, and how that time is counted.
   bool for_input = false;
   bool for_credit = false;
+  bool for_keys = false; ///< the letters of held keys are at their bound
   std::size_t credit =
       0; ///< free slots of each of the rings it waits for; 0: what the ring thinks fit
   std::optional<time_point> until = {};
   waiting_as time =
       waiting_as::idle; ///< why; where that is just blocked, the worker finds out more
 
+  // Where it failed: why, and which item. Where no item was in hand, as at the start and at the end, there is none.
+  failure why = {};
+  std::optional<failed_item> item = {};
   /// Where it failed and this is set, the stepper has dealt with the item itself; the worker ends, charged with this.
   std::optional<std::uint32_t> charge = {};
 };
@@ -50,6 +68,11 @@ struct slice_result {
 /// Nothing goes on before one of stepper::blocked_on gives credit.
 inline slice_result without_credit() {
   return {.what = slice_result::state::waiting, .for_credit = true, .time = waiting_as::credit};
+}
+
+/// The slice failed, with no item in hand, after `items` others.
+inline slice_result failed_with(failure why, std::size_t items) {
+  return {.what = slice_result::state::failed, .items = items, .why = std::move(why)};
 }
 
 /// What a stepper with a mailbox would run next.
@@ -92,18 +115,12 @@ public:
   /// what needs no permit: hands on what waits for credit, looks at its timer, ends.
   virtual slice_result step(std::size_t budget, worker& self) = 0;
 
-  /// Says why, after slice_result::state::failed. The item in hand is the oldest one of its ring and stays there until it succeeds
-  /// or is discarded; where no item was in hand (at the start, at the end), there is no origin.
-  failure take_failure();
-  virtual std::optional<origin> in_hand() const { return std::nullopt; }
-  /// Tells the item in hand from every other one, also of the same origin.
-  virtual std::uint64_t in_hand_id() const { return 0; }
-  virtual std::string payload() const { return {}; }
-  virtual const std::type_info& payload_type() const { return typeid(void); }
-  /// The item in hand was dead-lettered: takes it out of the mailbox without settling it.
+  /// How the item that failed would be kept.
+  virtual item_as_letter as_letter() const { return {{}, typeid(void), {}}; }
+  /// The item that failed was dead-lettered: takes it out of the mailbox without settling it.
   virtual void discard() {}
 
-  /// Asked before a slice while suspects of the flight recorder remain. Then `payload` and `discard` are meant for
+  /// Asked before a slice while suspects of the flight recorder remain. Then `as_letter` and `discard` are meant for
   /// this item too. Nothing: it runs no items, or asks about each itself.
   virtual std::optional<next_item> next_in_line() { return std::nullopt; }
 
@@ -117,7 +134,6 @@ public:
   /// A stage with hold_key says how many of `budget` items the next `step` may take. It parks those in front of them
   /// that have to wait behind a letter of their key; 0 if it dead-lettered some, or may take nothing now.
   virtual std::size_t admit(std::size_t budget, worker&) { return budget; }
-  virtual std::string key_in_hand() const { return {}; }
   /// The ring through which dead letters come back.
   virtual ring_base* replays() const { return nullptr; }
   /// Can nothing come any more but through `replays`?
@@ -144,12 +160,6 @@ public:
   virtual std::optional<time_point> abandon_late(worker&) { return std::nullopt; }
   /// The worker ended by a defect: what goes on outside of turns may not touch it any more.
   virtual void abandon_all(worker&) noexcept {}
-
-protected:
-  slice_result failed_with(failure why, std::size_t items);
-
-private:
-  failure failure_;
 };
 
 } // namespace weir

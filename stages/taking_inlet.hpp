@@ -19,14 +19,14 @@ class taking_inlet {
 public:
   explicit taking_inlet(const std::vector<std::shared_ptr<ring_base>>& rings) {
     for (const auto& one : rings)
-      in_.push_back({one, static_cast<ring<T>*>(one.get()), 0});
+      in_.push_back({one, static_cast<ring<T>*>(one.get()), 0, false});
   }
 
   /// Turns to a ring with an item that is not taken; false if there is none.
   bool next() {
     for (std::size_t tried = 0; tried < in_.size(); ++tried) {
       const auto& one = in_[current_];
-      if (one.from->available(one.taken + 1) > one.taken)
+      if (!one.passed_over && one.from->available(one.taken + 1) > one.taken)
         return true;
       turn_over();
     }
@@ -36,6 +36,7 @@ public:
   // The ring that `next` turned to, and its next item.
   std::size_t current() const { return current_; }
   ring<T>& from() const { return *in_[current_].from; }
+  ring<T>& ring_at(std::size_t which) const { return *in_[which].from; }
   std::size_t index() const { return from().read_index() + in_[current_].taken; }
   void take() { ++in_[current_].taken; }
   void turn_over() { current_ = (current_ + 1) % in_.size(); }
@@ -46,21 +47,43 @@ public:
     in_[index].from->release(1);
   }
 
-  /// Is there an item that is not taken?
+  // What is next in a ring may be of no use for now. Until that is forgotten `next` does not turn to it, and nobody
+  // waits for it.
+  void pass_over() {
+    in_[current_].passed_over = true;
+    turn_over();
+  }
+  void forget_passed_over() {
+    for (auto& one : in_)
+      one.passed_over = false;
+  }
+
+  /// Is there an item that is not taken, and not passed over?
   bool untaken() const {
-    return std::ranges::any_of(in_, [](const auto& one) { return one.from->size() > one.taken; });
+    return std::ranges::any_of(
+        in_, [](const auto& one) { return !one.passed_over && one.from->size() > one.taken; });
   }
   /// Is every ring closed, and all of it taken?
   bool exhausted() const { return std::ranges::all_of(in_, &input::exhausted); }
+  bool exhausted_but_for(const ring_base* which) const {
+    return std::ranges::all_of(
+        in_, [&](const auto& one) { return one.from == which || one.exhausted(); });
+  }
+
+  /// Is every other ring closed and empty?
+  bool only(const ring_base& which) const {
+    return std::ranges::all_of(
+        in_, [&](const auto& one) { return one.from == &which || one.from->drained(); });
+  }
 
   void waiting_for(std::vector<ring_base*>& rings) const {
     for (const auto& one : in_)
-      if (!one.exhausted())
+      if (one.may_change())
         rings.push_back(one.from);
   }
   bool something_there() const {
     return std::ranges::any_of(in_, [](const auto& one) {
-      return !one.exhausted() && one.from->consumer_may_go_on(one.taken);
+      return one.may_change() && one.from->consumer_may_go_on(one.taken);
     });
   }
   std::size_t size() const {
@@ -75,7 +98,10 @@ private:
     std::shared_ptr<ring_base> owned;
     ring<T>* from;
     std::size_t taken; // items at the front
+    bool passed_over;
 
+    bool may_change() const { return !passed_over && !exhausted(); }
+    bool untaken() const { return from->size() > taken; }
     bool exhausted() const {
       const bool closed = from->closed(); // before the size: nothing comes after it
       return closed && from->size() == taken;

@@ -4,6 +4,7 @@
 #include <weir/mailbox/batched_settlement.hpp>
 #include <weir/stages/consuming_stepper.hpp>
 #include <weir/stages/direct_run.hpp>
+#include <weir/stages/function_maker.hpp>
 #include <weir/stages/kept_slice.hpp>
 #include <weir/stages/outlet.hpp>
 #include <weir/stages/stage_call.hpp>
@@ -32,14 +33,9 @@ class transform_stepper final
 
 public:
   transform_stepper(const ports& where, F prototype)
-      : consuming_stepper<In>{where}, prototype_{std::move(prototype)}, out_{where.out.front()} {}
+      : consuming_stepper<In>{where}, maker_{std::move(prototype)}, out_{where.out.front()} {}
 
-  result<void> rebuild(context& where) override {
-    stage_.reset();
-    stage_.emplace(product<F>::make(prototype_));
-    state_.restore_into(*stage_);
-    return started(*stage_, where);
-  }
+  result<void> rebuild(context& where) override { return maker_.make_anew(stage_, where); }
 
   slice_result step(std::size_t budget, worker& self) override {
     if (!out_.ready() && !out_.flush())
@@ -61,12 +57,12 @@ public:
   }
 
   std::size_t let_go(std::size_t most, worker& self) override {
-    if (state_.runs_again()) // they are counted already
+    if (slice_.runs_again()) // they are counted already
       return 0;
     return consuming_stepper<In>::let_go(most, self);
   }
   std::size_t admit(std::size_t budget, worker& self) override {
-    if (state_.runs_again()) // they were admitted before
+    if (slice_.runs_again()) // they were admitted before
       return budget;
     return consuming_stepper<In>::admit(budget, self);
   }
@@ -102,7 +98,7 @@ private:
     ran came;
     {
       batched_settlement filtered{self.books(), outcome::filtered};
-      came = run_items(from, state_.limited(std::min(budget, from.available())), filtered, self);
+      came = run_items(from, slice_.limited(std::min(budget, from.available())), filtered, self);
       if constexpr (recoverable_stage<stage>)
         if (auto instead = keep_state(came, filtered, self))
           return std::move(*instead);
@@ -114,7 +110,7 @@ private:
       return this->item_failed(std::move(*came.failed), came.done);
     // What is run again, and the item that failed, are next in this ring; and where a timer took the credit, its turn
     // is still to come.
-    if (!state_.runs_again() && came.done > 0)
+    if (!slice_.runs_again() && came.done > 0)
       in_.turn_over();
     return {.items = came.done};
   }
@@ -140,7 +136,7 @@ private:
       if (failed)
         break;
       if constexpr (recoverable_stage<stage>)
-        state_.hold(where, std::move(outputs_), std::move(lanes_));
+        slice_.hold(where, std::move(outputs_), std::move(lanes_));
       else
         hand_on(where, outputs_, lanes_, filtered, self);
     }
@@ -149,7 +145,7 @@ private:
 
   /// Is as much held as there is credit for?
   bool full() const {
-    return state_.full([this](std::size_t enough) { return out_.room(enough); });
+    return slice_.full([this](std::size_t enough) { return out_.room(enough); });
   }
 
   /// Keeps the state after a slice, and hands on what it led to; or says what came of the slice instead.
@@ -157,33 +153,33 @@ private:
     if (came.failed && came.done > 0)
       return roll_back(std::move(*came.failed), came.done, self);
     if (came.failed) { // with nothing done: it may have changed the state already
-      state_.forget_failure();
+      slice_.forget_failure();
       if (auto why = rebuilt(self))
-        return this->stage_failed(std::move(*why), 0);
+        return failed_with(std::move(*why), 0);
     } else {
-      came.failed = state_.ran_again(came.done);
+      came.failed = slice_.ran_again(came.done);
     }
     if (came.done > 0) {
       try {
-        state_.keep(*stage_);
+        maker_.keep(*stage_);
       } catch (...) { // no item's fault: the slice has not happened, and is run again
-        state_.let_go();
-        state_.forget_failure();
-        auto not_kept = this->stage_failed(describe_current_exception(), 0);
+        slice_.let_go();
+        slice_.forget_failure();
+        auto not_kept = failed_with(describe_current_exception(), 0);
         not_kept.wasted = came.done;
         return not_kept;
       }
     }
-    for (auto& one : state_.held())
+    for (auto& one : slice_.held())
       hand_on(one.where, one.outputs, one.lanes, filtered, self);
-    state_.let_go();
+    slice_.let_go();
     return std::nullopt;
   }
 
   slice_result roll_back(failure why, std::size_t done, worker& self) {
-    state_.roll_back(std::move(why), done);
+    slice_.roll_back(std::move(why), done);
     if (auto not_rebuilt = rebuilt(self)) {
-      auto down = this->stage_failed(std::move(*not_rebuilt), 0);
+      auto down = failed_with(std::move(*not_rebuilt), 0);
       down.wasted = done;
       return down;
     }
@@ -254,7 +250,7 @@ private:
       failed = failure_of([&]() -> decltype(auto) { return call(emit); });
       if (!failed) {
         choose_lanes();
-        state_.keep(*stage_);
+        maker_.keep(*stage_);
       }
     } catch (...) {
       failed = describe_current_exception();
@@ -263,7 +259,7 @@ private:
       if constexpr (recoverable_stage<stage>) // what it changed has not happened
         if (auto why = rebuilt(self))
           failed = std::move(why);
-      return this->stage_failed(std::move(*failed), 0);
+      return failed_with(std::move(*failed), 0);
     }
     for (std::size_t k = 0; k < outputs_.size(); ++k)
       out_.put(std::move(outputs_[k]), origin{}, lanes_[k]);
@@ -271,13 +267,13 @@ private:
     return std::nullopt;
   }
 
-  F prototype_;
-  std::optional<stage> stage_;
+  function_maker<F> maker_;
+  std::unique_ptr<stage> stage_;
   outlet<Out> out_;
   std::vector<Out> outputs_;       // of the item in hand
   std::vector<std::size_t> lanes_; // of outputs_
   bool drained_ = false;
-  kept_slice<stage, Out> state_; // of a recoverable stage
+  kept_slice<Out> slice_; // of a recoverable stage
 };
 
 } // namespace weir

@@ -207,7 +207,7 @@ void worker::obey_limits(std::uint64_t word) {
 std::size_t worker::budget_while_paused() const {
   if (one_by_one_)
     return SIZE_MAX;
-  return trouble_ && stepper_->in_hand() ? 1 : 0;
+  return trouble_ && of_an_item_ ? 1 : 0;
 }
 
 std::size_t worker::budget_of(std::size_t turn_left) const {
@@ -223,6 +223,8 @@ bool worker::let_go(slice& next, std::size_t& turn_left) {
     return true;
   const auto gone = stepper_->let_go(next.budget, *this);
   turn_left -= std::min(turn_left, gone);
+  if (gone > 0) // what failed may be among them
+    of_an_item_ = false;
   return gone == 0;
 }
 
@@ -254,8 +256,7 @@ bool worker::look_ahead(slice& next) {
   if (item->there) {
     known = suspicion_.at(item->where);
     if (auto why = known ? suspicion_.sentence(*known) : std::nullopt) {
-      dead_letter_unrun(item->where, stepper_->payload(), stepper_->payload_type(), *known,
-                        std::move(*why), stepper_->key_in_hand());
+      dead_letter_unrun(item->where, stepper_->as_letter(), *known, std::move(*why));
       stepper_->discard();
       return false;
     }
@@ -279,7 +280,7 @@ std::optional<activity> worker::run_slice(slice& next, std::size_t& turn_left) {
     return rest({}, waiting_as::suspects);
   }
   const auto began = now_;
-  const auto done = stepper_->step(std::min(next.budget, next.items), *this);
+  auto done = stepper_->step(std::min(next.budget, next.items), *this);
   if (auto in_hand = hands_.in_turns())
     in_hand.empty();
   if (next.enters)
@@ -310,7 +311,7 @@ void worker::count(const slice_result& done, time_point began) {
     services_.recorder->recovered();
 }
 
-std::optional<activity> worker::after_slice(const slice& next, const slice_result& done) {
+std::optional<activity> worker::after_slice(const slice& next, slice_result& done) {
   switch (done.what) {
   case slice_result::state::again:
     if (next.at_bound)
@@ -324,7 +325,7 @@ std::optional<activity> worker::after_slice(const slice& next, const slice_resul
       return rest({}, waiting_as::letters);
     return finish();
   case slice_result::state::failed:
-    return after_failure(done.charge);
+    return after_failure(done);
   case slice_result::state::waiting:
     if (letters_.size() > 0)
       return std::nullopt; // first hand them over: nothing else might wake us
@@ -343,28 +344,28 @@ void worker::succeeded() {
     observer_.worker_recovered(index_);
 }
 
-std::optional<activity> worker::after_failure(std::optional<std::uint32_t> charge) {
-  auto why = stepper_->take_failure();
-  if (charge)
-    return go_down(*charge, std::move(why));
-  const auto item = stepper_->in_hand();
-  know_trouble_of(item, item ? stepper_->in_hand_id() : 0);
-  if (!item)
+std::optional<activity> worker::after_failure(slice_result& done) {
+  auto& why = done.why;
+  if (done.charge)
+    return go_down(*done.charge, std::move(why));
+  know_trouble_of(done.item);
+  if (!done.item)
     return after_failure_without_item(std::move(why));
+  const auto item = done.item->where;
   const auto next = decide(why, *trouble_, trouble_id_, now_);
   switch (next.what) {
   case answer::retry:
-    record_failures(*item, trouble_->failures());
+    record_failures(item, trouble_->failures());
     resume_at_ = now_ + next.delay;
     return std::nullopt;
   case answer::restart:
-    record_failures(*item, trouble_->failures());
+    record_failures(item, trouble_->failures());
     return go_down(next.charge, std::move(why));
   case answer::dead_letter:
-    dead_letter_in_hand(*item, why);
+    dead_letter_in_hand(item, why);
     return std::nullopt;
   case answer::dead_letter_and_restart:
-    dead_letter_in_hand(*item, why);
+    dead_letter_in_hand(item, why);
     return go_down(next.charge, std::move(why));
   }
   return std::nullopt;
@@ -382,30 +383,29 @@ std::optional<activity> worker::after_failure_without_item(failure why) {
 }
 
 /// What failed is the same as before, or begins with what the flight recorder knows of it.
-void worker::know_trouble_of(std::optional<origin> item, std::uint64_t id) {
+void worker::know_trouble_of(const std::optional<failed_item>& item) {
+  const auto id = item ? item->id : 0;
   if (!trouble_ || trouble_id_ != id) {
     trouble_.emplace();
     if (item && suspicion_.remains())
-      if (const auto known = suspicion_.at(*item))
+      if (const auto known = suspicion_.at(item->where))
         trouble_ = item_trouble::of(*known);
   }
   trouble_id_ = id;
+  of_an_item_ = item.has_value();
 }
 
 void worker::dead_letter_in_hand(origin item, const failure& why) {
-  letters_.add(item, stepper_->payload(), stepper_->payload_type(), why, *trouble_,
-               letter_of::whole_item, stepper_->key_in_hand());
+  letters_.add(item, stepper_->as_letter(), why, *trouble_);
   stepper_->discard();
   trouble_.reset();
   record_failures({}, 0);
 }
 
-void worker::dead_letter_unrun(origin where, std::string payload,
-                               const std::type_info& payload_type, const suspect& known,
-                               failure why, std::string key) {
+void worker::dead_letter_unrun(origin where, item_as_letter item, const suspect& known,
+                               failure why) {
   judge_.remember(why);
-  letters_.add(where, std::move(payload), payload_type, std::move(why), item_trouble::of(known),
-               letter_of::whole_item, std::move(key));
+  letters_.add(where, std::move(item), std::move(why), item_trouble::of(known));
   dead_lettered_unrun_ = true;
 }
 

@@ -117,9 +117,15 @@ public:
   bool is_replayed(origin where) const {
     return services_.books.is_replayed(acknowledgement::first_of(where));
   }
+  /// Was the item given back, so that nobody waits for it? Then it is settled.
+  bool let_go_if_given_back(origin where) {
+    if (!books().any_given_back() || !books().is_given_back(where))
+      return false;
+    books().settle(where, outcome::returned);
+    return true;
+  }
   /// A suspect is sentenced: it becomes a dead letter without being run.
-  void dead_letter_unrun(origin where, std::string payload, const std::type_info& payload_type,
-                         const suspect& known, failure why, std::string key = {});
+  void dead_letter_unrun(origin where, item_as_letter item, const suspect& known, failure why);
   /// A run of one of its items goes on without it. What of it is known is kept here.
   void abandon(const std::shared_ptr<const item_run>& run) {
     abandoned_.add(run, services_.node.wall_clock());
@@ -173,10 +179,10 @@ private:
   bool look_ahead(slice& next);
   std::optional<activity> run_slice(slice& next, std::size_t& turn_left);
   void count(const slice_result& done, time_point began);
-  std::optional<activity> after_slice(const slice& next, const slice_result& done);
-  std::optional<activity> after_failure(std::optional<std::uint32_t> charge);
+  std::optional<activity> after_slice(const slice& next, slice_result& done);
+  std::optional<activity> after_failure(slice_result& done);
   std::optional<activity> after_failure_without_item(failure why);
-  void know_trouble_of(std::optional<origin> item, std::uint64_t id);
+  void know_trouble_of(const std::optional<failed_item>& item);
   void dead_letter_in_hand(origin item, const failure& why);
   activity go_down(std::uint32_t charge, failure why);
   std::optional<activity> sleep_until(const slice_result& next);
@@ -224,7 +230,8 @@ private:
   bool aborting_ = false;
   bool input_ended_ = false; // of a stage with hold_key: but for replays
   bool started_before_ = false;
-  std::optional<item_trouble> trouble_; // of the item in hand
+  std::optional<item_trouble> trouble_; // of the item in hand, or of the stage
+  bool of_an_item_ = false;             // that trouble
   std::uint64_t trouble_id_ = 0;
   std::optional<time_point> resume_at_; // of the back-off
   std::optional<time_point> wake_at_;   // asked for by the stage

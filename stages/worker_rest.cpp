@@ -43,7 +43,8 @@ std::optional<activity> worker::sleep_until(const slice_result& next) {
   for (auto* one : outputs)
     one->announce_producer_waiting(next.credit);
   const bool changed =
-      (next.for_input && stepper_->input_there()) || (next.credit > 0 && outputs.empty())
+      (next.for_keys && !letters_.keys()->call_when_changed(*this))
+      || (next.for_input && stepper_->input_there()) || (next.credit > 0 && outputs.empty())
       || std::ranges::any_of(outputs, [](auto* one) { return one->producer_may_go_on(); });
   if (changed) {
     for (auto* one : inputs)
@@ -51,6 +52,10 @@ std::optional<activity> worker::sleep_until(const slice_result& next) {
     for (auto* one : outputs)
       one->withdraw_producer_waiting();
     return std::nullopt;
+  }
+  if (next.time == waiting_as::keys) {
+    services_.replays->recount(); // there may be fewer than it seems, as after a crash
+    suspicion_.withdraw();
   }
   return rest(next.until, why_waits(next));
 }

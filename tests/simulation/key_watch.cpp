@@ -61,11 +61,15 @@ void key_watch::run_begins(place at, const thing& one) {
                + std::to_string(first.id) + " of its key is there: " + first.payload);
 }
 
+bool key_watch::comes_in_order(place at, const thing& one) const {
+  const auto lost = lost_up_to_.find(one.id >> 24U);
+  return of_.keeps_order_before(at) && is_of_a_source(one) && !comes_late(at, one.id)
+         && (lost == lost_up_to_.end() || one.id > lost->second);
+}
+
 void key_watch::passed(place at, const thing& one) {
   const auto key = hold_key_of(one);
-  if (key.empty() || in_.fenced() || !of_.keeps_order || !is_of_a_source(one)
-      || comes_late(at, one.id) || one.id <= lost_up_to_[one.id >> 24U]
-      || !passed_[at].insert(one).second)
+  if (key.empty() || in_.fenced() || !comes_in_order(at, one) || !passed_[at].insert(one).second)
     return;
   auto& last = last_passed_[{at, key, one.branch, one.id >> 24U}];
   if (one.id < last)
@@ -103,10 +107,16 @@ void key_watch::dead_lettered(place at, const thing& item, const weir::dead_lett
   }
   if (key.empty())
     return;
+  if (const auto last = last_passed_.find({at, key, item.branch, item.id >> 24U});
+      last != last_passed_.end() && item.id < last->second && comes_in_order(at, item)
+      && !passed_[at].contains(item))
+    in_.violated("held key: " + text_of(at, item, of_) + " is a dead letter, and item "
+                 + std::to_string(last->second) + " of the same key went through before");
   letters_at_[{at, key}].insert(
       letter.source.empty() ? "a letter" : letter.source + ":" + std::to_string(letter.position));
-  // Each worker may have an item in hand that fails as well.
-  if (const auto count = letters_of(at); count >= most + of_.options_at(at).workers)
+  // What each worker has in hand may fail as well.
+  const auto options = of_.options_at(at);
+  if (const auto count = letters_of(at); count >= most + options.workers * options.in_flight_max)
     in_.violated("held key: " + stage_name(of_, at) + " has " + std::to_string(count) + " letters, "
                  + std::to_string(most) + " are the most");
 }

@@ -61,6 +61,9 @@ private:
     return found != left_behind_.end() && found->second < at.segment;
   }
 
+  /// Must it come to that stage behind what was read before it, and before what was read after it?
+  bool comes_in_order(place at, const thing& one) const;
+
   const scenario& of_;
   world& in_;
 

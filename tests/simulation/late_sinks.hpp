@@ -31,6 +31,8 @@ protected:
   template <class Take>
   weir::result<void> take(const thing& first, weir::context& where, Take into) {
     in->watch.run_begins(at, where.worker_index(), first);
+    if (in->drawn.held_max_at(at) > 0)
+      in->keys.run_begins(at, first);
     std::optional<weir::failure> why;
     try {
       in->rate_used(at, now_ns());

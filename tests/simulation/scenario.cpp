@@ -36,7 +36,7 @@ weir::supervision_options drawn_supervision(seeded& chance) {
 bool may_hold_keys(const segment& one) {
   return one.kind == segment_kind::map || one.kind == segment_kind::filter
          || one.kind == segment_kind::emit || one.kind == segment_kind::count
-         || one.kind == segment_kind::key_by;
+         || one.kind == segment_kind::key_by || one.kind == segment_kind::wait;
 }
 
 std::uint64_t drawn_held_max(seeded& chance) {
@@ -84,12 +84,19 @@ segment drawn_segment(seeded& chance) {
     one.hold = milliseconds{chance.between(1, 300)};
   if (may_hold_keys(one) && chance.chance(0.3)) {
     one.held_max = drawn_held_max(chance);
-    one.options.in_flight_max = 1;
-    one.options.order = weir::order::kept;
-    one.options.item_time_max = {};
+    if (!waits) {
+      one.options.in_flight_max = 1;
+      one.options.order = weir::order::kept;
+      one.options.item_time_max = {};
+    }
     one.hold = {};
     if (one.kind != segment_kind::key_by)
       one.options.workers = 1;
+    if ((one.kind == segment_kind::map || one.kind == segment_kind::filter) && chance.chance(0.5)) {
+      one.options.in_flight_max = between(chance, 2, 4);
+      if (chance.chance(0.3))
+        one.options.order = weir::order::relaxed;
+    }
   }
   return one;
 }
@@ -199,9 +206,8 @@ scenario scenario::drawn(std::uint64_t seed, const reduction& without) {
   seeded own{mixed(seed, 0x5E6100)};
   auto& last = made.sinks[0];
   const auto& stage = last.stage;
-  if (!made.partitioned && made.fork == fork_kind::none && !last.batched && !last.late
-      && !made.has_batches() && stage.workers == 1 && stage.in_flight_max == 1
-      && stage.item_time_max.count() == 0 && own.chance(0.5))
+  if (!made.partitioned && made.fork == fork_kind::none && !last.batched && !made.has_batches()
+      && stage.workers == 1 && stage.item_time_max.count() == 0 && own.chance(0.5))
     last.held_max = drawn_held_max(own);
   return made;
 }
@@ -367,6 +373,16 @@ std::optional<place> scenario::next_of_items(place at) const {
   default:
     return std::nullopt;
   }
+}
+
+bool scenario::keeps_order_before(place at) const {
+  for (std::size_t k = 0; k < std::min(at.segment, segments.size()); ++k) {
+    const auto& one = segments[k];
+    if ((one.options.workers > 1 && one.kind != segment_kind::key_by)
+        || one.options.order == weir::order::relaxed)
+      return false;
+  }
+  return true;
 }
 
 std::uint64_t scenario::held_max_at(place at) const {

@@ -113,6 +113,8 @@ struct scenario {
   /// Is it told at once where something succeeds there? Not where no function of ours runs.
   bool is_seen(place at) const;
   bool has_batches() const;
+  /// Do the items of one key and branch come there in their order?
+  bool keeps_order_before(place at) const;
   /// How many letters its held keys may have; 0: it has no hold_key.
   std::uint64_t held_max_at(place at) const;
   bool has_held_keys() const;

@@ -272,8 +272,8 @@ void life::build_segment(weir::pipeline& p, std::optional<weir::flow<thing>>& fl
                .via(name, emit_stage{{{&in_, at}}}, options_for(one.options));
     break;
   case segment_kind::wait:
-    flow =
-        std::move(from).via(name, wait_stage{{&in_, at}, running_}, options_for(one.options, true));
+    flow = with_keys(std::move(from), at)
+               .via(name, wait_stage{{&in_, at}, running_}, options_for(one.options, true));
     break;
   case segment_kind::count:
     flow = with_keys(std::move(from), at)

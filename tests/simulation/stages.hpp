@@ -434,6 +434,9 @@ struct wait_stage : placed {
       co_return mapped(one, segment, 0);
     }
     in->watch.run_begins(at, 0, one);
+    const bool holds_keys = in->drawn.held_max_at(at) > 0;
+    if (holds_keys)
+      in->keys.run_begins(at, one);
     const counted mine{(*running)[segment]};
     in->in_flight(segment, mine.number);
     if (in->faults.fires(fault::wait_hangs))
@@ -455,6 +458,8 @@ struct wait_stage : placed {
     if (in->faults.fires(fault::wait_fails))
       co_return told(weir::transient("503", std::chrono::milliseconds{one.path % 100}));
     in->watch.run_ends(at, one, nullptr);
+    if (holds_keys && counts)
+      in->keys.passed(at, one);
     if (counts)
       in->watch.may_leave(at, mapped(one, segment, 0));
     co_return mapped(one, segment, 0);
