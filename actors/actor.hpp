@@ -10,6 +10,10 @@
 #include <string>
 #include <utility>
 
+namespace weir::internal {
+class driven;
+} // namespace weir::internal
+
 namespace weir {
 
 using time_point = std::chrono::steady_clock::time_point;
@@ -29,6 +33,10 @@ struct activity {
   static activity finished() { return {kind::finished, {}}; }
 };
 
+} // namespace weir
+
+namespace weir::internal {
+
 /// How an actor gets its turns: behind it stands a CAF actor, a thread, or a test's scheduler.
 class driver {
 public:
@@ -36,6 +44,10 @@ public:
   /// Gives the actor one turn, soon. Any thread.
   virtual void post() noexcept = 0;
 };
+
+} // namespace weir::internal
+
+namespace weir {
 
 /// Something that runs in turns, one at a time, when it is woken.
 ///
@@ -66,12 +78,12 @@ public:
 
 private:
   friend class runtime;
-  friend class driven;
+  friend class internal::driven;
 
   const std::string name_;
   std::atomic<bool> scheduled_{false};
-  std::atomic<driver*> driver_{nullptr};
-  std::shared_ptr<driver> owned_driver_; // lives as long as anybody may wake this actor
+  std::atomic<internal::driver*> driver_{nullptr};
+  std::shared_ptr<internal::driver> owned_driver_; // lives as long as anybody may wake this actor
 };
 
 } // namespace weir

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 void child_inbox::put(addressed_news one) {
   const std::lock_guard guard{lock_};
@@ -23,4 +23,4 @@ void child_inbox::close() {
   owner_ = nullptr;
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -8,7 +8,7 @@
 #include <deque>
 #include <mutex>
 
-namespace weir {
+namespace weir::internal {
 
 /// What an instance of a child said, and which one it was.
 struct addressed_news {
@@ -38,4 +38,4 @@ private:
   std::deque<addressed_news> news_;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -17,10 +17,10 @@ public:
 
 private:
   friend class supervisor;
-  child_ref(std::uint64_t owner, child_key key) : owner_{owner}, key_{key} {}
+  child_ref(std::uint64_t owner, internal::child_key key) : owner_{owner}, key_{key} {}
 
   std::uint64_t owner_ = 0; // nobody's
-  child_key key_ = 0;
+  internal::child_key key_ = 0;
 };
 
 } // namespace weir

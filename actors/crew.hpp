@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// What a crew carries out. It may block, or never end.
 class crew_job {
@@ -33,4 +33,4 @@ public:
   virtual void abandon(crew_job& job) noexcept = 0;
 };
 
-} // namespace weir
+} // namespace weir::internal

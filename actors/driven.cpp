@@ -1,7 +1,7 @@
 #include <weir/actors/driven.hpp>
 #include <weir/actors/runtime_engine.hpp>
 
-namespace weir {
+namespace weir::internal {
 
 bool driven::wait_until_finished(runtime_engine& engine, std::optional<time_point> deadline) {
   std::unique_lock lock{lock_};
@@ -30,4 +30,4 @@ void driven::finished() noexcept {
   who_.behind_last_turn(); // under the lock: whoever joins it may destroy it
 }
 
-} // namespace weir
+} // namespace weir::internal

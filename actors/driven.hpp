@@ -7,7 +7,7 @@
 #include <mutex>
 #include <optional>
 
-namespace weir {
+namespace weir::internal {
 
 class runtime_engine;
 
@@ -38,4 +38,4 @@ private:
   bool finished_ = false; // guarded by lock_
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -29,7 +29,7 @@ struct rate_limiter::shared {
       line.front()->cancel();
   }
 
-  token_bucket bucket;
+  internal::token_bucket bucket;
   clock::time_point paused_until = clock::time_point::min();
   std::list<asio::steady_timer*> line;
 };

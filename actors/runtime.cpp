@@ -10,9 +10,9 @@
 namespace weir {
 
 runtime::runtime(runtime_options options)
-    : options_{std::move(options)}, engine_{make_thread_engine(options_)} {}
+    : options_{std::move(options)}, engine_{internal::make_thread_engine(options_)} {}
 
-runtime::runtime(runtime_options options, std::unique_ptr<runtime_engine> engine)
+runtime::runtime(runtime_options options, std::unique_ptr<internal::runtime_engine> engine)
     : options_{std::move(options)}, engine_{std::move(engine)} {}
 
 runtime::~runtime() {
@@ -22,7 +22,7 @@ runtime::~runtime() {
   }
 }
 
-runtime_engine& runtime::engine() noexcept { return *engine_; }
+internal::runtime_engine& runtime::engine() noexcept { return *engine_; }
 
 double runtime::random() noexcept { return engine_->random(); }
 
@@ -36,12 +36,13 @@ void runtime::spawn(actor& who, execution how) {
 
 void runtime::join(actor& who) {
   if (who.owned_driver_)
-    static_cast<driven&>(*who.owned_driver_).wait_until_finished(*engine_, {});
+    static_cast<internal::driven&>(*who.owned_driver_).wait_until_finished(*engine_, {});
 }
 
 bool runtime::join_until(actor& who, time_point deadline) {
   return !who.owned_driver_
-         || static_cast<driven&>(*who.owned_driver_).wait_until_finished(*engine_, deadline);
+         || static_cast<internal::driven&>(*who.owned_driver_)
+                .wait_until_finished(*engine_, deadline);
 }
 
 void runtime::leave(std::unique_ptr<actor> who) {
@@ -59,7 +60,7 @@ bool runtime::wait(std::unique_lock<std::mutex>& lock, std::condition_variable& 
   return engine_->wait(lock, changed, deadline, done);
 }
 
-std::unique_ptr<crew> runtime::make_crew(std::uint32_t threads_max) {
+std::unique_ptr<internal::crew> runtime::make_crew(std::uint32_t threads_max) {
   return engine_->make_crew(threads_max, *this);
 }
 

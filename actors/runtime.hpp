@@ -19,9 +19,13 @@ class io_context;
 }
 
 /// The seam to what runs actors: CAF's scheduler and timers, threads, Asio, and the clock.
-namespace weir {
+namespace weir::internal {
 
 class runtime_engine;
+
+} // namespace weir::internal
+
+namespace weir {
 
 /// Owner: any thread may make it, use it and destroy it, whichever of the others live on; also in static storage.
 class runtime {
@@ -59,7 +63,7 @@ public:
             std::optional<time_point> deadline, const std::function<bool()>& done);
 
   /// Threads beside the scheduler's, for what may block for ever.
-  std::unique_ptr<crew> make_crew(std::uint32_t threads_max);
+  std::unique_ptr<internal::crew> make_crew(std::uint32_t threads_max);
 
   /// The node's I/O context, on one thread of its own that starts with the first call.
   boost::asio::io_context& io();
@@ -67,12 +71,12 @@ public:
   void settle_io();
 
 protected:
-  runtime(runtime_options options, std::unique_ptr<runtime_engine> engine);
-  runtime_engine& engine() noexcept;
+  runtime(runtime_options options, std::unique_ptr<internal::runtime_engine> engine);
+  internal::runtime_engine& engine() noexcept;
 
 private:
   const runtime_options options_;
-  const std::unique_ptr<runtime_engine> engine_;
+  const std::unique_ptr<internal::runtime_engine> engine_;
 
   std::mutex lock_;
   std::vector<std::unique_ptr<actor>> left_; // guarded by lock_

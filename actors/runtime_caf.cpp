@@ -14,7 +14,7 @@
 #include <thread>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -128,4 +128,4 @@ std::shared_ptr<driven> caf_scheduler::drive(actor& who) {
   return made;
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -6,7 +6,7 @@
 #include <memory>
 
 /// CAF, as far as a runtime needs it: whoever includes this sees nothing of it.
-namespace weir {
+namespace weir::internal {
 
 /// A scheduler of CAF's, with its threads and timers.
 ///
@@ -29,4 +29,4 @@ private:
   const std::unique_ptr<system> system_;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -16,10 +16,19 @@ namespace boost::asio {
 class io_context;
 }
 
-namespace weir {
+namespace weir::internal {
 
 class driven;
+
+} // namespace weir::internal
+
+namespace weir {
+
 class runtime;
+
+} // namespace weir
+
+namespace weir::internal {
 
 /// What a runtime stands on: the system's threads and clock, or a test's scheduler with virtual time.
 class runtime_engine {
@@ -43,4 +52,4 @@ public:
   virtual void settle_io() = 0;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -14,7 +14,7 @@
 #include <thread>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -136,4 +136,4 @@ std::unique_ptr<runtime_engine> make_thread_engine(const runtime_options& option
   return std::make_unique<thread_engine>(options);
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -28,9 +28,10 @@ using ready_jobs = std::deque<std::shared_ptr<virtual_driver>>;
 
 /// Makes a job of an actor that was woken, or whose time has come. Its wakes and timers are messages in a row, as
 /// they are under a scheduler: one that was overtaken by another is still a job, of which nothing comes.
-class virtual_driver final : public driven, public std::enable_shared_from_this<virtual_driver> {
+class virtual_driver final : public internal::driven,
+                             public std::enable_shared_from_this<virtual_driver> {
 public:
-  virtual_driver(actor& who, ready_jobs& ready) : driven{who}, ready_{ready} {}
+  virtual_driver(actor& who, ready_jobs& ready) : internal::driven{who}, ready_{ready} {}
 
   void post() noexcept override { take(wake); }
 
@@ -100,8 +101,8 @@ public:
   job_runner() : actor{"helper"} {}
 
   /// The job that it has not begun yet, or null.
-  const crew_job* job() const { return job_.get(); }
-  void post(std::shared_ptr<crew_job> job, time_point at) {
+  const internal::crew_job* job() const { return job_.get(); }
+  void post(std::shared_ptr<internal::crew_job> job, time_point at) {
     job_ = std::move(job);
     at_ = at;
     wake();
@@ -124,13 +125,13 @@ public:
   void crashed(failure) noexcept override {}
 
 private:
-  std::shared_ptr<crew_job> job_;
+  std::shared_ptr<internal::crew_job> job_;
   time_point at_{};
   bool over_ = false;
 };
 
 /// Its jobs are jobs like all others. A job has its time to begin, whatever becomes of those beside it.
-class virtual_crew final : public crew {
+class virtual_crew final : public internal::crew {
 public:
   using make_member = std::function<std::shared_ptr<job_runner>()>;
 
@@ -141,7 +142,7 @@ public:
       one->end(false);
   }
 
-  void run(std::vector<std::shared_ptr<crew_job>>& jobs) override {
+  void run(std::vector<std::shared_ptr<internal::crew_job>>& jobs) override {
     while (!jobs.empty()) {
       auto free = std::ranges::find(members_, nullptr, &job_runner::job);
       if (free == members_.end())
@@ -150,7 +151,7 @@ public:
       jobs.erase(jobs.begin());
     }
   }
-  void abandon(crew_job& job) noexcept override {
+  void abandon(internal::crew_job& job) noexcept override {
     const auto found = std::ranges::find(members_, &job, &job_runner::job);
     if (found == members_.end())
       return;
@@ -165,6 +166,10 @@ private:
 };
 
 } // namespace
+
+} // namespace weir
+
+namespace weir::internal {
 
 class virtual_engine final : public runtime_engine {
 public:
@@ -269,12 +274,18 @@ private:
   std::string last_;
 };
 
-virtual_runtime::virtual_runtime(runtime_options options, virtual_choices choices)
-    : virtual_runtime{std::move(options), std::make_unique<virtual_engine>(std::move(choices))} {}
+} // namespace weir::internal
 
-virtual_runtime::virtual_runtime(runtime_options options, std::unique_ptr<virtual_engine> engine)
+namespace weir {
+
+virtual_runtime::virtual_runtime(runtime_options options, virtual_choices choices)
+    : virtual_runtime{std::move(options),
+                      std::make_unique<internal::virtual_engine>(std::move(choices))} {}
+
+virtual_runtime::virtual_runtime(runtime_options options,
+                                 std::unique_ptr<internal::virtual_engine> engine)
     : runtime{std::move(options), std::move(engine)},
-      engine_{static_cast<virtual_engine&>(runtime::engine())} {}
+      engine_{static_cast<internal::virtual_engine&>(runtime::engine())} {}
 
 virtual_runtime::~virtual_runtime() = default;
 

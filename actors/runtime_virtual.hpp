@@ -8,9 +8,13 @@
 #include <functional>
 #include <string_view>
 
-namespace weir {
+namespace weir::internal {
 
 class virtual_engine;
+
+} // namespace weir::internal
+
+namespace weir {
 
 /// What decides in a virtual runtime, where otherwise chance does.
 struct virtual_choices {
@@ -58,9 +62,9 @@ public:
   void shift_wall_clock(clock::duration by);
 
 private:
-  virtual_runtime(runtime_options options, std::unique_ptr<virtual_engine> engine);
+  virtual_runtime(runtime_options options, std::unique_ptr<internal::virtual_engine> engine);
 
-  virtual_engine& engine_;
+  internal::virtual_engine& engine_;
 };
 
 } // namespace weir

@@ -23,7 +23,7 @@ supervisor::supervisor(runtime& node, std::string name, supervisor_options optio
       node_{node},
       options_{std::move(options)},
       identity_{next_identity()},
-      inbox_{std::make_shared<child_inbox>(*this)},
+      inbox_{std::make_shared<internal::child_inbox>(*this)},
       decides_{options_.supervision, options_.auto_shutdown} {}
 
 supervisor::~supervisor() {
@@ -83,16 +83,16 @@ void supervisor::enter_children(bool again) {
   members_.clear(); // of its last life, as all the rest
   ids_.clear();
   auto known = decides_.take_specs();
-  decides_ = supervisor_state{options_.supervision, options_.auto_shutdown};
+  decides_ = internal::supervisor_state{options_.supervision, options_.auto_shutdown};
   const auto given =
       options_.supervision.strategy == strategy::dynamic ? 0 : options_.children.size();
-  next_key_ = std::max<child_key>(next_key_, given + 1);
+  next_key_ = std::max<internal::child_key>(next_key_, given + 1);
   for (auto& [key, spec] : known)
     if (key > given && spec.restart != restart::temporary)
       enter(key, std::move(spec)); // it was added
   for (std::size_t k = 0; k < given; ++k) {
     const auto& spec = options_.children[k];
-    const child_key key = k + 1;
+    const internal::child_key key = k + 1;
     if (const auto found = known.find(key); found != known.end() && found->second.start)
       enter(key, std::move(found->second));
     else if ((!again || spec.restart == restart::temporary) && !ids_.contains(spec.id))
@@ -100,7 +100,7 @@ void supervisor::enter_children(bool again) {
   }
 }
 
-void supervisor::enter(child_key key, child_spec spec) {
+void supervisor::enter(internal::child_key key, child_spec spec) {
   if (options_.supervision.strategy != strategy::dynamic)
     ids_[spec.id] = key;
   members_[key].id = spec.id;

@@ -119,19 +119,19 @@ private:
   // All that follows requires the lock.
   result<void> begin(std::optional<child_link> parent);
   void enter_children(bool again);
-  void enter(child_key key, child_spec spec);
+  void enter(internal::child_key key, child_spec spec);
   void stop_children(ending why);
   void kill_children(ending why);
   std::optional<std::chrono::milliseconds> stop_time() const;
-  void add(supervisor_steps steps);
-  child_key add_child(child_spec spec);
-  std::optional<child_key> find(std::string_view id) const;
-  std::optional<child_key> find(child_ref which) const;
+  void add(internal::supervisor_steps steps);
+  internal::child_key add_child(child_spec spec);
+  std::optional<internal::child_key> find(std::string_view id) const;
+  std::optional<internal::child_key> find(child_ref which) const;
   child_answer no(kind what, std::string why) const;
   child_answer refusal(std::vector<std::string> problems) const;
   child_answer not_found(std::string_view id) const;
-  child_view view(child_key key) const;
-  child_spec spec_of(child_key key) const;
+  child_view view(internal::child_key key) const;
+  child_spec spec_of(internal::child_key key) const;
   std::optional<child_answer> is_there(std::string_view id) const;
   std::optional<child_answer> add_and_start(child_spec spec, waiter who);
   std::optional<child_answer> add_and_start(start_function start, waiter who);
@@ -139,31 +139,32 @@ private:
   std::future<child_answer> start_and_promise(What what);
   template <class What>
   void start_and_tell(What what, std::function<void(child_answer)> on_answer);
-  std::future<child_answer> when_started(child_key key);
+  std::future<child_answer> when_started(internal::child_key key);
   void answer(waiter& who, child_answer what);
-  std::future<child_answer> terminate(child_key key);
-  void hear(addressed_news one);
-  void hear_late(const addressed_news& one);
-  void hear_started(child_key key);
-  void hear_end(child_key key, member& who, child_news news);
-  void abandon(child_key key);
-  void settle(child_key key);
-  std::optional<child_answer> answer_to_start(child_key key, const member& who,
+  std::future<child_answer> terminate(internal::child_key key);
+  void hear(internal::addressed_news one);
+  void hear_late(const internal::addressed_news& one);
+  void hear_started(internal::child_key key);
+  void hear_end(internal::child_key key, member& who, internal::child_news news);
+  void abandon(internal::child_key key);
+  void settle(internal::child_key key);
+  std::optional<child_answer> answer_to_start(internal::child_key key, const member& who,
                                               child_now now) const;
-  std::optional<child_answer> answer_to_stop(child_key key, child_now now) const;
-  void tell(child_event::kind kind, child_key key, failure why = {});
+  std::optional<child_answer> answer_to_stop(internal::child_key key, child_now now) const;
+  void tell(child_event::kind kind, internal::child_key key, failure why = {});
   void finish();
 
   activity take_turn();
-  void carry_out(const supervisor_step& step, std::unique_lock<std::mutex>& lock);
-  void order(const supervisor_step& step, std::unique_lock<std::mutex>& lock);
-  void start(child_key key, std::unique_lock<std::mutex>& lock);
-  void take_start(child_key key, std::uint64_t instance, member& who, start_answer answer);
+  void carry_out(const internal::supervisor_step& step, std::unique_lock<std::mutex>& lock);
+  void order(const internal::supervisor_step& step, std::unique_lock<std::mutex>& lock);
+  void start(internal::child_key key, std::unique_lock<std::mutex>& lock);
+  void take_start(internal::child_key key, std::uint64_t instance, member& who,
+                  start_answer answer);
 
   runtime& node_;
   const supervisor_options options_;
   const std::uint64_t identity_;
-  const std::shared_ptr<child_inbox> inbox_;
+  const std::shared_ptr<internal::child_inbox> inbox_;
 
   mutable std::mutex lock_; // guards what follows
   std::condition_variable changed_;
@@ -171,16 +172,16 @@ private:
   bool leaving_ = false; // the destructor waits for its last turn
   bool crashed_ = false;
   state now_ = state::idle;
-  supervisor_state decides_;
-  std::map<child_key, member> members_;
-  std::map<std::string, child_key, std::less<>> ids_; // not of a dynamic supervisor
-  child_key next_key_ = 1;
+  internal::supervisor_state decides_;
+  std::map<internal::child_key, member> members_;
+  std::map<std::string, internal::child_key, std::less<>> ids_; // not of a dynamic supervisor
+  internal::child_key next_key_ = 1;
   std::uint64_t next_instance_ = 0;
   std::map<std::uint64_t, child> abandoned_; // by instance
-  std::deque<addressed_news> heard_;
-  std::deque<supervisor_step> to_do_;
+  std::deque<internal::addressed_news> heard_;
+  std::deque<internal::supervisor_step> to_do_;
   std::string ended_by_; // the id of the child for which it shuts down: by then it may be forgotten
-  supervisor_outbox outbox_;
+  internal::supervisor_outbox outbox_;
   std::optional<ending> ending_;
   std::optional<child_link> parent_;
   std::vector<std::promise<result<void>>> starters_;

@@ -6,14 +6,14 @@
 
 namespace weir {
 
-void supervisor::hear(addressed_news one) {
+void supervisor::hear(internal::addressed_news one) {
   const auto found = members_.find(one.child);
   if (found == members_.end() || found->second.instance != one.instance) {
     hear_late(one);
     return;
   }
   const bool known = decides_.has(one.child); // else it is about to be abandoned
-  if (one.news.what == child_news::kind::started) {
+  if (one.news.what == internal::child_news::kind::started) {
     if (known)
       hear_started(one.child);
     return;
@@ -29,15 +29,15 @@ void supervisor::hear(addressed_news one) {
 }
 
 /// The news of an instance that nobody waits for any more: it is dropped once it is gone.
-void supervisor::hear_late(const addressed_news& one) {
+void supervisor::hear_late(const internal::addressed_news& one) {
   const auto late = abandoned_.find(one.instance);
-  if (late == abandoned_.end() || one.news.what == child_news::kind::started)
+  if (late == abandoned_.end() || one.news.what == internal::child_news::kind::started)
     return;
   outbox_.drop(std::move(late->second));
   abandoned_.erase(late);
 }
 
-void supervisor::hear_started(child_key key) {
+void supervisor::hear_started(internal::child_key key) {
   const bool expected = decides_.now_is(key) == child_now::starting;
   add(decides_.started(key, node_.now()));
   if (expected)
@@ -46,10 +46,10 @@ void supervisor::hear_started(child_key key) {
 }
 
 /// The instance has ended, or isn't needed.
-void supervisor::hear_end(child_key key, member& who, child_news news) {
+void supervisor::hear_end(internal::child_key key, member& who, internal::child_news news) {
   const auto now = node_.now();
   const bool starting = decides_.now_is(key) == child_now::starting;
-  if (news.what == child_news::kind::ignored && starting) {
+  if (news.what == internal::child_news::kind::ignored && starting) {
     who.was_ignored = true;
     tell(child_event::kind::ignored, key);
     add(decides_.ignored(key, now));
@@ -68,7 +68,7 @@ void supervisor::hear_end(child_key key, member& who, child_news news) {
 }
 
 /// Answers those who waited for what has become of the child, and forgets one that is gone.
-void supervisor::settle(child_key key) {
+void supervisor::settle(internal::child_key key) {
   const auto found = members_.find(key);
   if (found == members_.end())
     return;
@@ -89,7 +89,7 @@ void supervisor::settle(child_key key) {
 }
 
 /// What whoever waits for its start is answered; nothing while that isn't clear.
-std::optional<child_answer> supervisor::answer_to_start(child_key key, const member& who,
+std::optional<child_answer> supervisor::answer_to_start(internal::child_key key, const member& who,
                                                         child_now now) const {
   const child_ref self{identity_, key};
   if (now == child_now::running)
@@ -105,7 +105,8 @@ std::optional<child_answer> supervisor::answer_to_start(child_key key, const mem
 }
 
 /// What whoever waits for its end is answered; nothing while it isn't gone.
-std::optional<child_answer> supervisor::answer_to_stop(child_key key, child_now now) const {
+std::optional<child_answer> supervisor::answer_to_stop(internal::child_key key,
+                                                       child_now now) const {
   if (now == child_now::stopping)
     return std::nullopt;
   return child_answer{kind::done, {identity_, key}, {}};

@@ -1,7 +1,7 @@
 #include <weir/actors/supervisor_outbox.hpp>
 #include <weir/mailbox/require.hpp>
 
-namespace weir {
+namespace weir::internal {
 
 void supervisor_outbox::send(std::unique_lock<std::mutex>& lock,
                              const std::function<void(const child_event&)>& report) {
@@ -26,4 +26,4 @@ void supervisor_outbox::send(std::unique_lock<std::mutex>& lock,
   }
 }
 
-} // namespace weir
+} // namespace weir::internal

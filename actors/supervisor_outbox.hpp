@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// What a supervisor has noted while it held its lock, and does without it: to report events, to call those who asked,
 /// and to drop children, which may take a moment or ask back.
@@ -38,4 +38,4 @@ private:
   std::vector<child> dropped_;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -29,26 +29,26 @@ child_answer supervisor::not_found(std::string_view id) const {
   return no(kind::not_found, "there is no child '" + std::string{id} + "'");
 }
 
-std::optional<child_key> supervisor::find(std::string_view id) const {
+std::optional<internal::child_key> supervisor::find(std::string_view id) const {
   const auto found = ids_.find(id);
   if (found == ids_.end() || !decides_.has(found->second))
     return std::nullopt;
   return found->second;
 }
 
-std::optional<child_key> supervisor::find(child_ref which) const {
+std::optional<internal::child_key> supervisor::find(child_ref which) const {
   if (which.owner_ != identity_ || !members_.contains(which.key_) || !decides_.has(which.key_))
     return std::nullopt;
   return which.key_;
 }
 
-child_key supervisor::add_child(child_spec spec) {
+internal::child_key supervisor::add_child(child_spec spec) {
   const auto key = next_key_++;
   enter(key, std::move(spec));
   return key;
 }
 
-std::future<child_answer> supervisor::when_started(child_key key) {
+std::future<child_answer> supervisor::when_started(internal::child_key key) {
   auto& waiters = members_.at(key).waiters;
   waiters.push_back({true, {}});
   return waiters.back().answer.get_future();
@@ -149,7 +149,7 @@ void supervisor::answer(waiter& who, child_answer what) {
   wake();
 }
 
-std::future<child_answer> supervisor::terminate(child_key key) {
+std::future<child_answer> supervisor::terminate(internal::child_key key) {
   auto& waiters = members_.at(key).waiters;
   waiters.push_back({false, {}});
   auto answer = waiters.back().answer.get_future();

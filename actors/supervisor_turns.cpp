@@ -60,39 +60,40 @@ activity supervisor::take_turn() {
 }
 
 /// Notes what is to be done, which turns do.
-void supervisor::add(supervisor_steps steps) {
+void supervisor::add(internal::supervisor_steps steps) {
   for (const auto& step : steps)
-    if (step.what == supervisor_step::kind::shut_down)
+    if (step.what == internal::supervisor_step::kind::shut_down)
       ended_by_ = members_.at(step.child).id;
   to_do_.insert(to_do_.end(), steps.begin(), steps.end());
   if (!steps.empty())
     wake();
 }
 
-void supervisor::carry_out(const supervisor_step& step, std::unique_lock<std::mutex>& lock) {
+void supervisor::carry_out(const internal::supervisor_step& step,
+                           std::unique_lock<std::mutex>& lock) {
   switch (step.what) {
-  case supervisor_step::kind::start:
+  case internal::supervisor_step::kind::start:
     start(step.child, lock);
     break;
-  case supervisor_step::kind::stop:
-  case supervisor_step::kind::kill:
+  case internal::supervisor_step::kind::stop:
+  case internal::supervisor_step::kind::kill:
     order(step, lock);
     break;
-  case supervisor_step::kind::abandon:
+  case internal::supervisor_step::kind::abandon:
     abandon(step.child);
     break;
-  case supervisor_step::kind::escalate: {
+  case internal::supervisor_step::kind::escalate: {
     auto why = *decides_.escalated();
     why = std::move(why).within("supervisor '" + name() + "'");
     tell(child_event::kind::escalated, step.child, why);
     stop_children({exit_reason::failed, std::move(why)});
     return;
   }
-  case supervisor_step::kind::shut_down:
+  case internal::supervisor_step::kind::shut_down:
     tell(child_event::kind::shut_down, step.child);
     stop_children({exit_reason::shutdown, {}});
     return;
-  case supervisor_step::kind::all_gone:
+  case internal::supervisor_step::kind::all_gone:
     outbox_.send(lock, options_.report);
     finish();
     return;
@@ -101,12 +102,12 @@ void supervisor::carry_out(const supervisor_step& step, std::unique_lock<std::mu
 }
 
 /// Tells a child to stop, or kills it, without the lock.
-void supervisor::order(const supervisor_step& step, std::unique_lock<std::mutex>& lock) {
+void supervisor::order(const internal::supervisor_step& step, std::unique_lock<std::mutex>& lock) {
   const auto found = members_.find(step.child);
   if (found == members_.end())
     return;
   auto& who = found->second;
-  const bool kills = step.what == supervisor_step::kind::kill;
+  const bool kills = step.what == internal::supervisor_step::kind::kill;
   if (!who.alive) { // it never came to be, or ended just before
     add(decides_.stopped(step.child, node_.now()));
     return;
@@ -135,7 +136,7 @@ void supervisor::order(const supervisor_step& step, std::unique_lock<std::mutex>
 }
 
 /// The instance is no longer ours, but what it holds on to must stay until it is gone.
-void supervisor::abandon(child_key key) {
+void supervisor::abandon(internal::child_key key) {
   const auto found = members_.find(key);
   if (found == members_.end() || !found->second.alive)
     return;
@@ -146,7 +147,7 @@ void supervisor::abandon(child_key key) {
   tell(child_event::kind::abandoned, key, fatal("it did not stop, and could not be killed"));
 }
 
-void supervisor::start(child_key key, std::unique_lock<std::mutex>& lock) {
+void supervisor::start(internal::child_key key, std::unique_lock<std::mutex>& lock) {
   const auto found = members_.find(key);
   if (found == members_.end() || !decides_.has(key) || decides_.now_is(key) != child_now::starting
       || found->second.instance != 0)
@@ -160,7 +161,7 @@ void supervisor::start(child_key key, std::unique_lock<std::mutex>& lock) {
   lock.unlock();
   start_answer answer;
   try {
-    answer = make(child_link{[to = inbox_, key, instance](child_news news) {
+    answer = make(child_link{[to = inbox_, key, instance](internal::child_news news) {
       to->put({key, instance, std::move(news)});
     }});
   } catch (...) {
@@ -173,7 +174,7 @@ void supervisor::start(child_key key, std::unique_lock<std::mutex>& lock) {
 }
 
 /// Notes what the start function of a child has answered.
-void supervisor::take_start(child_key key, std::uint64_t instance, member& who,
+void supervisor::take_start(internal::child_key key, std::uint64_t instance, member& who,
                             start_answer answer) {
   if (auto* born = std::get_if<child>(&answer); born != nullptr && !born->stop && !born->kill)
     answer = fatal("its start answered with a child that can neither be stopped nor killed");
@@ -181,19 +182,19 @@ void supervisor::take_start(child_key key, std::uint64_t instance, member& who,
     const bool there = born->started;
     who.alive = std::move(*born);
     if (there)
-      hear({key, instance, {.what = child_news::kind::started, .why = {}}});
+      hear({key, instance, {.what = internal::child_news::kind::started, .why = {}}});
   } else if (auto* why = std::get_if<failure>(&answer)) {
     hear({key,
           instance,
-          {.what = child_news::kind::exited,
+          {.what = internal::child_news::kind::exited,
            .reason = exit_reason::failed,
            .why = std::move(*why)}});
   } else {
-    hear({key, instance, {.what = child_news::kind::ignored, .why = {}}});
+    hear({key, instance, {.what = internal::child_news::kind::ignored, .why = {}}});
   }
 }
 
-void supervisor::tell(child_event::kind what, child_key key, failure why) {
+void supervisor::tell(child_event::kind what, internal::child_key key, failure why) {
   const auto found = members_.find(key); // a temporary child is forgotten at once
   outbox_.tell({what,
                 found == members_.end() ? ended_by_ : found->second.id,

@@ -4,7 +4,7 @@
 
 namespace weir {
 
-child_view supervisor::view(child_key key) const {
+child_view supervisor::view(internal::child_key key) const {
   const auto& spec = decides_.spec(key);
   return {.child = {identity_, key},
           .id = spec.id,
@@ -14,7 +14,7 @@ child_view supervisor::view(child_key key) const {
           .last_failure = members_.at(key).last_failure};
 }
 
-child_spec supervisor::spec_of(child_key key) const {
+child_spec supervisor::spec_of(internal::child_key key) const {
   auto spec = decides_.spec(key);
   spec.shutdown = spec.shutdown.value_or(shutdown::usual(spec.type));
   return spec;

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -188,4 +188,4 @@ void thread_crew::abandon(crew_job& job) noexcept {
     one->notify_one();
 }
 
-} // namespace weir
+} // namespace weir::internal

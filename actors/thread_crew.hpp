@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// A crew of the system's threads, which take their jobs from one queue. What the threads need they share, so that one
 /// can be left behind.
@@ -39,4 +39,4 @@ private:
   const std::shared_ptr<state> shared_;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace weir {
+namespace weir::internal {
 
 token_bucket::token_bucket(rate_limit limit, time_point now)
     : limited_{limit.permits != 0}, limit_{checked(limit)}, start_{now} {}
@@ -98,4 +98,4 @@ token_bucket::time_point token_bucket::next(time_point now) const {
          + std::chrono::nanoseconds{static_cast<std::int64_t>((due + permits - 1) / permits)};
 }
 
-} // namespace weir
+} // namespace weir::internal

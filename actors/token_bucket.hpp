@@ -16,6 +16,10 @@ struct rate_limit {
   bool operator==(const rate_limit&) const = default;
 };
 
+} // namespace weir
+
+namespace weir::internal {
+
 /// Permits that were taken together, under one limit.
 struct permit_grant {
   std::uint64_t count = 0;
@@ -74,4 +78,4 @@ private:
   wide given_ = 0;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -28,7 +28,8 @@ virtual_time::virtual_time() noexcept
     : before_{std::exchange(time_here, this)}, now_{first_moment}, wall_{first_day} {}
 
 virtual_time::~virtual_time() {
-  require(time_here == this, "virtual_time: the times of a thread are undone in reverse order");
+  internal::require(time_here == this,
+                    "virtual_time: the times of a thread are undone in reverse order");
   time_here = before_;
 }
 

@@ -19,8 +19,8 @@ namespace {
 using weir::bench::event;
 
 template <class T, class Produce, class Map, class Sink>
-void run(weir::runtime& node, const weir::bench::options& options, weir::flight_recorder* recorder,
-         Produce produce, Map map, Sink sink) {
+void run(weir::runtime& node, const weir::bench::options& options,
+         weir::internal::flight_recorder* recorder, Produce produce, Map map, Sink sink) {
   const weir::stage_options stage{.mailbox_capacity = static_cast<std::uint32_t>(options.capacity)};
   weir::pipeline pipeline{"bench"};
   pipeline.from("source", weir::bench::numbers<T, Produce>{options.items, produce})
@@ -36,9 +36,9 @@ void run(weir::runtime& node, const weir::bench::options& options, weir::flight_
 
 // `--recorder FILE` as the last two words: with the flight recorder on.
 int main(int argc, char** argv) {
-  std::unique_ptr<weir::flight_recorder> recorder;
+  std::unique_ptr<weir::internal::flight_recorder> recorder;
   if (argc > 2 && std::string_view{argv[argc - 2]} == "--recorder") {
-    auto opened = weir::flight_recorder::open(argv[argc - 1], "bench");
+    auto opened = weir::internal::flight_recorder::open(argv[argc - 1], "bench");
     if (!opened)
       weir::bench::fail("weir", opened.error().message());
     recorder = std::move(*opened);

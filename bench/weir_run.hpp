@@ -29,7 +29,7 @@ struct numbers {
 
 // Ends the program with status 1 if that goes wrong.
 inline void run_to_end(pipeline from, runtime& node, std::uint64_t items,
-                       flight_recorder* recorder = nullptr) {
+                       internal::flight_recorder* recorder = nullptr) {
   running_pipeline running{std::move(from), node, {}, recorder};
   if (const auto started = running.start(); !started)
     fail("weir", started.error().message());

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -40,4 +40,4 @@ std::optional<std::string> from_base64(std::string_view text) {
   return bytes;
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace weir {
+namespace weir::internal {
 
 const dead_letter_action* action_named(std::string_view name) noexcept {
   const auto* const found =
@@ -20,4 +20,4 @@ std::string overview_of_actions(const std::string& name) {
   return text + "\nThe flags of each: " + name + " ACTION --help\n";
 }
 
-} // namespace weir
+} // namespace weir::internal

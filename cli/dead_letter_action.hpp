@@ -5,7 +5,7 @@
 #include <string_view>
 
 /// What `PROGRAM dead-letters` can do.
-namespace weir {
+namespace weir::internal {
 
 struct dead_letter_action {
   const char* name;
@@ -41,4 +41,4 @@ const dead_letter_action* action_named(std::string_view name) noexcept;
 /// What `--help` shows of the command `name`.
 std::string overview_of_actions(const std::string& name);
 
-} // namespace weir
+} // namespace weir::internal

@@ -12,7 +12,7 @@
 #include <system_error>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -189,4 +189,4 @@ int change(const dead_letter_action& what, const dead_letter_job& job) {
                              : purge(job);
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -10,7 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-namespace weir {
+namespace weir::internal {
 
 int dead_letter_job::failed(const failure& why) const {
   std::cerr << name << ": " << why.message() << '\n';
@@ -42,4 +42,4 @@ std::uint64_t sum(const std::vector<dead_letter_count>& causes) {
   return all;
 }
 
-} // namespace weir
+} // namespace weir::internal

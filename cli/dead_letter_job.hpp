@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// One run of `PROGRAM dead-letters ACTION`: what was asked for, the store, and how both actions and failures speak.
 ///
@@ -37,4 +37,4 @@ std::size_t output_columns();
 /// How many letters a histogram has counted.
 std::uint64_t sum(const std::vector<dead_letter_count>& causes);
 
-} // namespace weir
+} // namespace weir::internal

@@ -26,7 +26,7 @@ void add_payload(json& to, const std::string& name, const std::string& payload) 
   if (is_text(payload))
     to[name] = payload;
   else
-    to[name + "_base64"] = base64(payload);
+    to[name + "_base64"] = internal::base64(payload);
 }
 
 /// The members of a letter, and the first that is not as it should be.
@@ -77,7 +77,7 @@ public:
     if (!of_.contains("payload_base64"))
       return read("payload", to);
     read("payload_base64", to);
-    if (auto bytes = from_base64(to))
+    if (auto bytes = internal::from_base64(to))
       to = std::move(*bytes);
     else
       wrong("payload_base64", "base64");

@@ -8,7 +8,7 @@
 #include <optional>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -155,4 +155,4 @@ int look(const dead_letter_action& what, const dead_letter_job& job) {
                                 : audit(job);
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <tuple>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -98,4 +98,4 @@ std::string filter_in(const dead_letter_request& asked, dead_letter_filter& filt
   return {};
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// What `PROGRAM dead-letters ACTION` was told: the values of its flags.
 struct dead_letter_request {
@@ -45,4 +45,4 @@ void declare(configuration& config, const dead_letter_action& what, dead_letter_
 /// Stores in `filter` which letters are asked for. Returns what is wrong with the flags; empty if nothing is.
 std::string filter_in(const dead_letter_request& asked, dead_letter_filter& filter);
 
-} // namespace weir
+} // namespace weir::internal

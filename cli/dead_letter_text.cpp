@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -152,4 +152,4 @@ std::string to_line(const dead_letter_audit& line, std::size_t columns, charset 
          + "\n";
 }
 
-} // namespace weir
+} // namespace weir::internal

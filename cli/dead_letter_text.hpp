@@ -12,7 +12,7 @@
 #include <vector>
 
 /// Dead letters as text: for a person at a terminal. For a program they are JSON, which is included from here.
-namespace weir {
+namespace weir::internal {
 
 /// A page of a table, at most `columns` wide, with its heading.
 std::string to_table(std::span<const dead_letter> letters, std::size_t columns, charset shown);
@@ -25,4 +25,4 @@ std::string to_bars(const std::vector<dead_letter_count>& causes, std::size_t co
 /// "2024-01-31 12:00:00  alice (uid 1000)  purge stage parse: 3 letters removed"
 std::string to_line(const dead_letter_audit& line, std::size_t columns, charset shown);
 
-} // namespace weir
+} // namespace weir::internal

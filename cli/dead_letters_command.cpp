@@ -52,10 +52,10 @@ public:
       return refused("what is to be done?", name_);
     const std::string_view first{given.front()};
     if (first == "--help" || first == "-h") {
-      std::cout << overview_of_actions(name_);
+      std::cout << internal::overview_of_actions(name_);
       return exit_codes::ok;
     }
-    const auto* const what = action_named(first);
+    const auto* const what = internal::action_named(first);
     if (what == nullptr)
       return refused("\"" + std::string{first} + "\": no such action" + near(first), name_);
     full_name_ = name_ + " " + what->name;
@@ -84,14 +84,14 @@ private:
 
   static std::string near(std::string_view given) {
     std::vector<std::string> names;
-    names.reserve(dead_letter_actions.size());
-    for (const auto& one : dead_letter_actions)
+    names.reserve(internal::dead_letter_actions.size());
+    for (const auto& one : internal::dead_letter_actions)
       names.emplace_back(one.name);
-    return did_you_mean(given, names);
+    return internal::did_you_mean(given, names);
   }
 
   /// Takes the letter's id out of the arguments, where the action wants one and no help. Returns what is wrong.
-  std::string take_id(const dead_letter_action& what, arguments& given) {
+  std::string take_id(const internal::dead_letter_action& what, arguments& given) {
     const auto asks_for_help = [](std::string_view one) {
       return one == "--help" || one == "-h" || one == "--version";
     };
@@ -100,19 +100,19 @@ private:
     const auto place = place_of_id(given);
     if (place == given.size())
       return "the letter's id is missing";
-    if (!read_text(std::string_view{given[place]}, id_))
+    if (!internal::read_text(std::string_view{given[place]}, id_))
       return "expected the id of a letter, found \"" + std::string{given[place]} + "\"";
     given.erase(given.begin() + static_cast<std::ptrdiff_t>(place));
     return {};
   }
 
-  parsed read_flags(const dead_letter_action& what, const arguments& given) {
+  parsed read_flags(const internal::dead_letter_action& what, const arguments& given) {
     configuration config{full_name_, what.summary};
     config.flags_only((what.takes_id() ? "ID " : "") + std::string{"[FLAG]..."});
     declare(config, what, asked_, opens_);
     auto outcome = config.parse(static_cast<int>(given.size()), given.data());
     if (outcome)
-      if (const auto mistake = filter_in(asked_, filter_); !mistake.empty())
+      if (const auto mistake = internal::filter_in(asked_, filter_); !mistake.empty())
         outcome = config.refuse(mistake);
     if (outcome && what.changes_many() && filter_ == dead_letter_filter{} && !asked_.all)
       outcome = config.refuse("which ones? --all says all of them");
@@ -127,7 +127,7 @@ private:
   }
 
   /// Opens the store for what is to be done, and does it.
-  int act(const dead_letter_action& what) {
+  int act(const internal::dead_letter_action& what) {
     std::shared_ptr<dead_letter_queue> opened;
     if (opens_) {
       std::error_code error;
@@ -143,9 +143,9 @@ private:
     auto& queue = *own ? **own : *origin_;
     if (auto ready = queue.open(); !ready)
       return failed(ready.error().message());
-    const dead_letter_job job{full_name_, std::move(asked_), std::move(filter_), id_,
-                              queue,      *origin_};
-    const int code = what.only_looks() ? look(what, job) : change(what, job);
+    const internal::dead_letter_job job{full_name_, std::move(asked_), std::move(filter_), id_,
+                                        queue,      *origin_};
+    const int code = what.only_looks() ? internal::look(what, job) : internal::change(what, job);
     if (code == exit_codes::ok && !std::cout.flush())
       return job.failed(fatal("can't write to standard output"));
     return code;
@@ -158,7 +158,7 @@ private:
   const bool opens_;          // the store is a file that is named
   std::string full_name_;     // with the action
   std::uint64_t id_ = 0;
-  dead_letter_request asked_;
+  internal::dead_letter_request asked_;
   dead_letter_filter filter_;
 };
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -100,4 +100,4 @@ int dead_letters_of(const std::string& program, const std::vector<pipeline>& all
   return exit_codes::usage;
 }
 
-} // namespace weir
+} // namespace weir::internal

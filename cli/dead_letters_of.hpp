@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The part of a command line that begins with `dead-letters`, and the pipeline that it names. `--pipeline NAME` before
 /// the action says only which pipeline is meant, and is taken out. Behind the action it is a filter too, and stays.
@@ -34,4 +34,4 @@ private:
 int dead_letters_of(const std::string& program, const std::vector<pipeline>& all,
                     const dead_letters_call& call);
 
-} // namespace weir
+} // namespace weir::internal

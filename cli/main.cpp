@@ -31,7 +31,7 @@ std::optional<parts> made(const std::string& program, const std::function<parts(
 }
 
 int draw(parts all) {
-  for (const auto& one : pipelines_of(std::move(all)))
+  for (const auto& one : internal::pipelines_of(std::move(all)))
     std::cout << one.draw();
   std::cout << std::flush;
   return exit_codes::ok;
@@ -48,10 +48,12 @@ int validate(const std::string& program, const parts& all) {
 }
 
 /// Does what was asked for, instead of running it. It may make the pipelines of trees, so it may throw what they do.
-int act(const configuration& config, parts all, const std::optional<dead_letters_call>& call) {
+int act(const configuration& config, parts all,
+        const std::optional<internal::dead_letters_call>& call) {
   try {
     if (call)
-      return dead_letters_of(config.program(), pipelines_of(std::move(all)), *call);
+      return internal::dead_letters_of(config.program(), internal::pipelines_of(std::move(all)),
+                                       *call);
     if (config.asked_for("draw"))
       return draw(std::move(all));
     return validate(config.program(), all);
@@ -74,7 +76,7 @@ int main(int argc, const char* const* argv, configuration& config, std::function
                  "         dead-letters --help.");
   config.runs_on(std::string{"Weir "} + WEIR_VERSION);
 
-  std::optional<dead_letters_call> call;
+  std::optional<internal::dead_letters_call> call;
   if (const auto at = config.find_command(argc, argv, "dead-letters")) {
     call.emplace(argc - *at, argv + *at);
     argc = *at;

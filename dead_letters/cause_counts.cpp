@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <functional>
 
-namespace weir {
+namespace weir::internal {
 
 void cause_counts::add(const dead_letter& letter) {
   auto key = std::pair{letter.stage, cause_of(letter)};
@@ -20,4 +20,4 @@ std::vector<dead_letter_count> cause_counts::by_frequency() const {
   return all;
 }
 
-} // namespace weir
+} // namespace weir::internal

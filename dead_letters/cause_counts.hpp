@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// Counts dead letters by stage and cause, as they are stored.
 ///
@@ -25,4 +25,4 @@ private:
   std::map<std::pair<std::string, std::string>, std::uint64_t> counts_; // by stage and cause
 };
 
-} // namespace weir
+} // namespace weir::internal

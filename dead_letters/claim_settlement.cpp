@@ -1,7 +1,7 @@
 #include <weir/dead_letters/claim_settlement.hpp>
 #include <weir/dead_letters/store_answer.hpp>
 
-namespace weir {
+namespace weir::internal {
 
 result<void> claim_settlement::tell_store(const std::string& who) {
   if (!to_remove_.empty()) {
@@ -32,4 +32,4 @@ result<void> claim_settlement::tell_withdrawn(const std::string& who) {
   return {};
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// What the store has yet to be told about the letters that a replay has claimed from it.
 ///
@@ -50,4 +50,4 @@ private:
   std::vector<withdrawn_letter> to_withdraw_;
 };
 
-} // namespace weir
+} // namespace weir::internal

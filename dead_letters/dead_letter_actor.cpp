@@ -7,7 +7,7 @@
 #include <atomic>
 #include <iterator>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -175,4 +175,4 @@ void dead_letter_actor::crashed(failure why) noexcept {
   crash_ = std::move(why).within("dead-letter actor");
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -23,6 +23,10 @@ namespace weir {
 
 class runtime;
 
+} // namespace weir
+
+namespace weir::internal {
+
 /// The dead-letter actor of a pipeline: takes dead-lettered items from all workers through one bounded queue, stores
 /// them, and only then settles them. On a thread of its own, as stores block.
 ///
@@ -111,4 +115,4 @@ private:
   std::optional<failure> crash_;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -10,7 +10,7 @@ dead_letter_audit failed_again(const dead_letter& letter) {
           .at = letter.last_failed_at,
           .who = "pipeline " + letter.pipeline,
           .what = "failed again",
-          .about = ids_text({&letter.id, 1}),
+          .about = internal::ids_text({&letter.id, 1}),
           .outcome = "replayed " + std::to_string(letter.replay_count)
                      + (letter.replay_count == 1 ? " time, " : " times, ")
                      + std::to_string(letter.attempts) + " attempts"};
@@ -28,7 +28,7 @@ dead_letter_audit replay_asked(const dead_letter_filter& filter, const replay_te
 
 dead_letter_audit replay_cancelled(const dead_letter_filter& filter, std::uint64_t letters,
                                    const done_by& by) {
-  return {0, by.at, by.who, "cancel", filter.text(), letters_text(letters) + " kept"};
+  return {0, by.at, by.who, "cancel", filter.text(), internal::letters_text(letters) + " kept"};
 }
 
 dead_letter_audit edited(const dead_letter& before, const std::string& payload, const done_by& by) {
@@ -36,22 +36,38 @@ dead_letter_audit edited(const dead_letter& before, const std::string& payload, 
                  + std::to_string(payload.size()) + " bytes";
   if (before.replay_count > 0)
     outcome += ", after " + std::to_string(before.replay_count) + " replays";
-  return {0, by.at, by.who, "edit", ids_text({&before.id, 1}), std::move(outcome), before.payload};
+  return {0,
+          by.at,
+          by.who,
+          "edit",
+          internal::ids_text({&before.id, 1}),
+          std::move(outcome),
+          before.payload};
 }
 
 dead_letter_audit withdrawn(std::span<const std::uint64_t> ids, std::uint64_t kept,
                             const std::string& why, const done_by& by) {
-  return {0, by.at, by.who, "withdrawn", ids_text(ids), letters_text(kept) + " kept: " + why};
+  return {0,
+          by.at,
+          by.who,
+          "withdrawn",
+          internal::ids_text(ids),
+          internal::letters_text(kept) + " kept: " + why};
 }
 
 dead_letter_audit gone_through(std::span<const std::uint64_t> ids, std::uint64_t removed,
                                const done_by& by) {
-  return {0, by.at, by.who, "replayed", ids_text(ids), letters_text(removed) + " removed"};
+  return {0,
+          by.at,
+          by.who,
+          "replayed",
+          internal::ids_text(ids),
+          internal::letters_text(removed) + " removed"};
 }
 
 dead_letter_audit purged(const dead_letter_filter& filter, std::uint64_t removed,
                          const done_by& by) {
-  return {0, by.at, by.who, "purge", filter.text(), letters_text(removed) + " removed"};
+  return {0, by.at, by.who, "purge", filter.text(), internal::letters_text(removed) + " removed"};
 }
 
 } // namespace weir

@@ -29,7 +29,7 @@ std::string dead_letter_filter::text() const {
       add(name + std::string{" "} + value);
   };
   if (!ids.empty())
-    add(ids_text(ids));
+    add(internal::ids_text(ids));
   add_value("pipeline", pipeline);
   add_value("stage", stage);
   add_value("source", source);

@@ -11,7 +11,7 @@ std::vector<dead_letter_count> dead_letter_tally::take() && { return std::move(c
 
 void dead_letter_tally::add(dead_letter_count one) {
   if (counts_.size() >= causes_max) {
-    one.cause = other_causes;
+    one.cause = internal::other_causes;
     const auto place =
         std::find_if(counts_.begin() + static_cast<std::ptrdiff_t>(causes_max), counts_.end(),
                      [&](const auto& other) { return other.stage == one.stage; });

@@ -17,8 +17,16 @@ struct dead_letter_count {
   bool operator==(const dead_letter_count&) const;
 };
 
+} // namespace weir
+
+namespace weir::internal {
+
 /// The cause that stands for all those beyond the bound of a histogram.
 inline constexpr auto other_causes = "other causes";
+
+} // namespace weir::internal
+
+namespace weir {
 
 /// Gathers a histogram of bounded size. The counts come with the most frequent first.
 ///

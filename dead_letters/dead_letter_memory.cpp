@@ -11,14 +11,14 @@
 
 namespace weir::dead_letters {
 
-struct memory::shelf : kept_letters {
-  explicit shelf(std::size_t most) : kept_letters{most, audit_max}, capacity{most} {}
+struct memory::shelf : internal::kept_letters {
+  explicit shelf(std::size_t most) : internal::kept_letters{most, audit_max}, capacity{most} {}
 
   const std::size_t capacity;
   std::mutex lock; // guards the letters
 };
 
-struct memory::claimant : kept_letters::claimant {};
+struct memory::claimant : internal::kept_letters::claimant {};
 
 memory::memory(std::size_t capacity)
     : kept_{std::make_shared<shelf>(capacity)}, claimant_{std::make_shared<claimant>()} {}
@@ -67,7 +67,7 @@ result<std::vector<dead_letter_count>> memory::histogram(const dead_letter_filte
   {
     const std::lock_guard lock{kept_->lock};
     for (const auto* one : kept_->matching(filter))
-      ++counts[{one->letter.stage, cause_of(one->letter)}];
+      ++counts[{one->letter.stage, internal::cause_of(one->letter)}];
   }
   std::vector<dead_letter_count> all;
   all.reserve(counts.size());

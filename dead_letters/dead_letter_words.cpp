@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
-namespace weir {
+namespace weir::internal {
 
 std::string ids_text(std::span<const std::uint64_t> ids) {
   constexpr std::size_t most = 100;
@@ -22,6 +22,10 @@ std::string letters_text(std::uint64_t count) {
 std::string cause_of(const dead_letter& letter) {
   return letter.why.chain.empty() ? "no cause was given" : letter.why.chain.front();
 }
+
+} // namespace weir::internal
+
+namespace weir {
 
 failure no_letter(std::uint64_t id) {
   return poison("there is no dead letter " + std::to_string(id));

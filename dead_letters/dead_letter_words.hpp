@@ -7,7 +7,7 @@
 #include <string>
 
 /// The words about dead letters that every store, its audit and the tools have in common.
-namespace weir {
+namespace weir::internal {
 
 /// "id 7", "ids 1, 2, 3", cut where there are many.
 std::string ids_text(std::span<const std::uint64_t> ids);
@@ -15,6 +15,10 @@ std::string ids_text(std::span<const std::uint64_t> ids);
 std::string letters_text(std::uint64_t count);
 /// The outermost message of why the letter failed: what a histogram counts.
 std::string cause_of(const dead_letter& letter);
+
+} // namespace weir::internal
+
+namespace weir {
 
 /// What a store answers where there is no such letter.
 failure no_letter(std::uint64_t id);

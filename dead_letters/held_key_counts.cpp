@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace weir {
+namespace weir::internal {
 
 void held_key_counts::add_all() {
   all_wanted_ = false;
@@ -66,4 +66,4 @@ bool held_key_counts::at_bound() const {
       stages_, [](const auto& one) { return one.keys != nullptr && one.keys->full(); });
 }
 
-} // namespace weir
+} // namespace weir::internal

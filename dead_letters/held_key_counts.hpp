@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// Counts the letters that held keys have in the store: a key whose letters are all gone flows again.
 ///
@@ -55,4 +55,4 @@ private:
   bool all_wanted_ = false;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 bool held_keys::call_when_changed(waker& who) {
   const std::lock_guard lock{lock_};
@@ -132,4 +132,4 @@ std::uint64_t held_keys::keys() const {
   return keys_.size();
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -21,6 +21,10 @@ struct hold_key_options {
   std::uint64_t held_max = 1000;
 };
 
+} // namespace weir
+
+namespace weir::internal {
+
 /// The keys of a stage that have dead letters: their later items are held behind these, in order.
 ///
 /// The letters are in the store; here is only which keys have any, and how many.
@@ -103,4 +107,4 @@ private:
   std::vector<waker*> waiting_;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -5,7 +5,7 @@
 #include <set>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 kept_letters::identity kept_letters::identity_of(const dead_letter& letter) {
   return {letter.pipeline, letter.stage, letter.source, letter.position, letter.part};
@@ -87,4 +87,4 @@ void kept_letters::note(dead_letter_audit line) {
     audit_.pop_front();
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -13,7 +13,7 @@
 #include <tuple>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// What a store in memory keeps: the letters, who has claimed them, and the audit.
 ///
@@ -72,4 +72,4 @@ private:
   std::uint64_t last_line_ = 0;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace weir {
+namespace weir::internal {
 
 std::uint32_t letter_numbers::next(const std::string& stage, const resume_point& read_at,
                                    std::uint32_t part) {
@@ -32,4 +32,4 @@ void letter_numbers::forget_settled() {
   forget_at_ = std::max(forget_at_least, 2 * made_.size());
 }
 
-} // namespace weir
+} // namespace weir::internal

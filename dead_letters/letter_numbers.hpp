@@ -9,7 +9,7 @@
 #include <string>
 #include <tuple>
 
-namespace weir {
+namespace weir::internal {
 
 /// Numbers the letters that stages make of one place: equal items of one position must not be taken for one, in
 /// whichever worker of a stage they fail.
@@ -40,4 +40,4 @@ private:
   std::size_t forget_at_ = forget_at_least; // entries
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -3,7 +3,7 @@
 #include <weir/dead_letters/dead_letter.hpp>
 #include <weir/mailbox/origin.hpp>
 
-namespace weir {
+namespace weir::internal {
 
 class held_keys;
 
@@ -31,4 +31,4 @@ struct outgoing_letter {
   held_keys* keys = nullptr;     ///< is told when it is stored, where its key is held now
 };
 
-} // namespace weir
+} // namespace weir::internal

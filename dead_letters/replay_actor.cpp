@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 replay_actor::replay_actor(runtime& node, acknowledgement& books, std::string pipeline,
                            std::shared_ptr<dead_letter_store> store, dead_letter_queue& queue,
@@ -303,4 +303,4 @@ void replay_actor::crashed(failure why) noexcept {
   crash_ = std::move(why).within("replay actor");
 }
 
-} // namespace weir
+} // namespace weir::internal

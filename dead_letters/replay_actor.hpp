@@ -24,7 +24,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 class flight_recorder;
 
@@ -136,4 +136,4 @@ private:
   std::optional<failure> crash_;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace weir {
+namespace weir::internal {
 
 replay_entrance::replay_entrance(const std::string& pipeline, dead_letter_queue& queue,
                                  acknowledgement& books, flight_recorder* recorder,
@@ -95,4 +95,4 @@ origin replay_entrance::admit(std::size_t stage, const dead_letter& letter) {
   return books_.admit_replayed(letter.id);
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 class flight_recorder;
 
@@ -61,4 +61,4 @@ private:
   replays_in_flight& in_flight_;
 };
 
-} // namespace weir
+} // namespace weir::internal

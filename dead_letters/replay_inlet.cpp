@@ -1,6 +1,6 @@
 #include <weir/dead_letters/replay_inlet.hpp>
 
-namespace weir {
+namespace weir::internal {
 
 replay_inlet::replay_inlet(replay_ports where) : where_{std::move(where)} {}
 replay_inlet::~replay_inlet() = default;
@@ -36,4 +36,4 @@ failure replay_inlet::wrong_type(const dead_letter& letter, const std::string& e
                 + "' takes " + expected);
 }
 
-} // namespace weir
+} // namespace weir::internal

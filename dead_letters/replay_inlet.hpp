@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The rings through which dead letters come back to one stage: a small one for each of its workers, beside
 /// those from the stages before it.
@@ -58,4 +58,4 @@ private:
   std::size_t chosen_ = 0; // of the item that was put last
 };
 
-} // namespace weir
+} // namespace weir::internal

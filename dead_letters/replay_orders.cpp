@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 void replay_orders::begin(std::size_t sources, std::vector<std::size_t> inputs) {
   const std::lock_guard lock{lock_};
@@ -115,4 +115,4 @@ std::deque<std::shared_ptr<replay_run>> replay_orders::close_all() {
   return std::exchange(asked_for_, {});
 }
 
-} // namespace weir
+} // namespace weir::internal

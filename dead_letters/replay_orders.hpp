@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// What others have ordered of the replay actor, and what they have told it of the pipeline's end.
 ///
@@ -87,4 +87,4 @@ private:
   bool letters_finished_ = false;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -4,7 +4,7 @@
 namespace weir {
 
 std::string to_string(const replay_request& answer) {
-  auto text = letters_text(answer.requested) + " requested";
+  auto text = internal::letters_text(answer.requested) + " requested";
   if (answer.under_way > 0)
     text += ", " + std::to_string(answer.under_way) + " under way already";
   if (answer.too_often > 0)

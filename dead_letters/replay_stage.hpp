@@ -8,7 +8,7 @@
 #include <set>
 #include <string>
 
-namespace weir {
+namespace weir::internal {
 
 /// One stage of the pipeline, as a replay sees it.
 ///
@@ -23,4 +23,4 @@ struct replay_stage {
   bool closed = false;                ///< its rings are; written in the actor's turns
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -4,7 +4,7 @@
 
 #include <iterator>
 
-namespace weir {
+namespace weir::internal {
 
 using namespace std::chrono_literals;
 
@@ -253,4 +253,4 @@ bool replay_work::refused(failure why) {
   return again;
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The replay that goes on now: asks the store for its letters, claims them, puts them in one after the other, and
 /// then what is held behind those that went through.
@@ -112,4 +112,4 @@ private:
   std::size_t in_flight_ = 0;
 };
 
-} // namespace weir
+} // namespace weir::internal

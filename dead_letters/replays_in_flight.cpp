@@ -3,7 +3,7 @@
 
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 void replays_in_flight::add(replayed_letter letter) {
   const std::lock_guard lock{lock_};
@@ -64,4 +64,4 @@ std::size_t replays_in_flight::size() const {
   return in_flight_.size();
 }
 
-} // namespace weir
+} // namespace weir::internal

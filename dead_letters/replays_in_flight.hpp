@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// A dead letter whose item is in the pipeline again.
 struct replayed_letter {
@@ -65,4 +65,4 @@ private:
   letters_by_id ended_;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -2,7 +2,7 @@
 
 #include <weir/supervision/failure.hpp>
 
-namespace weir {
+namespace weir::internal {
 
 /// What a store of dead letters answers to `call`. Stores are written by users too: one that throws has failed, and
 /// its exception says why.
@@ -15,4 +15,4 @@ auto store_answer(Call call) -> decltype(call()) {
   }
 }
 
-} // namespace weir
+} // namespace weir::internal

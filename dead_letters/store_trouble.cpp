@@ -3,7 +3,7 @@
 
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 void store_trouble::say(std::string what) {
   const std::lock_guard lock{lock_};
@@ -19,4 +19,4 @@ void store_trouble::put_off(std::uint32_t refusals) {
   retry_at_ = node_.now() + backoff{}.delay(refusals, node_.random());
 }
 
-} // namespace weir
+} // namespace weir::internal

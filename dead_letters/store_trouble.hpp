@@ -6,7 +6,7 @@
 #include <mutex>
 #include <string>
 
-namespace weir {
+namespace weir::internal {
 
 /// Why the store of dead letters refused last, and when it is asked again.
 ///
@@ -32,4 +32,4 @@ private:
   std::string text_;
 };
 
-} // namespace weir
+} // namespace weir::internal

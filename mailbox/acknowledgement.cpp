@@ -7,7 +7,7 @@
 #include <bit>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 struct acknowledgement::rare {
   replayed_items replayed;
@@ -212,4 +212,4 @@ ledger_totals acknowledgement::totals() const noexcept {
   return totals;
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The books of one running pipeline: its partitions, what was put in again, and its ledger.
 ///
@@ -135,4 +135,4 @@ private:
   const std::unique_ptr<rare> rare_;
 };
 
-} // namespace weir
+} // namespace weir::internal

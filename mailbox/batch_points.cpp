@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 batch_points::batch_points(const partition_table& all, std::uint32_t replay,
                            std::span<const origin> members, std::size_t rows)
@@ -58,4 +58,4 @@ std::vector<partition_point> batch_points::without(std::span<const std::size_t> 
   return points;
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 class partition_table;
 
@@ -46,4 +46,4 @@ private:
   bool changed_ = false;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <span>
 
-namespace weir {
+namespace weir::internal {
 
 /// Settles the items of a slice, neighbours together: one atomic operation for up to 64 of them.
 ///
@@ -72,4 +72,4 @@ private:
   std::uint64_t mask_ = 0;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -1,6 +1,6 @@
 #include <weir/mailbox/origin.hpp>
 
-namespace weir {
+namespace weir::internal {
 
 std::string beyond_positions(std::uint64_t position) {
   return "position " + std::to_string(position) + ", beyond the last one there is, "
@@ -8,4 +8,4 @@ std::string beyond_positions(std::uint64_t position) {
          + " (2^48 - 1): positions are line numbers, offsets, or times in milliseconds";
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-namespace weir {
+namespace weir::internal {
 
 class origin_group;
 
@@ -60,4 +60,4 @@ private:
 /// What is wrong with a position that no origin can hold, for a sentence about it.
 std::string beyond_positions(std::uint64_t position);
 
-} // namespace weir
+} // namespace weir::internal

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The origins of the items in a batch, in the order of the items. A group is settled when every share of it is.
 ///
@@ -50,4 +50,4 @@ private:
   std::atomic<outcome> gravest_{outcome::filtered};
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -5,7 +5,7 @@
 #include <memory>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 origin_groups::~origin_groups() {
   for (auto* left : all_)
@@ -29,4 +29,4 @@ void origin_groups::forget(origin_group& group) noexcept {
   delete &group;
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -7,7 +7,7 @@
 #include <unordered_set>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// All groups of one pipeline that are on their way.
 ///
@@ -29,4 +29,4 @@ private:
   std::unordered_set<origin_group*> all_; // guarded by lock_
 };
 
-} // namespace weir
+} // namespace weir::internal

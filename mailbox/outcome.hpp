@@ -14,6 +14,11 @@ enum class outcome : std::uint8_t {
   dead_lettered,
   returned ///< given back unprocessed to where it came from, which delivers it again
 };
-inline constexpr std::size_t outcomes_count = 5;
 
 } // namespace weir
+
+namespace weir::internal {
+
+inline constexpr std::size_t outcomes_count = 5;
+
+} // namespace weir::internal

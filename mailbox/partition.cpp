@@ -8,7 +8,7 @@
 #include <thread>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -406,4 +406,4 @@ std::uint64_t partition::in_flight() const noexcept {
   return count;
 }
 
-} // namespace weir
+} // namespace weir::internal

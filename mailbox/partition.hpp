@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// What is known of a partition when it is opened.
 struct partition_opening {
@@ -207,4 +207,4 @@ private:
   std::size_t next_before_ = 0;
 };
 
-} // namespace weir
+} // namespace weir::internal

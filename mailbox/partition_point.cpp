@@ -80,9 +80,10 @@ bool ranges_from_bytes(std::string_view bytes, partition_point& point) {
   while (!bytes.empty()) {
     const auto gap = take_number(bytes);
     const auto length = take_number(bytes);
-    if (!gap || !length || *gap < 2 || end > origin::position_max)
+    if (!gap || !length || *gap < 2 || end > internal::origin::position_max)
       return false;
-    if (*gap > origin::position_max - end || *length > origin::position_max - end - *gap)
+    if (*gap > internal::origin::position_max - end
+        || *length > internal::origin::position_max - end - *gap)
       return false;
     const auto first = end + *gap;
     end = first + *length;

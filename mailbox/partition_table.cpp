@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 partition_table::partition_table() = default;
 partition_table::~partition_table() = default;
@@ -73,4 +73,4 @@ std::optional<std::uint32_t> partition_table::find_open(std::string_view name) c
   return std::nullopt;
 }
 
-} // namespace weir
+} // namespace weir::internal

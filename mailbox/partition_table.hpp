@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The partitions of one pipeline, by their index in origins. They never move, so that an index leads to its partition
 /// by two loads while others are opened.
@@ -80,4 +80,4 @@ private:
   std::vector<std::uint32_t> forgotten_; // indices that are free once they are quiet
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace weir {
+namespace weir::internal {
 
 /// Whom the books tell that the way of a replayed item has ended. Any thread calls it; it must not block.
 class replay_observer {
@@ -15,4 +15,4 @@ protected:
   ~replay_observer() = default;
 };
 
-} // namespace weir
+} // namespace weir::internal

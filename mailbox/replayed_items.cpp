@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace weir {
+namespace weir::internal {
 
 void replayed_items::admit(std::uint64_t position) {
   const std::lock_guard lock{lock_};
@@ -45,4 +45,4 @@ void replayed_items::add_to(ledger_totals& totals) const noexcept {
   totals.in_flight += in_flight_.size();
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -10,7 +10,7 @@
 #include <optional>
 #include <unordered_map>
 
-namespace weir {
+namespace weir::internal {
 
 /// The books of the items that were put in again from the dead letters. Their positions are in no order, so each is
 /// kept by itself, where a partition keeps a bit.
@@ -47,4 +47,4 @@ private:
   std::array<std::uint64_t, outcomes_count> ended_{}; // by outcome
 };
 
-} // namespace weir
+} // namespace weir::internal

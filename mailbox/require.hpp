@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-namespace weir {
+namespace weir::internal {
 
 /// Ends the process with `sentence` on standard error where `holds` is false. It is for mistakes of the
 /// programmer, which no caller can answer: so it stays in release builds too. `sentence` says what was required,
@@ -17,4 +17,4 @@ inline void require(bool holds, const char* sentence) noexcept {
   std::abort();
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-namespace weir {
+namespace weir::internal {
 
 /// Where the reading of a partition goes on.
 struct resume_point {
@@ -12,4 +12,4 @@ struct resume_point {
   bool operator==(const resume_point&) const = default;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -27,7 +27,7 @@
 /// committed (publish + release) or, if it is rolled back, never happened.
 /// Sleeping: who finds nothing to do announces it, looks once more, and only then stops; who changes the ring
 /// afterwards sees the announcement and wakes it. tests/model/ checks this protocol exhaustively.
-namespace weir {
+namespace weir::internal {
 
 class ring_base {
 public:
@@ -281,4 +281,4 @@ private:
   T* const values_; // the last that may fail to be made: nobody else frees it
 };
 
-} // namespace weir
+} // namespace weir::internal

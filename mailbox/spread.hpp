@@ -1,6 +1,6 @@
 #pragma once
 
-namespace weir {
+namespace weir::internal {
 
 /// How items leave a worker for the workers of one next stage.
 enum class spread {
@@ -9,4 +9,4 @@ enum class spread {
   straight ///< to the one worker with the same index
 };
 
-} // namespace weir
+} // namespace weir::internal

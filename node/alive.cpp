@@ -11,7 +11,7 @@
 #include <iostream>
 #include <string>
 
-namespace weir {
+namespace weir::internal {
 
 node_settings alive(node_settings settings) {
   settings.drain_timeout =
@@ -32,4 +32,4 @@ node_settings alive(node_settings settings) {
                        into));
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -11,7 +11,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -99,4 +99,4 @@ void command_line::read(option& target, std::vector<std::string>& problems) cons
     problems.push_back(mismatch(target, target.flag(), texts.front()));
 }
 
-} // namespace weir
+} // namespace weir::internal

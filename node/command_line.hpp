@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// What the command line says, before any value is looked at.
 ///
@@ -33,4 +33,4 @@ private:
   std::map<std::string, std::vector<std::string>> values_; // by flag; empty text if it has no value
 };
 
-} // namespace weir
+} // namespace weir::internal

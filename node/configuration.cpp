@@ -70,7 +70,7 @@ void configuration::read_variable(weir::option& target, const environment& varia
   const auto texts =
       target.kind() == option_kind::list ? split_at_commas(*text) : std::vector{*text};
   if (!target.assign(texts, option_origin::environment))
-    problems.push_back(mismatch(target, name, *text));
+    problems.push_back(internal::mismatch(target, name, *text));
 }
 
 parsed configuration::parse(int argc, const char* const* argv, const environment& variables) {
@@ -83,7 +83,7 @@ parsed configuration::parse(int argc, const char* const* argv, const environment
   std::vector<std::string> actions;
   for (const auto& one : actions_)
     actions.push_back("--" + one.name);
-  const command_line given{argc, argv, known, problems, actions};
+  const internal::command_line given{argc, argv, known, problems, actions};
   asked_for_ = given.actions();
   if (given.help())
     return {parsed::step::stop, help()};
@@ -96,7 +96,7 @@ parsed configuration::parse(int argc, const char* const* argv, const environment
     given.read(file_option_, problems);
   }
   if (file_)
-    read_configuration_file(*file_, options_, problems);
+    internal::read_configuration_file(*file_, options_, problems);
   for (auto& one : options_) {
     if (!flags_only_)
       read_variable(one, variables, problems);
@@ -166,13 +166,13 @@ std::string configuration::help() const {
     text += "       " + program_ + " " + one.name + "\n         " + one.text + "\n";
   text += "\n";
   for (const auto& one : options_)
-    text += help_entry(one, program_, !flags_only_);
+    text += internal::help_entry(one, program_, !flags_only_);
   if (!flags_only_)
-    text += help_entry(file_option_, program_, true);
+    text += internal::help_entry(file_option_, program_, true);
   for (const auto& one : actions_)
-    text += help_entry("--" + one.name, one.text);
-  text += help_entry("--help", "Shows this text.");
-  text += help_entry("--version", "Shows the version.");
+    text += internal::help_entry("--" + one.name, one.text);
+  text += internal::help_entry("--help", "Shows this text.");
+  text += internal::help_entry("--version", "Shows the version.");
   if (flags_only_)
     return text;
   return text

@@ -12,7 +12,7 @@
 
 #include <nlohmann/json.hpp>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -205,4 +205,4 @@ void read_configuration_file(const std::string& path, std::deque<option>& option
   values.store_members(root, "");
 }
 
-} // namespace weir
+} // namespace weir::internal

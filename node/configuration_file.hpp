@@ -7,7 +7,7 @@
 #include <weir/node/option.hpp>
 
 /// The configuration file: one JSON object whose keys are options, grouped in objects.
-namespace weir {
+namespace weir::internal {
 
 /// A larger file isn't read: nobody writes that many options.
 inline constexpr std::size_t configuration_file_max = 1 << 20; // bytes
@@ -18,4 +18,4 @@ inline constexpr std::size_t configuration_file_max = 1 << 20; // bytes
 void read_configuration_file(const std::string& path, std::deque<option>& options,
                              std::vector<std::string>& problems);
 
-} // namespace weir
+} // namespace weir::internal

@@ -5,7 +5,7 @@
 
 #include <unistd.h>
 
-namespace weir {
+namespace weir::internal {
 
 /// A file descriptor that is closed at the end of its scope.
 ///
@@ -25,4 +25,4 @@ private:
   int fd_;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -236,4 +236,4 @@ std::optional<pid_t> kept_alive_by() {
   return parent;
 }
 
-} // namespace weir
+} // namespace weir::internal

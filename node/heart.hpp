@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 /// `--heart`: a small parent process that starts the program again when it dies.
-namespace weir {
+namespace weir::internal {
 
 class log;
 
@@ -47,4 +47,4 @@ int keep_alive(const heart_options& options, log& into);
 /// other threads.
 std::optional<pid_t> kept_alive_by();
 
-} // namespace weir
+} // namespace weir::internal

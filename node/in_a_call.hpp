@@ -5,7 +5,7 @@
 
 #include <optional>
 
-namespace weir {
+namespace weir::internal {
 
 /// For how long the worker has been in one turn, if it is in one. If that is long, it is in a call that does not return.
 inline std::optional<clock::duration> in_a_call_for(const worker_view& one, time_point now) {
@@ -14,4 +14,4 @@ inline std::optional<clock::duration> in_a_call_for(const worker_view& one, time
   return now - one.since;
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 result<std::unique_ptr<flight_recorder>> open_recorder(const std::string& path,
                                                        const std::string& program, log& into) {
@@ -20,4 +20,4 @@ result<std::unique_ptr<flight_recorder>> open_recorder(const std::string& path,
   return opened;
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-namespace weir {
+namespace weir::internal {
 
 /// Opens the flight recorder in the file at `path`, for the process that runs `program`, and logs what the last process
 /// left behind in it: that it died, and what it had in hand.
@@ -15,4 +15,4 @@ namespace weir {
 result<std::unique_ptr<flight_recorder>> open_recorder(const std::string& path,
                                                        const std::string& program, log& into);
 
-} // namespace weir
+} // namespace weir::internal

@@ -5,7 +5,7 @@
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -60,4 +60,4 @@ std::string log_line(std::string_view what, log::fields with, bool json) {
   return line;
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -12,7 +12,7 @@ namespace spdlog {
 class logger;
 }
 
-namespace weir {
+namespace weir::internal {
 
 /// The structured log of a node, on standard error: a level, a sentence, and fields.
 ///
@@ -38,4 +38,4 @@ private:
 /// One line of the log, without time and level, as text or as the inside of a JSON object.
 std::string log_line(std::string_view what, log::fields with, bool json);
 
-} // namespace weir
+} // namespace weir::internal

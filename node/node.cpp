@@ -48,9 +48,9 @@ std::size_t terminal_columns() {
   return 100;
 }
 
-progress::options progress_options(const std::string& wanted) {
+internal::progress::options progress_options(const std::string& wanted) {
   const bool shown = wanted == "always" || (wanted == "auto" && ::isatty(STDERR_FILENO) != 0);
-  return {.terminal = shown, .columns = terminal_columns(), .shown = terminal_charset()};
+  return {.terminal = shown, .columns = terminal_columns(), .shown = internal::terminal_charset()};
 }
 
 std::string names_of(const parts& all) {
@@ -92,25 +92,25 @@ struct node::state {
   bool start(parts all);
   bool start(std::vector<pipeline> pipelines);
   bool refuse_to_start(failure why, std::optional<std::string> pipeline = {});
-  pipeline_observer observer(std::string name);
-  void watch(run_end& end);
-  void show_state(const run_end& end);
+  internal::pipeline_observer observer(std::string name);
+  void watch(internal::run_end& end);
+  void show_state(const internal::run_end& end);
   void show_progress();
-  run_facts facts(const run_end& end) const;
-  void finish(const run_end& end);
-  int leave(const run_end& end);
+  internal::run_facts facts(const internal::run_end& end) const;
+  void finish(const internal::run_end& end);
+  int leave(const internal::run_end& end);
   void take_down(bool trees_too);
 
   const node_settings settings;
   std::function<std::optional<input_progress>()> input;
   const bool shows_progress;
-  stop_signals signals; // before the threads of the runtime
+  internal::stop_signals signals; // before the threads of the runtime
   // Null: nothing is recorded. It outlives the runtime, which keeps the pipelines that were abandoned.
-  std::unique_ptr<flight_recorder> recorder;
+  std::unique_ptr<internal::flight_recorder> recorder;
   weir::runtime runtime;
-  progress line;
-  weir::log log;
-  pipeline_news news;
+  internal::progress line;
+  weir::internal::log log;
+  internal::pipeline_news news;
 
   std::chrono::steady_clock::time_point began{};
   std::optional<failure> not_started;
@@ -121,12 +121,12 @@ struct node::state {
   mutable std::mutex
       parts_lock; // guards what follows for view(); only the node's thread changes it
   std::vector<std::unique_ptr<running_pipeline>>
-      running;                          // that have started; destroyed after the trees
-  std::unique_ptr<running_trees> trees; // null: it has not run yet, or no longer
+      running;                                    // that have started; destroyed after the trees
+  std::unique_ptr<internal::running_trees> trees; // null: it has not run yet, or no longer
 };
 
 node::node(node_settings settings, std::function<std::optional<input_progress>()> input)
-    : state_{std::make_unique<state>(alive(std::move(settings)), std::move(input))} {}
+    : state_{std::make_unique<state>(internal::alive(std::move(settings)), std::move(input))} {}
 
 node::~node() = default;
 
@@ -156,9 +156,9 @@ int node::state::run(parts all) {
   now = node_view::state::running;
   {
     const std::lock_guard lock{parts_lock};
-    trees = std::make_unique<running_trees>(runtime, news, settings.replay_rate);
+    trees = std::make_unique<internal::running_trees>(runtime, news, settings.replay_rate);
   }
-  run_end end{running, *trees, runtime, settings.drain_timeout, log};
+  internal::run_end end{running, *trees, runtime, settings.drain_timeout, log};
   if (start(std::move(all))) {
     watch(end);
     news.log_to(log);
@@ -171,7 +171,7 @@ int node::state::run(parts all) {
 /// True if all of them run. Else those that have begun are aborted.
 bool node::state::start(parts all) {
   if (!settings.flight_recorder.empty()) {
-    auto opened = open_recorder(settings.flight_recorder, names_of(all), log);
+    auto opened = internal::open_recorder(settings.flight_recorder, names_of(all), log);
     if (!opened)
       return refuse_to_start(std::move(opened.error()));
     recorder = std::move(*opened);
@@ -202,9 +202,10 @@ bool node::state::start(std::vector<pipeline> pipelines) {
       running.push_back(std::move(made));
     }
     if (const auto how = running.back()->delivery())
-      log.write(log::level::info, "started", {{"pipeline", name}, {"delivery", to_string(*how)}});
+      log.write(internal::log::level::info, "started",
+                {{"pipeline", name}, {"delivery", to_string(*how)}});
     else
-      log.write(log::level::info, "started", {{"pipeline", name}});
+      log.write(internal::log::level::info, "started", {{"pipeline", name}});
   }
   return true;
 }
@@ -212,16 +213,16 @@ bool node::state::start(std::vector<pipeline> pipelines) {
 bool node::state::refuse_to_start(failure why, std::optional<std::string> pipeline) {
   not_started = std::move(why);
   if (pipeline)
-    log.write(log::level::error, "did not start",
+    log.write(internal::log::level::error, "did not start",
               {{"pipeline", *pipeline}, {"why", not_started->message()}});
   else
-    log.write(log::level::error, "did not start", {{"why", not_started->message()}});
+    log.write(internal::log::level::error, "did not start", {{"why", not_started->message()}});
   for (const auto& other : running)
     other->abort();
   return false;
 }
 
-pipeline_observer node::state::observer(std::string name) {
+internal::pipeline_observer node::state::observer(std::string name) {
   return {
       .worker_failed = [this](const failure& why) { news.worker_failed(why, runtime.now()); },
       .ended = [this] { news.ended(); },
@@ -229,10 +230,10 @@ pipeline_observer node::state::observer(std::string name) {
 }
 
 /// Sleeps until a signal, an end, a deadline, or the next look at the progress.
-void node::state::watch(run_end& end) {
-  trouble_watch trouble{began};
+void node::state::watch(internal::run_end& end) {
+  internal::trouble_watch trouble{began};
   const auto pause =
-      shows_progress ? progress_every : std::chrono::milliseconds{trouble_watch::period};
+      shows_progress ? progress_every : std::chrono::milliseconds{internal::trouble_watch::period};
   while (!end.all_ended()) {
     const auto wait = end.advance(pause);
     show_state(end);
@@ -253,7 +254,7 @@ void node::state::watch(run_end& end) {
   }
 }
 
-void node::state::show_state(const run_end& end) {
+void node::state::show_state(const internal::run_end& end) {
   using enum node_view::state;
   pipelines_told = end.pipelines_told();
   if (end.aborting())
@@ -271,12 +272,12 @@ void node::state::show_progress() {
               input ? input() : std::nullopt);
 }
 
-run_facts node::state::facts(const run_end& end) const {
-  run_facts facts{.not_started = not_started,
-                  .failed = end.failed(),
-                  .draining = end.draining(),
-                  .aborting = end.aborting(),
-                  .stuck = end.stuck()};
+internal::run_facts node::state::facts(const internal::run_end& end) const {
+  internal::run_facts facts{.not_started = not_started,
+                            .failed = end.failed(),
+                            .draining = end.draining(),
+                            .aborting = end.aborting(),
+                            .stuck = end.stuck()};
   for (const auto& one : running) {
     const auto snapshot = one->snapshot();
     facts.ledger += snapshot.ledger;
@@ -293,45 +294,45 @@ run_facts node::state::facts(const run_end& end) const {
 }
 
 /// Makes the report, logs how it ended, and shows and writes it.
-void node::state::finish(const run_end& end) {
+void node::state::finish(const internal::run_end& end) {
   const std::chrono::duration<double> elapsed = runtime.now() - began;
   report = {};
   for (const auto& one : running)
-    report.pipelines.push_back(report_of(*one, elapsed, runtime.wall_clock()));
+    report.pipelines.push_back(internal::report_of(*one, elapsed, runtime.wall_clock()));
   report.trees = trees->report();
   if (recorder) {
     report.deaths.emplace();
     for (const auto& one : recorder->last_life().deaths)
       report.deaths->push_back(one);
   }
-  report.outcome = verdict_on(facts(end));
+  report.outcome = internal::verdict_on(facts(end));
   for (const auto& one : report.pipelines)
     for (const auto& run : one.abandoned)
-      log.write(log::level::warning, "an abandoned run still goes on",
+      log.write(internal::log::level::warning, "an abandoned run still goes on",
                 {{"pipeline", one.pipeline},
                  {"worker", run.worker},
                  {"seconds", std::to_string(static_cast<std::uint64_t>(run.seconds))}});
   for (const auto& one : report.pipelines)
     for (const auto& worker : one.hanging)
-      log.write(log::level::error, "a call did not return",
+      log.write(internal::log::level::error, "a call did not return",
                 {{"pipeline", one.pipeline},
                  {"worker", worker.worker},
                  {"seconds", std::to_string(static_cast<std::uint64_t>(worker.seconds))}});
   const auto& [code, sentence] = report.outcome;
-  log.write(code == exit_codes::ok ? log::level::info : log::level::error, sentence,
-            {{"exit_code", std::to_string(code)}});
+  log.write(code == exit_codes::ok ? internal::log::level::info : internal::log::level::error,
+            sentence, {{"exit_code", std::to_string(code)}});
   if (!settings.report.empty())
-    if (auto written = write_report(settings.report, report); !written) {
-      log.write(log::level::error, "the report was not written",
+    if (auto written = internal::write_report(settings.report, report); !written) {
+      log.write(internal::log::level::error, "the report was not written",
                 {{"why", written.error().message()}});
       report.outcome.exit_code = code == exit_codes::ok ? exit_codes::failed : code;
     }
   if (!running.empty() || !report.trees.empty())
-    std::cout << to_text(report, terminal_charset()) << std::flush;
+    std::cout << internal::to_text(report, internal::terminal_charset()) << std::flush;
 }
 
 /// Ends the recorder and takes the pipelines down; returns the exit code, unless the process can only exit at once.
-int node::state::leave(const run_end& end) {
+int node::state::leave(const internal::run_end& end) {
   const auto code = report.outcome.exit_code;
   if (recorder) {
     // Only after a whole run is what was settled stored too, with the position: else it may come again.
@@ -365,7 +366,7 @@ int node::state::leave(const run_end& end) {
 
 /// Whoever looks meanwhile finds nothing: it isn't done under the lock, as children that still run may look too.
 void node::state::take_down(bool trees_too) {
-  std::unique_ptr<running_trees> old_trees;
+  std::unique_ptr<internal::running_trees> old_trees;
   std::vector<std::unique_ptr<running_pipeline>> old_pipelines;
   {
     const std::lock_guard lock{parts_lock};

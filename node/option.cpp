@@ -60,10 +60,11 @@ constexpr option_kind kind_of() {
 
 std::string bound(option_kind kind, long double value) {
   if (kind == option_kind::duration)
-    return write_text(milliseconds{static_cast<std::int64_t>(value)});
-  return kind == option_kind::integer && value >= 0 ? write_text(static_cast<std::uint64_t>(value))
-         : kind == option_kind::integer             ? write_text(static_cast<std::int64_t>(value))
-                                                    : write_text(static_cast<double>(value));
+    return internal::write_text(milliseconds{static_cast<std::int64_t>(value)});
+  return kind == option_kind::integer && value >= 0
+             ? internal::write_text(static_cast<std::uint64_t>(value))
+         : kind == option_kind::integer ? internal::write_text(static_cast<std::int64_t>(value))
+                                        : internal::write_text(static_cast<double>(value));
 }
 
 std::string replaced(std::string text, char from, char to) {
@@ -204,7 +205,9 @@ std::string option::expected() const {
   return limit.empty() ? made : made + (limit.starts_with("from") ? " " : ", ") + limit;
 }
 
-std::string option::hint(std::string_view given) const { return did_you_mean(given, choices_); }
+std::string option::hint(std::string_view given) const {
+  return internal::did_you_mean(given, choices_);
+}
 
 template <class T>
 bool option::accepts(const T& value) const {
@@ -230,7 +233,7 @@ bool option::assign(const std::vector<std::string>& texts, option_origin from) {
           *target = texts;
         } else {
           value_type value{};
-          if (texts.size() != 1 || !read_text(texts.front(), value) || !accepts(value))
+          if (texts.size() != 1 || !internal::read_text(texts.front(), value) || !accepts(value))
             return false;
           *target = std::move(value);
         }
@@ -261,9 +264,10 @@ std::optional<std::vector<std::string>> option::value() const {
         if constexpr (kind_of<value_of<pointer>>() == option_kind::list)
           return *target;
         else if constexpr (is_optional<pointer>)
-          return *target ? std::optional{std::vector{write_text(**target)}} : std::nullopt;
+          return *target ? std::optional{std::vector{internal::write_text(**target)}}
+                         : std::nullopt;
         else
-          return std::vector{write_text(*target)};
+          return std::vector{internal::write_text(*target)};
       },
       target_);
 }

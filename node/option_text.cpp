@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -74,4 +74,4 @@ std::string mismatch(const option& target, const std::string& where, const std::
          + found_text(text, target.is_secret()) + (target.is_secret() ? "" : target.hint(text));
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -5,7 +5,7 @@
 #include <string>
 
 /// Options in words: what help says of them, and what is wrong with a value.
-namespace weir {
+namespace weir::internal {
 
 /// The lines of help about an option: what it takes, its limits, its default and, where asked for, its variable in the
 /// program.
@@ -18,4 +18,4 @@ std::string found_text(const std::string& text, bool secret);
 /// "--rate: expected a whole number, found "many"": a value at `where` that the option does not take.
 std::string mismatch(const option& target, const std::string& where, const std::string& text);
 
-} // namespace weir
+} // namespace weir::internal

@@ -8,7 +8,7 @@
 
 #include <unistd.h>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -42,4 +42,4 @@ void own_call::make() const noexcept {
   ::execve("/proc/self/exe", arguments_.data(), environment_.data());
 }
 
-} // namespace weir
+} // namespace weir::internal

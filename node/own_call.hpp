@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// How this program was called, to call it in the same way: its arguments and its environment, with one variable that
 /// has a value of its own.
@@ -27,4 +27,4 @@ private:
   std::vector<char*> environment_;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -31,6 +31,10 @@ std::vector<std::string> problems(const parts& all) {
   return found;
 }
 
+} // namespace weir
+
+namespace weir::internal {
+
 std::vector<pipeline> pipelines_of(parts all) {
   auto found = std::move(all.pipelines);
   for (const auto& one : all.trees)
@@ -39,4 +43,4 @@ std::vector<pipeline> pipelines_of(parts all) {
   return found;
 }
 
-} // namespace weir
+} // namespace weir::internal

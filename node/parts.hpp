@@ -46,7 +46,11 @@ struct parts {
 /// What keeps them from running, a sentence each; empty if nothing does. Each pipeline of a tree is made once.
 std::vector<std::string> problems(const parts& all);
 
+} // namespace weir
+
+namespace weir::internal {
+
 /// All their pipelines: those beside the trees come first. Those of a tree are made for it.
 std::vector<pipeline> pipelines_of(parts all);
 
-} // namespace weir
+} // namespace weir::internal

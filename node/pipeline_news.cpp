@@ -6,7 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-namespace weir {
+namespace weir::internal {
 
 using namespace std::chrono_literals;
 
@@ -142,4 +142,4 @@ void pipeline_news::log_replays(log& to) {
   }
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// What pipelines and trees tell from their threads, until the node's thread logs it: failures, replays, what becomes
 /// of children, and that something has ended.
@@ -65,4 +65,4 @@ private:
   token_bucket failure_permits_;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -6,7 +6,7 @@
 #include <ostream>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -23,7 +23,7 @@ constexpr std::size_t bar_min = 8;
 std::size_t columns_of(const std::vector<part>& parts) {
   std::size_t columns = 0;
   for (const auto& one : parts)
-    columns += weir::columns_of(one.text) + gap;
+    columns += weir::internal::columns_of(one.text) + gap;
   return columns - std::min(columns, gap);
 }
 
@@ -138,4 +138,4 @@ void progress::erase() {
   shown_ = false;
 }
 
-} // namespace weir
+} // namespace weir::internal

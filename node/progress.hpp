@@ -15,7 +15,7 @@
 /// ETA.
 ///
 ///     ████████░░░░░░░░░░  41.0 %  4,100 done  498/s  1,024 in flight  12 dead letters  ETA 12 s
-namespace weir {
+namespace weir::internal {
 
 struct progress_snapshot {
   std::chrono::milliseconds elapsed{0};
@@ -73,4 +73,4 @@ private:
   double rate_ = 0;
 };
 
-} // namespace weir
+} // namespace weir::internal

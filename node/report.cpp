@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -60,4 +60,4 @@ result<void> write_report(const std::string& path, const run_report& report) {
   return {};
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -108,7 +108,7 @@ std::string to_json(const run_report& report) {
     for (const auto& one : *report.deaths)
       made["deaths"].push_back({{"at", utc_text(one.at)},
                                 {"pid", one.pid},
-                                {"cause", cause_of_death(one.status)},
+                                {"cause", internal::cause_of_death(one.status)},
                                 {"in_hand", one.in_hand}});
   }
   made["outcome"] = {{"exit_code", report.outcome.exit_code},

@@ -1,7 +1,7 @@
 #include <weir/node/in_a_call.hpp>
 #include <weir/node/report_of.hpp>
 
-namespace weir {
+namespace weir::internal {
 
 using namespace std::chrono_literals;
 
@@ -35,4 +35,4 @@ pipeline_report report_of(const running_pipeline& one, std::chrono::duration<dou
   return report;
 }
 
-} // namespace weir
+} // namespace weir::internal

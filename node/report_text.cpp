@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -222,4 +222,4 @@ std::string to_text(const run_report& report, charset shown) {
   return made + "exit " + std::to_string(exit_code) + ": " + sentence + "\n";
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-namespace weir {
+namespace weir::internal {
 
 using namespace std::chrono_literals;
 
@@ -137,4 +137,4 @@ std::optional<std::chrono::milliseconds> run_end::advance(std::chrono::milliseco
   return 0ms; // it may be over with that
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// How running pipelines and trees are brought to their end: told to drain at first, and aborted where that takes too
 /// long. Trees may feed pipelines: so in a drain the trees are told first, and the pipelines once the trees have ended,
@@ -86,4 +86,4 @@ private:
   std::optional<failure> failed_;
 };
 
-} // namespace weir
+} // namespace weir::internal

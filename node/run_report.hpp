@@ -93,7 +93,7 @@ struct run_report {
   std::vector<pipeline_report> pipelines = {};
   std::vector<tree_report> trees = {};
   /// Of processes that worked on the same before this one, the oldest first; empty where nothing is recorded.
-  std::optional<std::vector<process_death>> deaths = {};
+  std::optional<std::vector<internal::process_death>> deaths = {};
   run_outcome outcome = {};
 };
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <string>
 
-namespace weir {
+namespace weir::internal {
 
 run_outcome verdict_on(const run_facts& run) {
   if (run.not_started)
@@ -35,4 +35,4 @@ run_outcome verdict_on(const run_facts& run) {
   return {exit_codes::ok, run.draining ? "drained and balanced" : "finished and balanced"};
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace weir {
+namespace weir::internal {
 
 /// How a run came to its end.
 struct run_facts {
@@ -38,4 +38,4 @@ struct run_facts {
 /// | none of these                          | `ok`           |
 run_outcome verdict_on(const run_facts& run);
 
-} // namespace weir
+} // namespace weir::internal

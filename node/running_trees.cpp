@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -245,4 +245,4 @@ void running_trees::look_below(const member& tree, part_view& into) const {
       child.lives = books_->lives_of(child.path);
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The trees that a node runs: a supervisor for each, and those below, under one supervisor of the node. That one does
 /// not restart them: a tree that escalates has failed.
@@ -101,4 +101,4 @@ private:
   std::optional<escalation> escalated_; // guarded by lock_
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -4,7 +4,7 @@
 #include <numeric>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -40,4 +40,4 @@ std::string did_you_mean(std::string_view given, const std::vector<std::string>&
   return nearest != nullptr ? "; did you mean " + *nearest + "?" : std::string{};
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -7,7 +7,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -38,4 +38,4 @@ std::optional<stop_signal> stop_signals::take() {
   return stop_signal{info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM", first, again};
 }
 
-} // namespace weir
+} // namespace weir::internal

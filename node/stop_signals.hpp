@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-namespace weir {
+namespace weir::internal {
 
 /// One SIGINT or SIGTERM.
 struct stop_signal {
@@ -34,4 +34,4 @@ private:
   bool told_by_others_ = false;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -167,4 +167,4 @@ std::string bar(const std::vector<bar_part>& parts, std::size_t columns, charset
   return made.append(columns - filled, ' ');
 }
 
-} // namespace weir
+} // namespace weir::internal

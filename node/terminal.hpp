@@ -8,7 +8,7 @@
 
 /// How text, numbers and bars are laid out on a terminal. Widths are columns: one for each code
 /// point.
-namespace weir {
+namespace weir::internal {
 
 /// What the terminal can show.
 enum class charset { ascii, utf8 };
@@ -44,4 +44,4 @@ struct bar_part {
 /// right; the rest is spaces.
 std::string bar(const std::vector<bar_part>& parts, std::size_t columns, charset shown);
 
-} // namespace weir
+} // namespace weir::internal

@@ -13,6 +13,10 @@
 #include <string_view>
 #include <vector>
 
+namespace weir::internal {
+class running_trees;
+} // namespace weir::internal
+
 namespace weir {
 
 class supervisor;
@@ -54,7 +58,7 @@ public:
   std::vector<pipeline> make_pipelines() const;
 
 private:
-  friend class running_trees;
+  friend class internal::running_trees;
   friend class tree_ref;
 
   struct link; // to the supervisor

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -192,4 +192,4 @@ std::optional<tree_child_report> tree_books::child(const std::string& path) cons
   return found != records_.end() ? std::optional{found->second.seen} : std::nullopt;
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// What the children of the trees did, by their paths ("server/sessions/session"), and the books of the pipelines among
 /// them. Children of a dynamic tree have one id, so they have one line together; the report has the pipeline of them
@@ -102,4 +102,4 @@ private:
   bool any_started_ = false;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 void trouble_watch::look(const std::function<node_view()>& view, time_point now, log& to) {
   if (now - looked_ < period)
@@ -49,4 +49,4 @@ void trouble_watch::look_at(const std::string& path, const life_view& one, count
   }
 }
 
-} // namespace weir
+} // namespace weir::internal

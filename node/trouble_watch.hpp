@@ -9,7 +9,7 @@
 #include <map>
 #include <string>
 
-namespace weir {
+namespace weir::internal {
 
 /// Looks now and then for trouble that nobody tells of, and logs it: a store that refuses dead letters, a stage that
 /// keeps retrying, a stage that takes nothing any more, a worker in a call that does not return. It looks at all the
@@ -36,4 +36,4 @@ private:
   counts runs_failed_; // when last looked at, of the lives that there were
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cmath>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -85,4 +85,4 @@ std::string write_text(std::chrono::milliseconds value) {
   return "0ms";
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -9,7 +9,7 @@
 ///
 /// `read_text` takes the whole text or answers false; the value is unspecified then.
 /// `write_text` gives what `read_text` takes, in the shortest form.
-namespace weir {
+namespace weir::internal {
 
 bool read_text(std::string_view text, std::string& value);
 /// true, 1, false or 0
@@ -30,4 +30,4 @@ std::string write_text(std::int64_t value);
 std::string write_text(double value);
 std::string write_text(std::chrono::milliseconds value);
 
-} // namespace weir
+} // namespace weir::internal

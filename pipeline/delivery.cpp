@@ -16,6 +16,10 @@ std::string to_string(delivery how) {
   return "at least once";
 }
 
+} // namespace weir
+
+namespace weir::internal {
+
 std::optional<delivery> delivery_of(const plan& of) {
   if (!of.positions)
     return std::nullopt;
@@ -36,4 +40,4 @@ std::optional<delivery> delivery_of(const plan& of) {
   return with_keys == sinks ? delivery::once_by_key : delivery::at_least_once;
 }
 
-} // namespace weir
+} // namespace weir::internal

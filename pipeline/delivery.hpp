@@ -18,7 +18,11 @@ enum class delivery {
 
 std::string to_string(delivery how);
 
+} // namespace weir
+
+namespace weir::internal {
+
 /// Nothing where no positions are kept.
 std::optional<delivery> delivery_of(const plan& of);
 
-} // namespace weir
+} // namespace weir::internal

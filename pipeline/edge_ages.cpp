@@ -4,7 +4,7 @@
 #include <chrono>
 #include <iterator>
 
-namespace weir {
+namespace weir::internal {
 
 void edge_ages::tell(std::vector<edge_view>& edges, time_point before, time_point after) {
   const std::lock_guard guard{lock_};
@@ -51,4 +51,4 @@ void edge_ages::forget(looks& all, std::uint64_t read) {
   }
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -8,7 +8,7 @@
 #include <mutex>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// Knows how old the oldest item of each edge is, within bounds, from nothing but how much had been written into the edge
 /// at earlier looks: an item that had been written by then is at least as old as that look, and one that had not been is
@@ -40,4 +40,4 @@ private:
   std::vector<looks> edges_;
 };
 
-} // namespace weir
+} // namespace weir::internal

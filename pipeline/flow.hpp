@@ -26,7 +26,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// Defined in <weir/stages/awaitable.hpp>.
 template <class F>
@@ -34,9 +34,17 @@ class awaitable_stepper;
 template <class F>
 class awaitable_sink_stepper;
 
+} // namespace weir::internal
+
+namespace weir {
+
 struct key_by_options {
   std::uint32_t lanes = 1; ///< workers of the next stage, each with its share of the keys
 };
+
+} // namespace weir
+
+namespace weir::internal {
 
 /// Follows a rejected edge and takes anything, so that one wrong edge is one error.
 struct broken_flow {
@@ -52,6 +60,10 @@ struct broken_flow {
   std::array<broken_flow, 2> route(auto&&...) && { return {}; }
   void to(auto&&...) && {}
 };
+
+} // namespace weir::internal
+
+namespace weir {
 
 /// The typed edge under construction: what leaves one stage, or several that were merged, as items of type T.
 /// Every flow must be used up, by one of the functions below; each of them ends it. What is used twice is kept
@@ -115,25 +127,26 @@ private:
     std::uint32_t leg;
   };
 
-  flow(shared_plan into, std::vector<end> ends) : plan_{into}, ends_{std::move(ends)} {}
+  flow(internal::shared_plan into, std::vector<end> ends) : plan_{into}, ends_{std::move(ends)} {}
 
   /// Adds the stage behind this flow, which is used up then, and returns its index.
-  std::size_t append(graph_stage stage, plan::stage_parts parts) {
+  std::size_t append(graph_stage stage, internal::plan::stage_parts parts) {
     if (lanes_)
       stage.options.workers = *lanes_;
-    stage.input = type_name(typeid(T));
+    stage.input = internal::type_name(typeid(T));
     if (hold_key_) {
       stage.held_max = held_max_;
       parts.hold_key = hold_key_;
     }
-    parts.replay = make_replay_parts<T>();
+    parts.replay = internal::make_replay_parts<T>();
     const auto index = plan_->graph.stages.size();
     plan_->graph.stages.push_back(std::move(stage));
     plan_->stages.push_back(std::move(parts));
     for (const auto& one : std::exchange(ends_, {})) {
       plan_->graph.edges.push_back({one.stage, one.leg, index, how_});
       plan_->edges.push_back(
-          {[](std::size_t capacity) { return std::make_shared<ring<T>>(capacity); }, key_});
+          {[](std::size_t capacity) { return std::make_shared<internal::ring<T>>(capacity); },
+           key_});
     }
     return index;
   }
@@ -141,7 +154,7 @@ private:
   flow<Out> onward(std::size_t stage, std::uint32_t leg = 0) {
     flow<Out> next{plan_, {{stage, leg}}};
     next.lanes_ = lanes_;
-    next.how_ = lanes_ ? spread::straight : spread::any;
+    next.how_ = lanes_ ? internal::spread::straight : internal::spread::any;
     return next;
   }
   std::string name_after(std::string given, const char* what) const {
@@ -152,19 +165,19 @@ private:
 
   template <std::size_t N>
   std::array<flow, N> split(std::string name, stage_kind kind, bool may_fail,
-                            typename router_stepper<T>::choice choice);
+                            typename internal::router_stepper<T>::choice choice);
 
   template <class S>
-  static plan::stage_parts sink_parts(S sink, const stage_options& options);
+  static internal::plan::stage_parts sink_parts(S sink, const stage_options& options);
   template <class S>
-  static plan::make_stepper sink_stepper_of(S sink, const stage_options& options);
+  static internal::plan::make_stepper sink_stepper_of(S sink, const stage_options& options);
 
   flow<weir::batch<T>> gather(std::string name, batch_options options,
                               std::function<bool(const T&)> closes, bool may_fail);
 
-  shared_plan plan_;
+  internal::shared_plan plan_;
   std::vector<end> ends_; // none: it was used
-  spread how_ = spread::any;
+  internal::spread how_ = internal::spread::any;
   std::shared_ptr<const void> key_;
   std::optional<std::uint32_t> lanes_; // of key_by, until merge
   std::shared_ptr<const void> hold_key_;
@@ -179,13 +192,13 @@ auto flow<T>::via(std::string name, F function, stage_options options) && {
       "weir: a stage is a function with one signature (not overloaded, not generic), or a "
       "class with input, output and on_item");
   if constexpr (!stage_like<F>) {
-    return broken_flow{};
+    return internal::broken_flow{};
   } else {
-    using shape = stage_shape<product_t<F>>;
+    using shape = internal::stage_shape<internal::product_t<F>>;
     constexpr bool fits = std::same_as<typename shape::input, T>;
     static_assert(fits, "weir: this stage's input is not the flow's item type");
     if constexpr (!fits) {
-      return broken_flow{};
+      return internal::broken_flow{};
     } else {
       using Out = typename shape::output;
       static_assert(
@@ -193,22 +206,24 @@ auto flow<T>::via(std::string name, F function, stage_options options) && {
           "weir: a stage must return something to go on with; a function that ends the flow "
           "goes to to()");
       bool may_fail = true;
-      if constexpr (!stateful_stage<product_t<F>>)
+      if constexpr (!stateful_stage<internal::product_t<F>>)
         may_fail = !shape::call::is_noexcept || shape::returns::may_fail || shape::waits;
-      plan::make_stepper make;
+      internal::plan::make_stepper make;
       if constexpr (shape::waits) {
         static_assert(
-            requires { sizeof(awaitable_stepper<F>); },
+            requires { sizeof(internal::awaitable_stepper<F>); },
             "weir: an awaitable stage needs #include <weir/stages/awaitable.hpp>");
-        make = [function](const ports& where, std::uint32_t) {
-          return std::make_unique<awaitable_stepper<F>>(where, function);
+        make = [function](const internal::ports& where, std::uint32_t) {
+          return std::make_unique<internal::awaitable_stepper<F>>(where, function);
         };
       } else {
-        make = [function, options](const ports& where, std::uint32_t) -> std::unique_ptr<stepper> {
+        make = [function, options](const internal::ports& where,
+                                   std::uint32_t) -> std::unique_ptr<internal::stepper> {
           if (options.outside_of_slices())
-            return std::make_unique<runs_stepper<T, flow_exit<T, Out>>>(
-                where, std::make_unique<function_runner<F, stage_work<F>>>(function, options));
-          return std::make_unique<transform_stepper<F>>(where, function);
+            return std::make_unique<internal::runs_stepper<T, internal::flow_exit<T, Out>>>(
+                where, std::make_unique<internal::function_runner<F, internal::stage_work<F>>>(
+                           function, options));
+          return std::make_unique<internal::transform_stepper<F>>(where, function);
         };
       }
       const auto index = append({.name = std::move(name),
@@ -216,10 +231,10 @@ auto flow<T>::via(std::string name, F function, stage_options options) && {
                                  .options = options,
                                  .batch = {},
                                  .input = {},
-                                 .output = type_name(typeid(Out)),
+                                 .output = internal::type_name(typeid(Out)),
                                  .may_fail = may_fail,
                                  .waits = shape::waits,
-                                 .side_by_side = !stateful_stage<product_t<F>>},
+                                 .side_by_side = !stateful_stage<internal::product_t<F>>},
                                 {std::move(make), {}});
       return onward<Out>(index);
     }
@@ -229,18 +244,19 @@ auto flow<T>::via(std::string name, F function, stage_options options) && {
 template <class T>
 flow<weir::batch<T>> flow<T>::gather(std::string name, batch_options options,
                                      std::function<bool(const T&)> closes, bool may_fail) {
-  const auto index = append({.name = std::move(name),
-                             .kind = stage_kind::batch,
-                             .options = {.mailbox_capacity = options.mailbox_capacity},
-                             .batch = options,
-                             .input = {},
-                             .output = type_name(typeid(weir::batch<T>)),
-                             .may_fail = may_fail,
-                             .closed_by_item = closes != nullptr},
-                            {[options, closes](const ports& where, std::uint32_t) {
-                               return std::make_unique<batch_stepper<T>>(where, options, closes);
-                             },
-                             {}});
+  const auto index =
+      append({.name = std::move(name),
+              .kind = stage_kind::batch,
+              .options = {.mailbox_capacity = options.mailbox_capacity},
+              .batch = options,
+              .input = {},
+              .output = internal::type_name(typeid(weir::batch<T>)),
+              .may_fail = may_fail,
+              .closed_by_item = closes != nullptr},
+             {[options, closes](const internal::ports& where, std::uint32_t) {
+                return std::make_unique<internal::batch_stepper<T>>(where, options, closes);
+              },
+              {}});
   return onward<weir::batch<T>>(index);
 }
 
@@ -255,7 +271,7 @@ auto flow<T>::batch(std::string name, batch_options options, Predicate closes) &
   constexpr bool fits = std::predicate<Predicate&, const T&>;
   static_assert(fits, "weir: what closes a batch is a predicate of the flow's item type");
   if constexpr (!fits)
-    return broken_flow{};
+    return internal::broken_flow{};
   else
     return gather(std::move(name), options, std::move(closes),
                   !std::is_nothrow_invocable_v<Predicate&, const T&>);
@@ -264,18 +280,18 @@ auto flow<T>::batch(std::string name, batch_options options, Predicate closes) &
 template <class T>
 template <std::size_t N>
 std::array<flow<T>, N> flow<T>::split(std::string name, stage_kind kind, bool may_fail,
-                                      typename router_stepper<T>::choice choice) {
+                                      typename internal::router_stepper<T>::choice choice) {
   const auto index = append({.name = std::move(name),
                              .kind = kind,
                              .options = {},
                              .batch = {},
                              .input = {},
-                             .output = type_name(typeid(T)),
+                             .output = internal::type_name(typeid(T)),
                              .may_fail = may_fail,
                              .waits = false,
                              .legs = N},
-                            {[choice](const ports& where, std::uint32_t) {
-                               return std::make_unique<router_stepper<T>>(where, choice);
+                            {[choice](const internal::ports& where, std::uint32_t) {
+                               return std::make_unique<internal::router_stepper<T>>(where, choice);
                              },
                              {}});
   return [&]<std::size_t... Leg>(std::index_sequence<Leg...>) {
@@ -311,11 +327,11 @@ auto flow<T>::key_by(Key key, key_by_options options) && {
   constexpr bool fits = std::invocable<Key&, const T&>;
   static_assert(fits, "weir: key_by takes a member or a function of the flow's item type");
   if constexpr (!fits) {
-    return broken_flow{};
+    return internal::broken_flow{};
   } else {
     using value = std::remove_cvref_t<std::invoke_result_t<Key&, const T&>>;
-    how_ = spread::by_key;
-    key_ = std::make_shared<const typename outlet<T>::key_function>(
+    how_ = internal::spread::by_key;
+    key_ = std::make_shared<const typename internal::outlet<T>::key_function>(
         [key](const T& item) { return std::hash<value>{}(std::invoke(key, item)); });
     lanes_ = options.lanes;
     // An item without a key fails in the stage that it leaves.
@@ -334,7 +350,7 @@ auto flow<T>::hold_key(Key key, hold_key_options options) && {
   constexpr bool fits = std::invocable<Key&, const T&>;
   static_assert(fits, "weir: hold_key takes a member or a function of the flow's item type");
   if constexpr (!fits) {
-    return broken_flow{};
+    return internal::broken_flow{};
   } else {
     hold_key_ = std::make_shared<const std::function<std::string(const T&)>>(
         [key](const T& item) -> std::string { return payload_of(std::invoke(key, item)); });
@@ -346,7 +362,7 @@ auto flow<T>::hold_key(Key key, hold_key_options options) && {
 template <class T>
 flow<T> flow<T>::merge() && {
   lanes_.reset();
-  how_ = spread::any;
+  how_ = internal::spread::any;
   key_.reset();
   return std::move(*this);
 }
@@ -354,22 +370,23 @@ flow<T> flow<T>::merge() && {
 template <class T>
 template <class S>
 void flow<T>::to(std::string name, S sink, stage_options options) && {
-  using made = product_t<S>;
+  using made = internal::product_t<S>;
   static_assert(
-      sink_like<S> || sinks::takes_settlement<made>,
+      sink_like<S> || internal::sinks::takes_settlement<made>,
       "weir: a sink is a function of one item, or a class with input and on_item or on_batch");
   static_assert(
-      !sinks::takes_settlement<made> || late_sink<made>,
+      !internal::sinks::takes_settlement<made> || late_sink<made>,
       "weir: a sink that settles later has on_item(const input&, settlement, context&), or "
       "on_batch of a batch, which returns void or result<void>");
-  if constexpr (sink_like<S> && (!sinks::takes_settlement<made> || late_sink<made>)) {
-    constexpr bool fits = std::same_as<typename sink_shape<made>::input, T>;
+  if constexpr (sink_like<S> && (!internal::sinks::takes_settlement<made> || late_sink<made>)) {
+    constexpr bool fits = std::same_as<typename internal::sink_shape<made>::input, T>;
     static_assert(fits, "weir: this sink's input is not the flow's item type");
     if constexpr (fits) {
       bool may_fail = true;
-      if constexpr (!sinks::written_as_class<made>)
-        may_fail = !stage_shape<made>::call::is_noexcept || stage_shape<made>::returns::may_fail
-                   || stage_shape<made>::waits;
+      if constexpr (!internal::sinks::written_as_class<made>)
+        may_fail = !internal::stage_shape<made>::call::is_noexcept
+                   || internal::stage_shape<made>::returns::may_fail
+                   || internal::stage_shape<made>::waits;
       append({.name = std::move(name),
               .kind = stage_kind::sink,
               .options = options,
@@ -388,14 +405,14 @@ void flow<T>::to(std::string name, S sink, stage_options options) && {
 
 template <class T>
 template <class S>
-plan::stage_parts flow<T>::sink_parts(S sink, const stage_options& options) {
-  using made = product_t<S>;
-  plan::stage_parts parts;
+internal::plan::stage_parts flow<T>::sink_parts(S sink, const stage_options& options) {
+  using made = internal::product_t<S>;
+  internal::plan::stage_parts parts;
   if constexpr (requires(const made& one, const position_store& store) {
                   { one.stores_points_in(store) } -> std::convertible_to<bool>;
                 })
     parts.stores_points = [sink](const position_store& store) mutable {
-      return product<S>::make(sink).stores_points_in(store);
+      return internal::product<S>::make(sink).stores_points_in(store);
     };
   if constexpr (requires { made::idempotent; })
     parts.idempotent = made::idempotent;
@@ -405,25 +422,29 @@ plan::stage_parts flow<T>::sink_parts(S sink, const stage_options& options) {
 
 template <class T>
 template <class S>
-plan::make_stepper flow<T>::sink_stepper_of(S sink, const stage_options& options) {
-  if constexpr (late_sink<product_t<S>>) {
-    return [sink](const ports& where, std::uint32_t) {
-      return std::make_unique<runs_stepper<T, sink_exit<T, typename sink_work<S>::output>>>(
-          where, std::make_unique<late_runner<S>>(sink));
+internal::plan::make_stepper flow<T>::sink_stepper_of(S sink, const stage_options& options) {
+  if constexpr (late_sink<internal::product_t<S>>) {
+    return [sink](const internal::ports& where, std::uint32_t) {
+      return std::make_unique<internal::runs_stepper<
+          T, internal::sink_exit<T, typename internal::sink_work<S>::output>>>(
+          where, std::make_unique<internal::late_runner<S>>(sink));
     };
-  } else if constexpr (awaitable_sink<product_t<S>>) {
+  } else if constexpr (awaitable_sink<internal::product_t<S>>) {
     static_assert(
-        requires { sizeof(awaitable_sink_stepper<S>); },
+        requires { sizeof(internal::awaitable_sink_stepper<S>); },
         "weir: an awaitable sink needs #include <weir/stages/awaitable.hpp>");
-    return [sink](const ports& where, std::uint32_t) {
-      return std::make_unique<awaitable_sink_stepper<S>>(where, sink);
+    return [sink](const internal::ports& where, std::uint32_t) {
+      return std::make_unique<internal::awaitable_sink_stepper<S>>(where, sink);
     };
   } else {
-    return [sink, options](const ports& where, std::uint32_t) -> std::unique_ptr<stepper> {
+    return [sink, options](const internal::ports& where,
+                           std::uint32_t) -> std::unique_ptr<internal::stepper> {
       if (options.outside_of_slices())
-        return std::make_unique<runs_stepper<T, sink_exit<T, typename sink_work<S>::output>>>(
-            where, std::make_unique<function_runner<S, sink_work<S>>>(sink, options));
-      return std::make_unique<sink_stepper<S>>(where, sink);
+        return std::make_unique<internal::runs_stepper<
+            T, internal::sink_exit<T, typename internal::sink_work<S>::output>>>(
+            where,
+            std::make_unique<internal::function_runner<S, internal::sink_work<S>>>(sink, options));
+      return std::make_unique<internal::sink_stepper<S>>(where, sink);
     };
   }
 }

@@ -22,17 +22,21 @@ std::string_view to_string(stage_kind kind) noexcept {
   return "unknown";
 }
 
-std::string_view to_string(spread how) noexcept {
+std::string_view to_string(internal::spread how) noexcept {
   switch (how) {
-  case spread::any:
+  case internal::spread::any:
     return "any";
-  case spread::by_key:
+  case internal::spread::by_key:
     return "by_key";
-  case spread::straight:
+  case internal::spread::straight:
     return "straight";
   }
   return "unknown";
 }
+
+} // namespace weir
+
+namespace weir::internal {
 
 bool is_name(std::string_view text) {
   const auto letter = [](char c) { return c >= 'a' && c <= 'z'; };
@@ -42,11 +46,15 @@ bool is_name(std::string_view text) {
             });
 }
 
+} // namespace weir::internal
+
+namespace weir {
+
 std::uint32_t graph::rings_into(std::size_t stage) const {
   std::uint32_t rings = 0;
   for (const auto& edge : edges)
     if (edge.to == stage)
-      rings += edge.how == spread::straight ? 1 : stages[edge.from].options.workers;
+      rings += edge.how == internal::spread::straight ? 1 : stages[edge.from].options.workers;
   return rings;
 }
 

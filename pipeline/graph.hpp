@@ -18,7 +18,7 @@ namespace weir {
 enum class stage_kind { source, transform, batch, broadcast, route, sink };
 
 std::string_view to_string(stage_kind kind) noexcept;
-std::string_view to_string(spread how) noexcept;
+std::string_view to_string(internal::spread how) noexcept;
 
 /// A stage as the builder has described it.
 struct graph_stage {
@@ -44,7 +44,7 @@ struct graph_edge {
   std::size_t from = 0; ///< index of a stage
   std::uint32_t leg = 0;
   std::size_t to = 0;
-  spread how = spread::any;
+  internal::spread how = internal::spread::any;
 };
 
 /// The stages and flows of a pipeline, with all their options.
@@ -70,9 +70,13 @@ struct graph {
   std::uint32_t rings_into(std::size_t stage) const;
 };
 
+} // namespace weir
+
+namespace weir::internal {
+
 inline constexpr std::size_t name_length_max = 63;
 
 /// A name has a-z, 0-9, '-', '_' and '.', beginning with a letter; at most name_length_max characters.
 bool is_name(std::string_view text);
 
-} // namespace weir
+} // namespace weir::internal

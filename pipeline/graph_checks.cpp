@@ -27,8 +27,8 @@ private:
   void say(std::string what) { found_.push_back("stage '" + name_ + "': " + std::move(what)); }
 
   void names(const graph_stage& one) {
-    if (!is_name(one.name))
-      say("a name is 1 to " + std::to_string(name_length_max)
+    if (!internal::is_name(one.name))
+      say("a name is 1 to " + std::to_string(internal::name_length_max)
           + " characters a-z, 0-9, '-', '_', '.', the first a letter");
     if (!seen_.insert(one.name).second)
       say("there is another stage of that name");
@@ -55,7 +55,7 @@ private:
     if (!one.may_fail)
       say("hold_key is for a stage that may fail");
     const auto shared = std::ranges::any_of(whole_.edges, [&](const auto& edge) {
-      return edge.to == index && edge.how == spread::any;
+      return edge.to == index && edge.how == internal::spread::any;
     });
     if (one.options.workers > 1 && shared)
       say("with hold_key and several workers it must lie behind a key_by of the same key");
@@ -82,9 +82,9 @@ private:
 
   /// The mailbox_capacity of a batch is in both of its structs.
   void bounds(const graph_stage& one) {
-    auto found = out_of_bounds(one.options);
+    auto found = internal::out_of_bounds(one.options);
     if (one.kind == stage_kind::batch)
-      for (auto& sentence : out_of_bounds(one.batch))
+      for (auto& sentence : internal::out_of_bounds(one.batch))
         if (std::ranges::find(found, sentence) == found.end())
           found.push_back(std::move(sentence));
     for (auto& sentence : found)
@@ -138,7 +138,7 @@ private:
 /// Finds what is wrong with how the pipeline is supervised.
 void inspect(const std::string& pipeline, const supervision_options& chosen,
              std::vector<std::string>& found) {
-  for (const auto& sentence : out_of_bounds(chosen))
+  for (const auto& sentence : internal::out_of_bounds(chosen))
     found.push_back("pipeline '" + pipeline + "': " + sentence);
   if (chosen.delays.delay_max < chosen.delays.delay_min)
     found.push_back("pipeline '" + pipeline
@@ -166,8 +166,9 @@ bool has_cycle(const graph& whole) {
 
 std::vector<std::string> graph::problems() const {
   auto found = mistakes;
-  if (!is_name(name))
-    found.push_back("pipeline '" + name + "': a name is 1 to " + std::to_string(name_length_max)
+  if (!internal::is_name(name))
+    found.push_back("pipeline '" + name + "': a name is 1 to "
+                    + std::to_string(internal::name_length_max)
                     + " characters a-z, 0-9, '-', '_', '.', the first a letter");
   if (std::ranges::none_of(stages, [](const auto& one) { return one.kind == stage_kind::sink; }))
     found.push_back("pipeline '" + name + "' has no sink: end its flows with to()");

@@ -89,7 +89,7 @@ std::string graph::to_dot() const {
   for (const auto& edge : edges) {
     dot << "  " << quoted(stages[edge.from].name) << " -> " << quoted(stages[edge.to].name)
         << " [label=" << quoted(std::to_string(stages[edge.to].options.mailbox_capacity));
-    if (edge.how == spread::by_key)
+    if (edge.how == internal::spread::by_key)
       dot << ", style=bold";
     dot << "];\n";
   }

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <cstdio>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -179,4 +179,4 @@ std::string stage_options_as_markdown() { return markdown(stage_option_table());
 std::string batch_options_as_markdown() { return markdown(batch_option_table()); }
 std::string supervision_options_as_markdown() { return markdown(supervision_option_table()); }
 
-} // namespace weir
+} // namespace weir::internal

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The most workers that a stage may have.
 inline constexpr std::uint32_t workers_max = 256;
@@ -45,4 +45,4 @@ std::string stage_options_as_markdown();
 std::string batch_options_as_markdown();
 std::string supervision_options_as_markdown();
 
-} // namespace weir
+} // namespace weir::internal

@@ -2,7 +2,8 @@
 
 namespace weir {
 
-pipeline::pipeline(std::string name, pipeline_options options) : plan_{std::make_shared<plan>()} {
+pipeline::pipeline(std::string name, pipeline_options options)
+    : plan_{std::make_shared<internal::plan>()} {
   plan_->graph.name = std::move(name);
   plan_->graph.supervision = options.supervision;
   plan_->replay = options.replay;
@@ -17,7 +18,7 @@ void pipeline::replay_at(rate_limit rate) { plan_->replay.rate = rate; }
 
 std::shared_ptr<dead_letter_store> pipeline::dead_letters() const { return plan_->dead_letters; }
 
-bool pipeline::may_join(const shared_plan& from, bool used, bool held_alike) {
+bool pipeline::may_join(const internal::shared_plan& from, bool used, bool held_alike) {
   const auto refuse = [&](const std::string& what) {
     plan_->graph.mistakes.push_back("pipeline '" + name() + "': merge takes flows " + what);
   };

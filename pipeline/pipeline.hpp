@@ -36,11 +36,11 @@ public:
   /// Begins a flow at a source: see source.hpp.
   template <class S>
   auto from(std::string name, S source, stage_options options = {}) {
-    static_assert(source_like<product_t<S>>,
+    static_assert(source_like<internal::product_t<S>>,
                   "weir: a source has output and poll(intake<output>&, context&), which returns "
                   "source_state or result<source_state>");
-    if constexpr (!source_like<product_t<S>>)
-      return broken_flow{};
+    if constexpr (!source_like<internal::product_t<S>>)
+      return internal::broken_flow{};
     else
       return from_source(std::move(name), std::move(source), options);
   }
@@ -93,25 +93,25 @@ private:
       whole.ends_.insert(whole.ends_.end(), one.ends_.begin(), one.ends_.end());
   }
   /// May a flow be part of a merge? If not, that is a mistake in the graph.
-  bool may_join(const shared_plan& from, bool used, bool held_alike);
+  bool may_join(const internal::shared_plan& from, bool used, bool held_alike);
 
   template <class S>
-  flow<typename product_t<S>::output> from_source(std::string name, S source,
-                                                  stage_options options) {
-    using source_type = product_t<S>;
+  flow<typename internal::product_t<S>::output> from_source(std::string name, S source,
+                                                            stage_options options) {
+    using source_type = internal::product_t<S>;
     using Out = typename source_type::output;
     const auto index = plan_->graph.stages.size();
     auto partition_of = [source, name]() mutable {
-      partition_start start{.name = name};
-      auto sample = product<S>::make(source);
+      internal::partition_start start{.name = name};
+      auto sample = internal::product<S>::make(source);
       if constexpr (requires { sample.partition(); })
         start.name = sample.partition();
       if constexpr (requires { sample.resume_after(); })
         start.resume_after = sample.resume_after();
       if constexpr (requires { sample.positions_last(); })
         start.lasts = sample.positions_last();
-      start.keeps_outcomes = keeps_outcomes<source_type>;
-      start.opened_later = opens_partitions<source_type>;
+      start.keeps_outcomes = internal::keeps_outcomes<source_type>;
+      start.opened_later = internal::opens_partitions<source_type>;
       return start;
     };
     plan_->graph.stages.push_back({.name = std::move(name),
@@ -119,17 +119,18 @@ private:
                                    .options = options,
                                    .batch = {},
                                    .input = {},
-                                   .output = type_name(typeid(Out)),
+                                   .output = internal::type_name(typeid(Out)),
                                    .may_fail = false, // what it can't read it can't dead-letter
                                    .waits = false});
-    plan_->stages.push_back({[source](const ports& where, std::uint32_t partition) {
-                               return std::make_unique<source_stepper<S>>(where, source, partition);
+    plan_->stages.push_back({[source](const internal::ports& where, std::uint32_t partition) {
+                               return std::make_unique<internal::source_stepper<S>>(where, source,
+                                                                                    partition);
                              },
                              std::move(partition_of)});
     return {plan_, {{index, 0}}};
   }
 
-  std::shared_ptr<plan> plan_;
+  std::shared_ptr<internal::plan> plan_;
 };
 
 } // namespace weir

@@ -17,7 +17,7 @@ namespace {
 class pipeline_host final : public actor {
 public:
   pipeline_host(runtime& node, std::function<pipeline()> make, child_link link,
-                pipeline_child_watcher watcher, flight_recorder* recorder)
+                pipeline_child_watcher watcher, internal::flight_recorder* recorder)
       : actor{"pipeline-child"},
         node_{node},
         make_{std::move(make)},
@@ -53,9 +53,9 @@ public:
     if (!running_) {
       running_ = std::make_unique<running_pipeline>(
           make_(), node_,
-          pipeline_observer{.worker_failed = watcher_.worker_failed,
-                            .ended = [this] { wake(); },
-                            .replay = watcher_.replay},
+          internal::pipeline_observer{.worker_failed = watcher_.worker_failed,
+                                      .ended = [this] { wake(); },
+                                      .replay = watcher_.replay},
           recorder_);
       if (auto begun = running_->start(); !begun) {
         exited(std::move(begun.error()));
@@ -119,7 +119,7 @@ private:
   const std::function<pipeline()> make_;
   const child_link link_;
   const pipeline_child_watcher watcher_;
-  flight_recorder* const recorder_;           // null: nothing is recorded
+  internal::flight_recorder* const recorder_; // null: nothing is recorded
   std::unique_ptr<running_pipeline> running_; // the actor's own
   bool begun_ = false;                        // the actor's own: it has started
   std::atomic<bool> is_over_{false};
@@ -131,7 +131,7 @@ private:
 } // namespace
 
 start_function pipeline_child(runtime& node, std::function<pipeline()> make,
-                              pipeline_child_watcher watcher, flight_recorder* recorder) {
+                              pipeline_child_watcher watcher, internal::flight_recorder* recorder) {
   return [&node, make = std::move(make), watcher = std::move(watcher),
           recorder](child_link link) -> start_answer {
     const std::shared_ptr<pipeline_host> host{

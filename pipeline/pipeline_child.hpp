@@ -8,9 +8,14 @@
 
 #include <functional>
 
-namespace weir {
+namespace weir::internal {
 
 class flight_recorder;
+
+} // namespace weir::internal
+
+namespace weir {
+
 class running_pipeline;
 
 /// Whom a pipeline that is a child tells about its lives. Called from any thread; must neither block for long nor throw.
@@ -32,6 +37,6 @@ struct pipeline_child_watcher {
 /// passes into the keeping of `node`, whose destructor waits for it. Its supervisor's does not.
 start_function pipeline_child(runtime& node, std::function<pipeline()> make,
                               pipeline_child_watcher watcher = {},
-                              flight_recorder* recorder = nullptr);
+                              internal::flight_recorder* recorder = nullptr);
 
 } // namespace weir

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 void pipeline_end::fail(failure why) {
   const std::lock_guard lock{lock_};
@@ -60,4 +60,4 @@ bool pipeline_end::wait_for_workers(std::optional<time_point> deadline) {
   return node_.wait(lock, changed_, deadline, [this] { return workers_finished_; });
 }
 
-} // namespace weir
+} // namespace weir::internal

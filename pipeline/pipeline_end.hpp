@@ -7,7 +7,7 @@
 #include <mutex>
 #include <optional>
 
-namespace weir {
+namespace weir::internal {
 
 /// How a running pipeline ends: why it failed, if it did, and how far its end has come.
 ///
@@ -46,4 +46,4 @@ private:
   std::optional<failure> why_;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -24,4 +24,4 @@ pipeline_observer unthrowing(pipeline_observer who) {
           .replay = unthrowing(std::move(who.replay))};
 }
 
-} // namespace weir
+} // namespace weir::internal

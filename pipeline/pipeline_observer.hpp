@@ -5,7 +5,7 @@
 
 #include <functional>
 
-namespace weir {
+namespace weir::internal {
 
 /// Whom a running pipeline tells. Called from any thread; must not block. What it throws is ignored.
 struct pipeline_observer {
@@ -20,4 +20,4 @@ struct pipeline_observer {
 /// The same observer, which throws nothing: whoever looks on must not bring down what he looks at.
 pipeline_observer unthrowing(pipeline_observer who);
 
-} // namespace weir
+} // namespace weir::internal

@@ -35,7 +35,8 @@ struct pipeline_view {
   std::string
       dead_letters_trouble; ///< what the store refuses, also to a replay; empty while it works
   std::size_t replays_in_flight = 0;
-  std::optional<process_death> last_death; ///< of the process before this one; see flight_recorder
+  std::optional<internal::process_death>
+      last_death; ///< of the process before this one; see flight_recorder
 };
 
 } // namespace weir

@@ -15,7 +15,7 @@
 #include <vector>
 
 /// What a pipeline's builder leaves behind: the graph, and how to make its typed parts.
-namespace weir {
+namespace weir::internal {
 
 /// A source's partition, as its prototype names it.
 struct partition_start {
@@ -68,4 +68,4 @@ private:
   std::shared_ptr<plan> where_;
 };
 
-} // namespace weir
+} // namespace weir::internal

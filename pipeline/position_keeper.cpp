@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 using namespace std::chrono_literals;
 
@@ -70,4 +70,4 @@ result<void> position_keeper::store(const std::vector<partition_point>& points) 
   return {};
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -13,7 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// Stores how far the partitions of a pipeline are settled, once a second and at the end: for all that no sink stores
 /// with its rows. On a thread of its own, as stores block.
@@ -56,4 +56,4 @@ private:
   std::optional<failure> crash_;
 };
 
-} // namespace weir
+} // namespace weir::internal

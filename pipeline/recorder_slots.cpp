@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -72,4 +72,4 @@ void give_back_recorder_slots(std::span<flight_slot> slots, const pipeline_servi
   recorder.give_back(slots);
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -7,7 +7,7 @@
 
 #include <span>
 
-namespace weir {
+namespace weir::internal {
 
 /// Gives every worker that can have an item in hand its slots in the flight recorder of `services`, which is not null,
 /// and watches for the suspects of each stage. Once all partitions are in the books. Returns all the slots, which are
@@ -19,4 +19,4 @@ std::span<flight_slot> take_recorder_slots(const graph& of, const running_stages
 /// suspects hold up nobody.
 void give_back_recorder_slots(std::span<flight_slot> slots, const pipeline_services& services);
 
-} // namespace weir
+} // namespace weir::internal

@@ -10,11 +10,12 @@
 
 namespace weir {
 
-running_pipeline::running_pipeline(pipeline definition, runtime& node, pipeline_observer watcher,
-                                   flight_recorder* recorder)
+running_pipeline::running_pipeline(pipeline definition, runtime& node,
+                                   internal::pipeline_observer watcher,
+                                   internal::flight_recorder* recorder)
     : plan_{std::move(definition.plan_)},
       node_{node},
-      watcher_{unthrowing(std::move(watcher))},
+      watcher_{internal::unthrowing(std::move(watcher))},
       services_{.node = node,
                 .pipeline = plan_->graph.name,
                 .books = {},
@@ -64,9 +65,9 @@ result<void> running_pipeline::check() const {
 }
 
 result<void> running_pipeline::open_dead_letters() {
-  if (auto opened = store_answer([&] { return plan_->dead_letters->open(); }); !opened)
+  if (auto opened = internal::store_answer([&] { return plan_->dead_letters->open(); }); !opened)
     return std::move(opened.error()).within("the dead letters can't be kept");
-  dead_letters_ = std::make_unique<dead_letter_actor>(
+  dead_letters_ = std::make_unique<internal::dead_letter_actor>(
       node_, services_.books, plan_->dead_letters, [this](std::optional<failure> crash) {
         if (replays_)
           replays_->letters_finished();
@@ -81,7 +82,8 @@ result<void> running_pipeline::open_dead_letters() {
 
 /// All of them, or why not, and no worker then.
 result<void> running_pipeline::make_actors() {
-  if (auto made = store_answer([&] { return stages_.make(*plan_, node_.now()); }); !made) {
+  if (auto made = internal::store_answer([&] { return stages_.make(*plan_, node_.now()); });
+      !made) {
     stages_.clear();
     return std::move(made.error()).within("the held keys can't be read");
   }
@@ -96,31 +98,31 @@ result<void> running_pipeline::make_actors() {
 
 /// Makes the actors from the plan, and the rings between them. Throws why it can't.
 void running_pipeline::wire() {
-  const auto partitions =
-      read_partitions(*plan_, services_); // first: a source may not be able to say where it begins
-  wiring wires{*plan_};
+  const auto partitions = internal::read_partitions(
+      *plan_, services_); // first: a source may not be able to say where it begins
+  internal::wiring wires{*plan_};
   make_replays(wires);
   make_position_keeper();
   make_supervisor();
   stages_.make_workers(*plan_, wires, partitions, services_, *supervisor_);
-  std::vector<worker*> children;
-  stages_.for_each_worker([&](worker& one) { children.push_back(&one); });
+  std::vector<internal::worker*> children;
+  stages_.for_each_worker([&](internal::worker& one) { children.push_back(&one); });
   supervisor_->set_workers(std::move(children));
   if (services_.recorder != nullptr)
-    recorded_in_ = take_recorder_slots(plan_->graph, stages_, services_);
+    recorded_in_ = internal::take_recorder_slots(plan_->graph, stages_, services_);
 }
 
 void running_pipeline::give_back_recorder_slots() {
   if (const auto slots = std::exchange(recorded_in_, std::nullopt))
-    weir::give_back_recorder_slots(*slots, services_);
+    weir::internal::give_back_recorder_slots(*slots, services_);
 }
 
 /// Only where the store can be read.
-void running_pipeline::make_replays(wiring& wires) {
+void running_pipeline::make_replays(internal::wiring& wires) {
   auto* const queue = dynamic_cast<dead_letter_queue*>(plan_->dead_letters.get());
   if (queue == nullptr)
     return;
-  replays_ = std::make_unique<replay_actor>(
+  replays_ = std::make_unique<internal::replay_actor>(
       node_, services_.books, name(), plan_->dead_letters, *queue, plan_->replay,
       services_.recorder,
       [this](std::optional<failure> crash) {
@@ -134,7 +136,7 @@ void running_pipeline::make_replays(wiring& wires) {
   dead_letters_->set_counts_again(*replays_);
   const auto sources =
       std::ranges::count(plan_->graph.stages, stage_kind::source, &graph_stage::kind);
-  std::vector<held_keys*> keys;
+  std::vector<internal::held_keys*> keys;
   for (const auto& one : stages_.all())
     keys.push_back(one.keys());
   replays_->set_stages(wires.add_replay(keys), static_cast<std::size_t>(sources));
@@ -143,12 +145,13 @@ void running_pipeline::make_replays(wiring& wires) {
 void running_pipeline::make_position_keeper() {
   if (!plan_->positions)
     return;
-  positions_ = std::make_unique<position_keeper>(services_, [this](std::optional<failure> crash) {
-    if (crash)
-      fail(std::move(*crash));
-    else
-      watcher_.ended();
-  });
+  positions_ =
+      std::make_unique<internal::position_keeper>(services_, [this](std::optional<failure> crash) {
+        if (crash)
+          fail(std::move(*crash));
+        else
+          watcher_.ended();
+      });
 }
 
 /// Its children are the workers, in their order.
@@ -156,12 +159,13 @@ void running_pipeline::make_supervisor() {
   std::vector<child_spec> children;
   for (const auto& stage : plan_->graph.stages)
     for (std::uint32_t k = 0; k < stage.options.workers; ++k)
-      children.push_back({.id = name_of_worker(stage, k)});
-  supervisor_ = std::make_unique<supervisor_actor>(
+      children.push_back({.id = internal::name_of_worker(stage, k)});
+  supervisor_ = std::make_unique<internal::supervisor_actor>(
       name(), node_, plan_->graph.supervision, children,
-      supervisor_actor::events{.worker_failed = watcher_.worker_failed,
-                               .escalated = [this](const failure& why) { workers_failed(why); },
-                               .all_finished = [this] { workers_finished(); }});
+      internal::supervisor_actor::events{
+          .worker_failed = watcher_.worker_failed,
+          .escalated = [this](const failure& why) { workers_failed(why); },
+          .all_finished = [this] { workers_finished(); }});
 }
 
 /// All its actors, or none: where one can't be spawned, those before it end at once.
@@ -256,7 +260,7 @@ void running_pipeline::abort() {
 
 void running_pipeline::abort_workers() {
   services_.stopping.request_stop();
-  stages_.for_each_worker([](worker& one) { one.abort(); });
+  stages_.for_each_worker([](internal::worker& one) { one.abort(); });
   if (dead_letters_)
     dead_letters_->abort();
   if (replays_)
@@ -301,7 +305,7 @@ running_pipeline::wait_for_end(std::optional<time_point> deadline) {
   // What is left of the workers' runs is behind us then; but for one that was abandoned, which may never be.
   bool abandoned = false;
   stages_.for_each_worker(
-      [&](worker& one) { abandoned = abandoned || !one.abandoned_since().empty(); });
+      [&](internal::worker& one) { abandoned = abandoned || !one.abandoned_since().empty(); });
   if (!abandoned)
     node_.settle_io();
   if (services_.recorder != nullptr)
@@ -327,7 +331,7 @@ bool running_pipeline::wait_for_actors(std::optional<time_point> deadline) {
     return false;
   if (positions_ && !ends_in_time(*positions_))
     return false;
-  stages_.for_each_worker([this](worker& one) { node_.join(one); });
+  stages_.for_each_worker([this](internal::worker& one) { node_.join(one); });
   node_.join(*supervisor_);
   return true;
 }

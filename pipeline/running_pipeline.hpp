@@ -39,8 +39,8 @@ public:
   };
 
   /// What it has in hand is recorded in `recorder`, which must outlive it.
-  running_pipeline(pipeline definition, runtime& node, pipeline_observer watcher = {},
-                   flight_recorder* recorder = nullptr);
+  running_pipeline(pipeline definition, runtime& node, internal::pipeline_observer watcher = {},
+                   internal::flight_recorder* recorder = nullptr);
   running_pipeline(const running_pipeline&) = delete;
   running_pipeline& operator=(const running_pipeline&) = delete;
   /// Aborts what still runs, and waits for it; but not for runs that were abandoned.
@@ -85,9 +85,9 @@ public:
   result<void> set_item_time_max(std::string_view stage, std::chrono::milliseconds time);
 
   /// What they count with, for whoever checks it while it runs: see testkit.
-  const acknowledgement& books() const noexcept { return services_.books; }
+  const internal::acknowledgement& books() const noexcept { return services_.books; }
   /// The mailbox of a worker, a ring for each of its upstream edges. `worker` is less than workers_count().
-  std::span<const std::shared_ptr<ring_base>> mailbox(std::size_t worker) const {
+  std::span<const std::shared_ptr<internal::ring_base>> mailbox(std::size_t worker) const {
     return stages_.mailbox_of(worker);
   }
 
@@ -116,7 +116,7 @@ public:
   pipeline_snapshot snapshot() const { return view(); }
 
   /// How often rows are stored; nothing where no positions are kept.
-  std::optional<weir::delivery> delivery() const { return delivery_of(*plan_); }
+  std::optional<weir::delivery> delivery() const { return internal::delivery_of(*plan_); }
 
   const std::string& name() const noexcept { return plan_->graph.name; }
 
@@ -126,16 +126,16 @@ private:
   result<void> open_dead_letters();
   result<void> make_actors();
   void wire();
-  void make_replays(wiring& wires);
+  void make_replays(internal::wiring& wires);
   void make_position_keeper();
   void make_supervisor();
   result<void> spawn();
   void give_back_recorder_slots();
 
   // While it runs.
-  result<running_stage*> find(std::string_view stage);
+  result<internal::running_stage*> find(std::string_view stage);
   template <class Change>
-  result<running_stage*> checked(std::string_view stage, Change change);
+  result<internal::running_stage*> checked(std::string_view stage, Change change);
 
   // The end.
   void fail(failure why);
@@ -146,20 +146,20 @@ private:
   bool wait_for_actors(std::optional<time_point> deadline);
   state how_it_ended() const { return end_.has_failed() ? state::failed : state::finished; }
 
-  std::shared_ptr<plan> plan_;
+  std::shared_ptr<internal::plan> plan_;
   runtime& node_;
-  const pipeline_observer watcher_;
-  pipeline_services services_;
-  std::unique_ptr<dead_letter_actor> dead_letters_; // null where no stage can fail
-  std::unique_ptr<replay_actor> replays_;           // null where the store can't be read
-  std::unique_ptr<position_keeper> positions_;      // null where no positions are kept
-  running_stages stages_;
-  std::optional<std::span<flight_slot>>
+  const internal::pipeline_observer watcher_;
+  internal::pipeline_services services_;
+  std::unique_ptr<internal::dead_letter_actor> dead_letters_; // null where no stage can fail
+  std::unique_ptr<internal::replay_actor> replays_;           // null where the store can't be read
+  std::unique_ptr<internal::position_keeper> positions_;      // null where no positions are kept
+  internal::running_stages stages_;
+  std::optional<std::span<internal::flight_slot>>
       recorded_in_; // nothing: they were given back, or never taken
-  std::unique_ptr<supervisor_actor> supervisor_;
-  mutable edge_ages ages_; // as they were looked at
+  std::unique_ptr<internal::supervisor_actor> supervisor_;
+  mutable internal::edge_ages ages_; // as they were looked at
   bool started_ = false;
-  pipeline_end end_;
+  internal::pipeline_end end_;
 };
 
 } // namespace weir

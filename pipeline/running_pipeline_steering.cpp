@@ -15,7 +15,7 @@ failure refused(std::vector<std::string> why) {
 
 } // namespace
 
-result<running_stage*> running_pipeline::find(std::string_view stage) {
+result<internal::running_stage*> running_pipeline::find(std::string_view stage) {
   if (!started_)
     return transient("pipeline '" + name() + "' does not run");
   if (auto* const found = stages_.find(stage); found != nullptr)
@@ -29,7 +29,7 @@ result<running_stage*> running_pipeline::find(std::string_view stage) {
 
 /// Finds the stage, and what would be wrong with it if it had been built with what `change` makes of its options.
 template <class Change>
-result<running_stage*> running_pipeline::checked(std::string_view stage, Change change) {
+result<internal::running_stage*> running_pipeline::checked(std::string_view stage, Change change) {
   auto found = find(stage);
   if (!found)
     return found;

@@ -5,7 +5,7 @@
 #include <map>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 std::string name_of_worker(const graph_stage& stage, std::uint32_t index) {
   return stage.options.workers == 1 ? stage.name : stage.name + "/" + std::to_string(index);
@@ -120,4 +120,4 @@ stage_options running_stage::options() const {
   return now;
 }
 
-} // namespace weir
+} // namespace weir::internal

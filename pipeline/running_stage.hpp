@@ -19,10 +19,18 @@
 #include <string>
 #include <vector>
 
+namespace weir::internal {
+class supervisor_actor;
+
+} // namespace weir::internal
+
 namespace weir {
 
 class dead_letter_queue;
-class supervisor_actor;
+
+} // namespace weir
+
+namespace weir::internal {
 
 /// "parse", or "parse/1" where the stage has several.
 std::string name_of_worker(const graph_stage& stage, std::uint32_t index);
@@ -102,4 +110,4 @@ private:
   std::vector<worker_and_mailbox> workers_;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -6,7 +6,7 @@
 
 // What can be seen of a stage.
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -103,4 +103,4 @@ stage_view running_stage::view(const supervisor_actor& supervisor) const {
   return all;
 }
 
-} // namespace weir
+} // namespace weir::internal

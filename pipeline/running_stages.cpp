@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 result<void> running_stages::make(const plan& of, time_point now) {
   clear();
@@ -80,4 +80,4 @@ std::vector<edge_view> running_stages::edges() const {
   return all;
 }
 
-} // namespace weir
+} // namespace weir::internal

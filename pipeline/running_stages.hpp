@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The stages of a pipeline that runs, and the rings between their workers.
 ///
@@ -61,4 +61,4 @@ private:
   std::vector<wiring::wire> wires_;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -55,4 +55,4 @@ std::vector<std::optional<partition_opening>> read_partitions(const plan& of,
   return partitions;
 }
 
-} // namespace weir
+} // namespace weir::internal

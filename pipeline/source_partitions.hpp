@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The partition that each source begins with; nothing at the other stages, and at sources that open theirs themselves.
 /// Asks the sources, which may throw, and claims the partitions in the position store, if there is one. Throws why two of
@@ -15,4 +15,4 @@ namespace weir {
 std::vector<std::optional<partition_opening>> read_partitions(const plan& of,
                                                               const pipeline_services& services);
 
-} // namespace weir
+} // namespace weir::internal

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 supervisor_actor::supervisor_actor(std::string name, runtime& node, supervision_options options,
                                    std::vector<child_spec> children, events report)
@@ -171,4 +171,4 @@ void supervisor_actor::crashed(failure why) noexcept {
     report_.all_finished();
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The supervisor of a pipeline: takes what the workers report, asks the state machine `supervisor_state` what to do,
 /// and does it. It never waits for a worker.
@@ -83,4 +83,4 @@ private:
   std::string failed_last_; // which child, and by what
 };
 
-} // namespace weir
+} // namespace weir::internal

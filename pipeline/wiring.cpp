@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -91,4 +91,4 @@ std::unique_ptr<replay_inlet> wiring::make_inlet(std::size_t stage) {
   return parts.inlet(std::move(where));
 }
 
-} // namespace weir
+} // namespace weir::internal

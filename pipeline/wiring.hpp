@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// Which worker of a pipeline is connected with which, by which ring: made of the plan, before there are workers.
 ///
@@ -45,4 +45,4 @@ private:
   std::vector<wire> wires_;
 };
 
-} // namespace weir
+} // namespace weir::internal

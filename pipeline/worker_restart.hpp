@@ -12,7 +12,11 @@ struct worker_restart {
   std::string cause; ///< its last failure; or whose restart it shared, and that one's failure
 };
 
+} // namespace weir
+
+namespace weir::internal {
+
 /// So many of each worker are kept, the last ones.
 inline constexpr std::size_t restarts_kept = 8;
 
-} // namespace weir
+} // namespace weir::internal

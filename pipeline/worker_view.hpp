@@ -17,7 +17,7 @@ namespace weir {
 struct worker_view {
   std::string name;       ///< "parse", or "parse/1" where the stage has several
   std::size_t number = 0; ///< in its pipeline: see running_pipeline::kill
-  worker::state state = worker::state::down;
+  internal::worker::state state = internal::worker::state::down;
   /// What it does, if it is running: it works, or rests and for want of what.
   waiting_as does = waiting_as::down;
   /// Since when; by the clock of pipeline_view::seen_at. Of a worker that is busy: since its turn began, so that one

@@ -1,6 +1,6 @@
 #include <weir/stages/abandoned_runs.hpp>
 
-namespace weir {
+namespace weir::internal {
 
 void abandoned_runs::add(const std::shared_ptr<const item_run>& run, instant now) {
   const std::lock_guard lock{lock_};
@@ -28,4 +28,4 @@ bool abandoned_runs::abandoned_run::over() const {
   return !still || still->has_ended();
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -8,7 +8,7 @@
 #include <mutex>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The runs that a worker has left to themselves, as far as anybody asks about them.
 /// Owner: any thread.
@@ -37,4 +37,4 @@ private:
   std::uint64_t ever_ = 0;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -28,7 +28,7 @@
 #include <vector>
 
 /// Include this to give a pipeline stages and sinks that wait: what returns boost::asio::awaitable<…>.
-namespace weir {
+namespace weir::internal {
 
 /// How an awaitable stage function is called.
 template <class F>
@@ -279,4 +279,4 @@ private:
   }
 };
 
-} // namespace weir
+} // namespace weir::internal

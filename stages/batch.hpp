@@ -14,6 +14,10 @@ struct batch {
   std::vector<T> items;
 };
 
+} // namespace weir
+
+namespace weir::internal {
+
 template <class T>
 inline constexpr bool is_batch = false;
 template <class T>
@@ -27,6 +31,10 @@ std::size_t rows_in(const T& item) {
   else
     return 1;
 }
+
+} // namespace weir::internal
+
+namespace weir {
 
 /// A batch goes on when it is full, or when its first item is this old, or at the end of the stream; or, with a
 /// predicate, behind an item that closes it. The delay counts from the first item; there are no empty batches.

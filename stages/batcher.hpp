@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// Gathers items into batches. The only code of the user's is the predicate that says which item is the last of
 /// its batch: an item for which it throws fails.
@@ -134,4 +134,4 @@ private:
   time_point due_{};
 };
 
-} // namespace weir
+} // namespace weir::internal

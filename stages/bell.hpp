@@ -5,7 +5,7 @@
 #include <atomic>
 #include <mutex>
 
-namespace weir {
+namespace weir::internal {
 
 /// Wakes a worker from other threads, where something of it has ended: once for all that has ended since its last
 /// turn began.
@@ -46,4 +46,4 @@ private:
   waker* who_;      // null once it was closed
 };
 
-} // namespace weir
+} // namespace weir::internal

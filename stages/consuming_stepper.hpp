@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// What every stepper with a mailbox of `In` shares: the mailbox, and the item at its head while it fails.
 template <class In>
@@ -117,4 +117,4 @@ private:
   const item_key<In> key_;
 };
 
-} // namespace weir
+} // namespace weir::internal

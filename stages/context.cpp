@@ -4,7 +4,7 @@
 
 namespace weir {
 
-context::context(item_run& run) : place_{run.place()}, run_{&run} {}
+context::context(internal::item_run& run) : place_{run.place()}, run_{&run} {}
 
 const std::string& context::pipeline() const { return place_.pipeline; }
 const std::string& context::stage() const { return place_.stage; }
@@ -13,7 +13,7 @@ time_point context::now() const { return run_ != nullptr ? run_->began() : turn_
 runtime& context::node() const { return *place_.node; }
 
 bool context::progress() const { return run_ == nullptr || run_->progress(); }
-context::protected_wait::protected_wait(item_run* run) : run_{run} {
+context::protected_wait::protected_wait(internal::item_run* run) : run_{run} {
   if (run_ != nullptr)
     run_->waits();
 }
@@ -36,11 +36,11 @@ std::uint64_t context::last_position() const {
   return run_ != nullptr ? 0 : turn_->last_position();
 }
 weir::partitions& context::partitions() const {
-  require(turn_ != nullptr, "context: a source asks for its partitions in its turns");
+  internal::require(turn_ != nullptr, "context: a source asks for its partitions in its turns");
   return turn_->partitions();
 }
 void context::wake_when_credit(std::size_t items) const {
-  require(turn_ != nullptr, "context: a source asks for credit in its turns");
+  internal::require(turn_ != nullptr, "context: a source asks for credit in its turns");
   turn_->wake_when_credit(items);
 }
 std::vector<partition_point> context::points(std::span<const std::size_t> rejected) const {

@@ -10,13 +10,22 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 class item_run;
+struct run_place;
+
+} // namespace weir::internal
+
+namespace weir {
+
 class partitions;
 class position_store;
 class runtime;
-struct run_place;
+
+} // namespace weir
+
+namespace weir::internal {
 
 /// What a context asks a worker for in one of its turns.
 class turn_of_worker {
@@ -32,14 +41,19 @@ protected:
   ~turn_of_worker() = default;
 };
 
+} // namespace weir::internal
+
+namespace weir {
+
 /// What a stage, source or sink can ask of the pipeline that runs it. Valid as long as the worker lives; to be
 /// used from its calls only, except where said.
 class context {
 public:
   /// For the turns of one worker.
-  context(const run_place& place, turn_of_worker& turn) : place_{place}, turn_{&turn} {}
+  context(const internal::run_place& place, internal::turn_of_worker& turn)
+      : place_{place}, turn_{&turn} {}
   /// For one run on another thread.
-  explicit context(item_run& run);
+  explicit context(internal::item_run& run);
 
   const std::string& pipeline() const;
   const std::string& stage() const;
@@ -57,13 +71,13 @@ public:
   /// What is waited for as long as this lives does not count as time for the item.
   class protected_wait {
   public:
-    explicit protected_wait(item_run* run);
+    explicit protected_wait(internal::item_run* run);
     protected_wait(const protected_wait&) = delete;
     protected_wait& operator=(const protected_wait&) = delete;
     ~protected_wait();
 
   private:
-    item_run* const run_; // null where the time doesn't count anyway
+    internal::item_run* const run_; // null where the time doesn't count anyway
   };
   /// Around a wait for something outside: `auto waiting = where.waiting();`
   [[nodiscard]] protected_wait waiting() const { return protected_wait{run_}; }
@@ -95,9 +109,9 @@ public:
   const position_store* positions() const;
 
 private:
-  const run_place& place_;
-  turn_of_worker* const turn_ = nullptr; // null outside of turns
-  item_run* const run_ = nullptr;        // null in turns
+  const internal::run_place& place_;
+  internal::turn_of_worker* const turn_ = nullptr; // null outside of turns
+  internal::item_run* const run_ = nullptr;        // null in turns
 };
 
 } // namespace weir

@@ -14,7 +14,7 @@
 #include <optional>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 /// Runs items straight from the slots of one ring into those of another: the loop of a stage function that makes at
 /// most one output of an item. Neither ring's cursors move.
@@ -108,4 +108,4 @@ private:
   static constexpr std::size_t at_a_stretch = 64;
 };
 
-} // namespace weir
+} // namespace weir::internal

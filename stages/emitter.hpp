@@ -6,13 +6,17 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// What is wrong with an item that led to more than it may.
 inline std::string too_many_outputs(std::size_t outputs_max) {
   return "one item led to more than " + std::to_string(outputs_max)
          + " outputs (stage option outputs_max)";
 }
+
+} // namespace weir::internal
+
+namespace weir {
 
 /// Where a stage puts what an item leads to: 0..n outputs, which become visible together when the item is done,
 /// and never if it fails.
@@ -26,7 +30,7 @@ public:
 
   void operator()(Out output) {
     if (outputs_.size() >= outputs_max_)
-      throw std::length_error{too_many_outputs(outputs_max_)};
+      throw std::length_error{internal::too_many_outputs(outputs_max_)};
     outputs_.push_back(std::move(output));
   }
 

@@ -17,7 +17,7 @@
 #include <vector>
 
 /// How items leave a stage that has several of them in hand: into the next mailboxes, or settled by a sink.
-namespace weir {
+namespace weir::internal {
 
 /// How the items of a stage leave it: their outputs go into an outlet.
 template <class In, class Out>
@@ -86,4 +86,4 @@ public:
   void put(std::vector<Out>&, origin, const std::vector<std::size_t>&) {}
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <tuple>
 
-namespace weir {
+namespace weir::internal {
 
 result<batch_without_fenced> without_fenced(acknowledgement& books, origin where, std::size_t rows,
                                             std::span<const std::string> fenced) {
@@ -52,4 +52,4 @@ result<batch_without_fenced> without_fenced(acknowledgement& books, origin where
   return left;
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// A batch that was not stored, as another process has claimed partitions of some of its rows: what is left of it.
 struct batch_without_fenced {
@@ -43,4 +43,4 @@ result<void> leave_out_fenced(acknowledgement& books, Batch& all, origin& where,
   return {};
 }
 
-} // namespace weir
+} // namespace weir::internal

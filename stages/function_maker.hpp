@@ -10,7 +10,7 @@
 #include <optional>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 /// Makes the function of a stage or a sink: at the start, and a fresh one after a failure. Of a recoverable stage it
 /// keeps the state, from which a fresh function goes on; of any other one it keeps nothing.
@@ -56,4 +56,4 @@ private:
   state kept_; // of a recoverable stage
 };
 
-} // namespace weir
+} // namespace weir::internal

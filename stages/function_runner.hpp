@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// Runs of a function that does not wait for anything: in the worker's turn; or, if its time is limited, on
 /// threads beside it, each with a function of its own.
@@ -232,4 +232,4 @@ private:
   std::unique_ptr<crew> crew_; // once there was a run beside the worker; ends before all else
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -2,7 +2,7 @@
 
 #include <weir/mailbox/origin_group.hpp>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -30,4 +30,4 @@ void hand::failed(origin where, std::uint32_t runs) noexcept {
   slot_->failed(where.is_group() ? 0 : where.word(), where.empty() ? 0 : runs);
 }
 
-} // namespace weir
+} // namespace weir::internal

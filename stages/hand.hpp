@@ -3,7 +3,7 @@
 #include <weir/mailbox/origin.hpp>
 #include <weir/supervision/flight_slot.hpp>
 
-namespace weir {
+namespace weir::internal {
 
 /// Shows the flight recorder what is in hand; tests as false where nothing is recorded.
 class hand {
@@ -33,4 +33,4 @@ private:
   flight_slot* slot_ = nullptr;
 };
 
-} // namespace weir
+} // namespace weir::internal

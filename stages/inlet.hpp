@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The consumer's view of a mailbox: its rings, taken in turns.
 template <class T>
@@ -77,4 +77,4 @@ private:
   std::size_t current_ = 0;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -16,6 +16,11 @@
 #include <utility>
 #include <vector>
 
+namespace weir::internal {
+template <class S>
+class source_stepper;
+} // namespace weir::internal
+
 namespace weir {
 
 /// Where a source puts what it has read, each item with its position in its partition: a line number, an offset.
@@ -47,7 +52,7 @@ public:
     // Four cursors, and nothing else: this is the inner loop of every source.
     std::construct_at(slot_, std::move(item));
     ++slot_;
-    *from_++ = origin::from_word(next_++);
+    *from_++ = internal::origin::from_word(next_++);
     --left_;
   }
 
@@ -55,7 +60,7 @@ public:
   /// Throws std::logic_error without room, for a position that does not lie behind the last one, and for one beyond
   /// origin::position_max.
   void put(T item, std::uint64_t position) {
-    if (room() > 0 && position != (next_ & origin::position_max)) {
+    if (room() > 0 && position != (next_ & internal::origin::position_max)) {
       skip_to(position);
       if (!part().reaches(position + room())) {
         // Too far ahead of what is in flight: it waits for that to be settled.
@@ -72,7 +77,7 @@ public:
     turn_to(which);
     if (room() == 0 || room_in_partition() == 0)
       too_many();
-    if (position != (next_ & origin::position_max))
+    if (position != (next_ & internal::origin::position_max))
       skip_to(position);
     --partition_room_;
     if (!part().reaches(position)) {
@@ -88,7 +93,7 @@ public:
 
 private:
   template <class>
-  friend class source_stepper;
+  friend class internal::source_stepper;
 
   /// An item that lies too far behind what is in flight in its partition.
   struct deferred_item {
@@ -98,12 +103,12 @@ private:
   };
   using deferred_items = std::vector<deferred_item>;
 
-  static constexpr std::uint32_t no_partition = origin::partitions_max;
+  static constexpr std::uint32_t no_partition = internal::origin::partitions_max;
 
   /// `room` items may be put; into `where`, the only ring, or null where `spread` takes the items. It begins in no
   /// partition.
-  intake(acknowledgement& books, waker& source, std::size_t room, ring<T>* where, outlet<T>& spread,
-         deferred_items& deferred)
+  intake(internal::acknowledgement& books, waker& source, std::size_t room,
+         internal::ring<T>* where, internal::outlet<T>& spread, deferred_items& deferred)
       : books_{&books},
         source_{&source},
         deferred_{&deferred},
@@ -135,12 +140,12 @@ private:
     return left_ > 0;
   }
   [[gnu::noinline]] void put_anywhere(T item) {
-    if (part().settled_before(next_ & origin::position_max)) {
+    if (part().settled_before(next_ & internal::origin::position_max)) {
       leave_out();
       return;
     }
     const auto lane = outlet_->lane_of(item);
-    outlet_->put(std::move(item), origin::from_word(next_), lane);
+    outlet_->put(std::move(item), internal::origin::from_word(next_), lane);
     ++next_;
     --left_;
   }
@@ -148,18 +153,19 @@ private:
   void leave_out() {
     admit_run();
     ++next_;
-    part().admit(next_ & origin::position_max, 0);
+    part().admit(next_ & internal::origin::position_max, 0);
     take_room(1);
     left_out_ = true;
   }
   void skip_to(std::uint64_t position) {
-    if (position > origin::position_max - room()) // whatever follows it in this call has one too
-      throw std::logic_error{"weir: a source put " + beyond_positions(position)};
+    if (position
+        > internal::origin::position_max - room()) // whatever follows it in this call has one too
+      throw std::logic_error{"weir: a source put " + internal::beyond_positions(position)};
     if (position <= last())
       throw std::logic_error{"weir: a source put position " + std::to_string(position)
                              + " after position " + std::to_string(last())};
     admit_run();
-    next_ = origin{partition_, position}.word();
+    next_ = internal::origin{partition_, position}.word();
   }
   /// So much less may be put in this call.
   void take_room(std::size_t items) {
@@ -170,20 +176,21 @@ private:
     left_ -= items - of_later;
   }
 
-  partition& part() const { return books_->partition_at(partition_); }
+  internal::partition& part() const { return books_->partition_at(partition_); }
   void turn_to(partition_id which) {
     if (which.index == partition_)
       return;
     admit_run();
     partition_ = which.index;
-    next_ = origin{partition_, part().last_admitted()}.word() + 1;
-    partition_room_ = std::min(part().room(), origin::position_max - part().last_admitted());
+    next_ = internal::origin{partition_, part().last_admitted()}.word() + 1;
+    partition_room_ =
+        std::min(part().room(), internal::origin::position_max - part().last_admitted());
     for (const auto& one : *deferred_)
       if (one.partition == which)
         partition_room_ = 0;
   }
   std::uint64_t room_in_partition() {
-    if (partition_room_ == 0 && part().now_is() == partition::state::open)
+    if (partition_room_ == 0 && part().now_is() == internal::partition::state::open)
       part().call_when_settled(*source_, 1);
     return partition_room_;
   }
@@ -193,21 +200,21 @@ private:
     run_ = room();
   }
   /// The position of the last item.
-  std::uint64_t last() const { return (next_ - 1) & origin::position_max; }
+  std::uint64_t last() const { return (next_ - 1) & internal::origin::position_max; }
   std::size_t items() const { return begin_ - room(); }
 
-  acknowledgement* books_;
+  internal::acknowledgement* books_;
   waker* source_;
   deferred_items* deferred_;
-  outlet<T>* spread_;
-  outlet<T>* outlet_; // null where the only ring is written to
+  internal::outlet<T>* spread_;
+  internal::outlet<T>* outlet_; // null where the only ring is written to
   std::uint32_t partition_ = no_partition;
   std::uint64_t partition_room_ = 0;
   std::uint64_t next_ = 0; // the word of the next origin
   T* slot_ = nullptr;
-  origin* from_ = nullptr;
+  internal::origin* from_ = nullptr;
   T* start_ = nullptr; // where the ring's slots begin again
-  origin* start_from_ = nullptr;
+  internal::origin* start_from_ = nullptr;
   std::size_t left_ = 0;  // items that may still be put here
   std::size_t later_ = 0; // and at the beginning of the ring
   std::size_t begin_;     // what room() was at first

@@ -6,11 +6,11 @@
 #include <cstdint>
 #include <functional>
 
-namespace weir {
+namespace weir::internal {
 
 /// An item by its place: its ring, and its index there, which is never used twice.
 inline std::uint64_t item_id(const ring_base& where, std::size_t index) {
   return std::hash<const void*>{}(&where) ^ (std::uint64_t{index} << 1U);
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -11,7 +11,7 @@
 #include <memory>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 struct key_line;
 
@@ -58,4 +58,4 @@ struct item_in_hand {
   bool has_ended() const { return now == state::running && run->has_ended(); }
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-namespace weir {
+namespace weir::internal {
 
 /// The key by which a stage with flow::hold_key holds its items; a stage without it has none.
 template <class In>
@@ -34,4 +34,4 @@ private:
   std::shared_ptr<const function> function_;
 };
 
-} // namespace weir
+} // namespace weir::internal

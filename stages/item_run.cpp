@@ -3,7 +3,7 @@
 
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 /// A request to stop is made by the pipeline's, and by this run's own.
 struct item_run::stop_request {
@@ -106,4 +106,4 @@ std::optional<time_point> item_run::wanted_turn() const noexcept {
   return when == time_point::max() ? std::nullopt : std::optional{when};
 }
 
-} // namespace weir
+} // namespace weir::internal

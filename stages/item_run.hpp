@@ -18,6 +18,10 @@ namespace weir {
 class position_store;
 class runtime;
 
+} // namespace weir
+
+namespace weir::internal {
+
 /// Where a run takes place; what is left of worker and pipeline for a run that was abandoned.
 struct run_place {
   std::string pipeline;
@@ -108,4 +112,4 @@ private:
   std::unique_ptr<stop_request> stop_; // once it was asked for
 };
 
-} // namespace weir
+} // namespace weir::internal

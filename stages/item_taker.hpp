@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 /// Takes items out of the mailbox of a stage that has several in hand, as long as each may run or need not; says which
 /// one is to run next. What need not is let go: it was given back, is held behind a letter of its key, or has killed too
@@ -125,4 +125,4 @@ private:
   items_in_hand& items_;
 };
 
-} // namespace weir
+} // namespace weir::internal

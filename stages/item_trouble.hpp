@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace weir {
+namespace weir::internal {
 
 /// What is known about an item while it fails.
 struct item_trouble {
@@ -24,4 +24,4 @@ struct item_trouble {
   std::uint32_t failures() const noexcept { return attempts - deaths; }
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -231,4 +231,4 @@ void items_in_hand::abandon_all(worker& self) noexcept {
   }
 }
 
-} // namespace weir
+} // namespace weir::internal

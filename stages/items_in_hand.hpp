@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 class any_runner;
 class worker;
@@ -128,4 +128,4 @@ private:
   bool held_back_ = false; // for the sake of a suspect
 };
 
-} // namespace weir
+} // namespace weir::internal

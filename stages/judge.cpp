@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace weir {
+namespace weir::internal {
 
 using namespace std::chrono_literals;
 
@@ -61,4 +61,4 @@ std::string judge::last_failure() const {
   return last_failure_;
 }
 
-} // namespace weir
+} // namespace weir::internal

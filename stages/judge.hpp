@@ -15,7 +15,7 @@
 #include <optional>
 #include <string>
 
-namespace weir {
+namespace weir::internal {
 
 /// What is to be done about a run that failed.
 struct verdict {
@@ -62,4 +62,4 @@ private:
   std::string last_failure_;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -7,7 +7,7 @@
 #include <typeinfo>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 /// How an item is kept if it becomes a dead letter: a batch of one as a row that a sink rejects.
 template <class In>
@@ -30,4 +30,4 @@ struct kept_as {
   }
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// A slice of a recoverable stage: its outputs, which are held until the state is kept, and whether it is run again.
 ///
@@ -80,4 +80,4 @@ private:
   std::optional<rolled_back> rolled_back_;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 bool key_lines::goes_on(const std::string& key) const {
   const auto found = lines_.find(key);
@@ -92,4 +92,4 @@ void key_lines::has_its_turn(key_line& one) {
 /// Its memory is kept for the next key.
 void key_lines::let_go(key_line& one) { spare_.push_back(lines_.extract(*one.key)); }
 
-} // namespace weir
+} // namespace weir::internal

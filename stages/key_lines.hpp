@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The items of one key, where one of them goes on or stands in line.
 struct key_line {
@@ -77,4 +77,4 @@ private:
       in_turn_; // lines in which nothing went on when they came here, and somebody stands
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The mailbox of a stage that has several items in hand; with flow::hold_key it knows which of them may be taken.
 ///
@@ -103,4 +103,4 @@ private:
   bool at_bound_ = false;
 };
 
-} // namespace weir
+} // namespace weir::internal

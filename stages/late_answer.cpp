@@ -5,7 +5,7 @@
 
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 late_answer::~late_answer() = default;
 
@@ -72,4 +72,4 @@ bool late_answer::has_expired() const noexcept {
   return expired_;
 }
 
-} // namespace weir
+} // namespace weir::internal

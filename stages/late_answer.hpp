@@ -4,10 +4,18 @@
 
 #include <mutex>
 
+namespace weir::internal {
+class item_run;
+
+} // namespace weir::internal
+
 namespace weir {
 
 struct batch_outcome;
-class item_run;
+
+} // namespace weir
+
+namespace weir::internal {
 
 /// What a sink that settles later answers of one run: the side of the run that its settlement knows.
 ///
@@ -56,4 +64,4 @@ private:
   bool expired_ = false;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// Runs of a sink that settles later. It is given its items in the worker's turns, and has them in hand until it has
 /// settled them.
@@ -156,4 +156,4 @@ private:
   bool flushed_ = true;          // since a run began
 };
 
-} // namespace weir
+} // namespace weir::internal

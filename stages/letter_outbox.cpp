@@ -9,7 +9,7 @@
 #include <functional>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -91,4 +91,4 @@ void letter_outbox::hold_behind(const std::string& whom, origin where, item_as_l
       {.attempts = 0, .first_failed_at = services_.node.wall_clock()});
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The dead letters of one worker, from the failed item to the store.
 ///
@@ -83,4 +83,4 @@ private:
   std::atomic<std::uint32_t> on_their_way_{0}; // all that are not stored, also those in outgoing_
 };
 
-} // namespace weir
+} // namespace weir::internal

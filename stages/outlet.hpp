@@ -7,7 +7,7 @@
 #include <functional>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The producer's view of the mailboxes of one next stage. What is put is written into the rings and becomes
 /// visible with `publish`; what finds no credit waits here, in order, and the worker takes no new item before
@@ -180,4 +180,4 @@ private:
   std::deque<waiting_item> waiting_;
 };
 
-} // namespace weir
+} // namespace weir::internal

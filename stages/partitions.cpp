@@ -13,8 +13,8 @@
 
 namespace weir {
 
-partition& partitions::at(partition_id which) const {
-  require(open_.contains(which), "partitions: this partition is not open in this source");
+internal::partition& partitions::at(partition_id which) const {
+  internal::require(open_.contains(which), "partitions: this partition is not open in this source");
   return services_.books.partition_at(which.index);
 }
 
@@ -25,8 +25,8 @@ void partitions::add(partition_id which) {
 // --- opening and closing -----------------------------------------------------------------------------
 
 result<partition_id> partitions::open(std::string name, std::uint64_t resume_after) {
-  partition_opening how{.from = {.partition = std::move(name), .position = resume_after},
-                        .source = &source_};
+  internal::partition_opening how{.from = {.partition = std::move(name), .position = resume_after},
+                                  .source = &source_};
   try {
     auto opened = services_.open_partition(std::move(how));
     if (!opened)
@@ -106,7 +106,7 @@ std::vector<partition_id> partitions::all() const {
 
 const std::string& partitions::name(partition_id which) const { return at(which).name(); }
 bool partitions::closing(partition_id which) const {
-  return at(which).now_is() != partition::state::open;
+  return at(which).now_is() != internal::partition::state::open;
 }
 
 std::uint64_t partitions::settled(partition_id which) {

@@ -15,10 +15,14 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 class partition;
 struct pipeline_services;
+
+} // namespace weir::internal
+
+namespace weir {
 
 /// A partition that is closed: what its source has to know of it at the end.
 struct closed_partition {
@@ -40,7 +44,8 @@ struct closed_partition {
 class partitions {
 public:
   /// For the source that is woken by `source`.
-  partitions(pipeline_services& services, waker& source) : services_{services}, source_{source} {}
+  partitions(internal::pipeline_services& services, waker& source)
+      : services_{services}, source_{source} {}
   partitions(const partitions&) = delete;
   partitions& operator=(const partitions&) = delete;
 
@@ -97,11 +102,11 @@ private:
     std::uint64_t settled = 0; // as the source was told last
   };
 
-  partition& at(partition_id which) const;
+  internal::partition& at(partition_id which) const;
   void finish(partition_id which);
   void store(const partition_point& last);
 
-  pipeline_services& services_;
+  internal::pipeline_services& services_;
   waker& source_;
   std::map<partition_id, opening> open_;
   std::vector<partition_id> closing_;

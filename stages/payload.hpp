@@ -22,7 +22,7 @@
 ///
 /// The second is for replay and repro only; it answers weir::poison where the text is no such item. If the first
 /// throws, the letter is kept without the item: its payload says what was thrown, and is never read back as one.
-namespace weir {
+namespace weir::internal {
 
 template <class T>
 concept has_weir_payload = requires(const T& item) {
@@ -61,17 +61,33 @@ struct payload_read_back<std::optional<T>> : payload_read_back<T> {};
 template <class T>
 concept payload_readable = payload_read_back<T>::value;
 
+} // namespace weir::internal
+
+namespace weir {
+
 template <class T>
 std::string payload_of(const T& item);
+
+} // namespace weir
+
+namespace weir::internal {
 
 /// The payload of a letter, which must be kept whatever its item is: where a payload can't be made, a text in its
 /// place says why.
 template <class T>
 std::string kept_payload_of(const T& item) noexcept;
 
+} // namespace weir::internal
+
+namespace weir {
+
 /// The item that a payload was made from; poison if it is no payload of a T.
-template <payload_readable T>
+template <internal::payload_readable T>
 result<T> from_payload(std::string_view text);
+
+} // namespace weir
+
+namespace weir::internal {
 
 namespace payloads {
 
@@ -161,13 +177,21 @@ struct text<std::optional<T>> {
 
 } // namespace payloads
 
+} // namespace weir::internal
+
+namespace weir {
+
 template <class T>
 std::string payload_of(const T& item) {
-  static_assert(payload_known<T>::value,
+  static_assert(internal::payload_known<T>::value,
                 "weir: an item of this type can't be kept as a dead letter: write "
                 "`std::string weir_payload(const T&)` in its namespace");
-  return payloads::text<T>::of(item);
+  return internal::payloads::text<T>::of(item);
 }
+
+} // namespace weir
+
+namespace weir::internal {
 
 template <class T>
 std::string kept_payload_of(const T& item) noexcept {
@@ -181,9 +205,13 @@ std::string kept_payload_of(const T& item) noexcept {
   }
 }
 
-template <payload_readable T>
+} // namespace weir::internal
+
+namespace weir {
+
+template <internal::payload_readable T>
 result<T> from_payload(std::string_view text) {
-  return payloads::text<T>::read(text);
+  return internal::payloads::text<T>::read(text);
 }
 
 } // namespace weir

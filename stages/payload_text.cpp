@@ -9,7 +9,7 @@
 #include <system_error>
 #include <utility>
 
-namespace weir::payloads {
+namespace weir::internal::payloads {
 
 namespace {
 
@@ -158,4 +158,4 @@ result<std::vector<std::string>> split(std::string_view text) {
   return items;
 }
 
-} // namespace weir::payloads
+} // namespace weir::internal::payloads

@@ -9,7 +9,7 @@
 #include <vector>
 
 /// The text in payloads that does not depend on an item's type: numbers, lists, and what stands in for a payload.
-namespace weir::payloads {
+namespace weir::internal::payloads {
 
 // Numbers as the shortest text that reads back as the same number.
 std::string number_text(double value);
@@ -31,4 +31,4 @@ std::optional<failure> why_no_payload(std::string_view text);
 std::string join(const std::vector<std::string>& items);
 result<std::vector<std::string>> split(std::string_view text);
 
-} // namespace weir::payloads
+} // namespace weir::internal::payloads

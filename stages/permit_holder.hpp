@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace weir {
+namespace weir::internal {
 
 /// What one worker takes of the permits that its stage shares. It knows under which limit it took the last ones, so that
 /// what it gives back after a change of the limit is forfeited.
@@ -36,4 +36,4 @@ private:
   std::uint64_t taken_under_ = 0; // see permit_grant::limit
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -6,7 +6,7 @@
 
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 result<void> pipeline_services::claim(std::span<partition_opening* const> partitions) const {
   if (!positions || partitions.empty())
@@ -60,4 +60,4 @@ void pipeline_services::note_settled() const {
   });
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -11,12 +11,21 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 class dead_letter_actor;
 class flight_recorder;
-class position_store;
 class replay_actor;
+
+} // namespace weir::internal
+
+namespace weir {
+
+class position_store;
+
+} // namespace weir
+
+namespace weir::internal {
 
 /// What the workers of one pipeline share.
 /// Owner: the pipeline, which outlives them. It is set up before the first turn and read from any thread.
@@ -43,4 +52,4 @@ struct pipeline_services {
   void note_settled() const;
 };
 
-} // namespace weir
+} // namespace weir::internal

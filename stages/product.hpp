@@ -17,6 +17,10 @@ struct factory {
 template <class Make>
 factory(Make) -> factory<Make>;
 
+} // namespace weir
+
+namespace weir::internal {
+
 /// The thing that works: a prototype that is copied, or what a factory makes.
 template <class F>
 struct product {
@@ -44,4 +48,4 @@ result<void> started(S& product, context& where) {
   }
 }
 
-} // namespace weir
+} // namespace weir::internal

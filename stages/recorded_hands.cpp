@@ -2,7 +2,7 @@
 
 #include <weir/mailbox/require.hpp>
 
-namespace weir {
+namespace weir::internal {
 
 void recorded_hands::use(std::span<flight_slot> slots, bool one_each) {
   require(!slots.empty(), "recorded_hands: use() needs at least one slot");
@@ -35,4 +35,4 @@ void recorded_hands::empty() noexcept {
     one.empty();
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The places of one worker in the flight recorder, where the next process finds what was in hand when this one died.
 ///
@@ -38,4 +38,4 @@ private:
   std::vector<flight_slot*> free_; // those for runs outside of turns
 };
 
-} // namespace weir
+} // namespace weir::internal

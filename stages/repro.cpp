@@ -18,6 +18,10 @@ std::string repro_report::text() const {
          + (as_recorded ? " as recorded: " : ", otherwise than recorded: ") + said;
 }
 
+} // namespace weir
+
+namespace weir::internal {
+
 namespace repros {
 
 /// Nobody is woken, and nothing was read before.
@@ -64,4 +68,4 @@ void conclude(repro_report& report, const dead_letter& letter) {
 
 } // namespace repros
 
-} // namespace weir
+} // namespace weir::internal

@@ -53,6 +53,10 @@ struct repro_outcome : repro_report {
 template <>
 struct repro_outcome<void> : repro_report {};
 
+} // namespace weir
+
+namespace weir::internal {
+
 namespace repros {
 
 /// Is the stage's context; there is no pipeline around it.
@@ -207,22 +211,26 @@ void run(repro_outcome<Out>& outcome, F& stage, In& item, const dead_letter& let
 
 } // namespace repros
 
+} // namespace weir::internal
+
+namespace weir {
+
 /// Runs the letter's item through `stage`, once: anything that flow::via or flow::to takes. A factory makes it
 /// afresh; state that a stage had gathered is not there. An awaitable stage is run to its end, its clocks and
 /// sockets with it.
 template <class F>
   requires stage_like<F> || sink_like<F>
 auto repro(const dead_letter& letter, F stage, const repro_options& options = {}) {
-  using shape = repros::taken<product_t<F>>;
+  using shape = internal::repros::taken<internal::product_t<F>>;
   repro_outcome<typename shape::output> outcome;
   const auto attempt = [&] {
-    auto item = repros::item_of<typename shape::input>(letter, options);
+    auto item = internal::repros::item_of<typename shape::input>(letter, options);
     if (!item) {
       outcome.why = std::move(item.error());
       return;
     }
-    auto made = product<F>::make(stage);
-    repros::run(outcome, made, *item, letter);
+    auto made = internal::product<F>::make(stage);
+    internal::repros::run(outcome, made, *item, letter);
   };
   if (!options.catch_exceptions) {
     attempt();
@@ -239,7 +247,7 @@ auto repro(const dead_letter& letter, F stage, const repro_options& options = {}
       outcome.outputs.clear();
     outcome.made = outcome.outputs.size();
   }
-  repros::conclude(outcome, letter);
+  internal::repros::conclude(outcome, letter);
   return outcome;
 }
 

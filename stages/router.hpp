@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// Hands every item to all flows (a broadcast), or to the one that a function of the user's names (a route).
 /// The slowest flow holds up the others: nothing is buffered beyond the mailboxes.
@@ -120,4 +120,4 @@ private:
   std::vector<std::size_t> lanes_;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <span>
 
-namespace weir {
+namespace weir::internal {
 
 /// Whose positions are settled once the item of this origin is stored. While another copy of a batch is on its way,
 /// storing this one settles nothing.
@@ -32,4 +32,4 @@ private:
   worker& self_;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// How the runs of a stage are carried out: in the worker's turn, on a thread beside it, on the I/O context. It
 /// holds the user's function.
@@ -88,4 +88,4 @@ public:
   virtual std::optional<failure> drain(std::vector<Out>&, context&) { return std::nullopt; }
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -23,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The loop around a stage that has up to `in_flight_max` items in hand: runs that go on, and items that wait to
 /// be run again. Each takes one of the places; the others go on beside it. Results leave in the order of the
@@ -459,4 +459,4 @@ private:
   std::optional<failure> stage_failed_;
 };
 
-} // namespace weir
+} // namespace weir::internal

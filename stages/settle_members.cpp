@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -126,4 +126,4 @@ void settle_members(const rows_of_batch& rows, origin where, batch_outcome& came
   members.settle();
 }
 
-} // namespace weir
+} // namespace weir::internal

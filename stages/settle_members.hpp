@@ -9,7 +9,7 @@
 #include <string>
 #include <typeinfo>
 
-namespace weir {
+namespace weir::internal {
 
 class worker;
 
@@ -37,4 +37,4 @@ void settle_members(const Batch& batch, origin where, batch_outcome& came_of_it,
   settle_members(rows, where, came_of_it, trouble, self);
 }
 
-} // namespace weir
+} // namespace weir::internal

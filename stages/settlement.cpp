@@ -10,14 +10,14 @@ namespace weir {
 
 namespace {
 
-void drop(std::shared_ptr<late_answer> to) noexcept {
+void drop(std::shared_ptr<internal::late_answer> to) noexcept {
   if (to)
     to->is_dropped();
 }
 
 } // namespace
 
-settlement::settlement(std::shared_ptr<late_answer> to) noexcept : to_{std::move(to)} {}
+settlement::settlement(std::shared_ptr<internal::late_answer> to) noexcept : to_{std::move(to)} {}
 
 settlement& settlement::operator=(settlement&& other) noexcept {
   if (this != &other)
@@ -31,8 +31,8 @@ void settlement::stored() noexcept { take()->is_stored({}); }
 void settlement::stored(batch_outcome outcome) noexcept { take()->is_stored(std::move(outcome)); }
 void settlement::failed(failure why) noexcept { take()->has_failed(std::move(why)); }
 
-std::shared_ptr<late_answer> settlement::take() noexcept {
-  require(to_ != nullptr, "settlement: it was used before, or moved away");
+std::shared_ptr<internal::late_answer> settlement::take() noexcept {
+  internal::require(to_ != nullptr, "settlement: it was used before, or moved away");
   return std::exchange(to_, nullptr);
 }
 

@@ -4,10 +4,14 @@
 
 #include <memory>
 
+namespace weir::internal {
+class late_answer;
+
+} // namespace weir::internal
+
 namespace weir {
 
 struct batch_outcome;
-class late_answer;
 
 /// The right to say, once, what became of an item or a batch: what a sink that settles later is given with each.
 ///
@@ -17,7 +21,7 @@ class late_answer;
 /// Failure: dropped without a word, it counts as a transient failure; so nothing waits for it in vain.
 class [[nodiscard]] settlement {
 public:
-  explicit settlement(std::shared_ptr<late_answer> to) noexcept;
+  explicit settlement(std::shared_ptr<internal::late_answer> to) noexcept;
   settlement(settlement&& other) noexcept = default;
   settlement& operator=(settlement&& other) noexcept;
   ~settlement();
@@ -32,9 +36,9 @@ public:
   void failed(failure why) noexcept;
 
 private:
-  std::shared_ptr<late_answer> take() noexcept;
+  std::shared_ptr<internal::late_answer> take() noexcept;
 
-  std::shared_ptr<late_answer> to_; // null once it was used, or moved away
+  std::shared_ptr<internal::late_answer> to_; // null once it was used, or moved away
 };
 
 } // namespace weir

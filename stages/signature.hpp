@@ -18,6 +18,10 @@ namespace weir {
 
 class context;
 
+} // namespace weir
+
+namespace weir::internal {
+
 /// Runs an awaitable to its end, alone. Defined in <weir/stages/awaitable.hpp>.
 template <class Awaitable>
 class awaitable_alone;
@@ -110,4 +114,4 @@ struct parameters_of<std::tuple<Item, emitter<Out>&, context&>> {
   using emitted = Out;
 };
 
-} // namespace weir
+} // namespace weir::internal

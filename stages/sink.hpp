@@ -59,6 +59,10 @@ concept demanding_sink = requires(S sink, context& where) {
   { sink.demand(where) } -> std::convertible_to<std::size_t>;
 };
 
+} // namespace weir
+
+namespace weir::internal {
+
 /// How the forms of a sink are told apart.
 namespace sinks {
 
@@ -123,17 +127,25 @@ concept flushing = requires(S sink, context& where) {
 
 } // namespace sinks
 
+} // namespace weir::internal
+
+namespace weir {
+
 /// A sink that settles later, from anywhere: it keeps the settlement that it is given, and may keep the item back too,
 /// as a copy: what it is given is there during the call only. A failure that the call returns is the item's, and voids
 /// the settlement. Optional beside what every sink may have: `flush(context&)`, see sinks::flushing.
 template <class S>
-concept late_sink = sinks::late_of_items<S> || sinks::late_of_batches<S>;
+concept late_sink = internal::sinks::late_of_items<S> || internal::sinks::late_of_batches<S>;
 
 /// A sink that waits for each item, or batch, in a coroutine on the node's I/O context (needs
 /// <weir/stages/awaitable.hpp>). Its `demand` and `on_drain` are called in the worker's turns.
 template <class S>
-concept awaitable_sink =
-    sinks::awaitable_of_items<S> || sinks::awaitable_of_batches<S> || sinks::awaitable_function<S>;
+concept awaitable_sink = internal::sinks::awaitable_of_items<
+    S> || internal::sinks::awaitable_of_batches<S> || internal::sinks::awaitable_function<S>;
+
+} // namespace weir
+
+namespace weir::internal {
 
 template <class S>
 struct sink_shape;
@@ -147,7 +159,12 @@ struct sink_shape<F> {
   using input = typename stage_shape<F>::input;
 };
 
+} // namespace weir::internal
+
+namespace weir {
+
 template <class F>
-concept sink_like = sinks::written_as_class<product_t<F>> || plain_callable<product_t<F>>;
+concept sink_like = internal::sinks::written_as_class<
+    internal::product_t<F>> || internal::plain_callable<internal::product_t<F>>;
 
 } // namespace weir

@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 /// One call of a sink with an item, or a batch.
 template <class F>
@@ -57,4 +57,4 @@ struct sink_call {
   }
 };
 
-} // namespace weir
+} // namespace weir::internal

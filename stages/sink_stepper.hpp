@@ -18,7 +18,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 /// The loop around a sink: what it has taken is settled.
 template <class F>
@@ -163,4 +163,4 @@ private:
   bool drained_ = false;
 };
 
-} // namespace weir
+} // namespace weir::internal

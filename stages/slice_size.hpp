@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstddef>
 
-namespace weir {
+namespace weir::internal {
 
 /// How many items a worker takes in its next slice; it follows the time that the slices take.
 ///
@@ -36,4 +36,4 @@ private:
   std::size_t items_ = 32;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -31,6 +31,10 @@ concept source_like = requires(S source, intake<typename S::output>& in, context
   { source.poll(in, where) } -> std::convertible_to<result<source_state>>;
 };
 
+} // namespace weir
+
+namespace weir::internal {
+
 template <class S>
 inline constexpr bool opens_partitions = [] {
   if constexpr (requires { S::opens_partitions; })
@@ -47,4 +51,4 @@ inline constexpr bool keeps_outcomes = [] {
     return false;
 }();
 
-} // namespace weir
+} // namespace weir::internal

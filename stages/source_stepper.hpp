@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The loop around a source: what it reads goes into the first mailboxes, as far as they and its partitions have room.
 ///
@@ -27,7 +27,7 @@ template <class S>
 class source_stepper final : public stepper {
   using source = product_t<S>;
   using Out = typename source::output;
-  static constexpr bool opens_partitions = weir::opens_partitions<source>;
+  static constexpr bool opens_partitions = weir::internal::opens_partitions<source>;
   /// It has something to do also where it can't put anything.
   static constexpr bool polled_without_room = opens_partitions || keeps_outcomes<source>;
   static constexpr bool drains = requires(source one, context& where) { one.on_drain(where); };
@@ -289,4 +289,4 @@ private:
   bool told_at_rest_ = false;
 };
 
-} // namespace weir
+} // namespace weir::internal

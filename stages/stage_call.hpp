@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// Calls what returns nothing or result<void>.
 template <class Call>
@@ -96,4 +96,4 @@ struct stage_call {
   }
 };
 
-} // namespace weir
+} // namespace weir::internal

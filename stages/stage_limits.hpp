@@ -6,7 +6,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace weir {
+namespace weir::internal {
 
 /// What of a stage may be changed while it runs, but for its rate, which its token_bucket knows: whether it is paused,
 /// and its limits.
@@ -78,4 +78,4 @@ private:
   std::atomic<std::chrono::milliseconds::rep> item_time_max_; // milliseconds
 };
 
-} // namespace weir
+} // namespace weir::internal

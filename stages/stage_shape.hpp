@@ -17,6 +17,10 @@ concept stateful_stage = requires(S stage, const typename S::input& in,
   stage.on_item(in, out, where);
 };
 
+} // namespace weir
+
+namespace weir::internal {
+
 /// What a stage with state does without an item: on_timer, on_drain. Both return void or result<void>.
 /// What one call emits is held until there is credit for it. No option limits it: it is made of the stage's own
 /// state, and so the stage has to see to it that this is bounded.
@@ -31,11 +35,19 @@ concept has_drain = stateful_stage<S> && requires(S stage, emitter<typename S::o
   stage.on_drain(emit, where);
 };
 
+} // namespace weir::internal
+
+namespace weir {
+
 /// A stateful stage whose state survives the worker: it is kept after every slice.
 template <class S>
 concept recoverable_stage = stateful_stage<S> && requires(S stage, const S& same) {
   stage.restore(same.checkpoint());
 };
+
+} // namespace weir
+
+namespace weir::internal {
 
 /// What a recoverable stage keeps; of another one nothing, as an int.
 template <class S>
@@ -101,7 +113,12 @@ struct stage_shape<F> {
       "noexcept function that does not return result");
 };
 
+} // namespace weir::internal
+
+namespace weir {
+
 template <class F>
-concept stage_like = stateful_stage<product_t<F>> || plain_callable<product_t<F>>;
+concept stage_like =
+    stateful_stage<internal::product_t<F>> || internal::plain_callable<internal::product_t<F>>;
 
 } // namespace weir

@@ -1,8 +1,8 @@
 #include <weir/stages/stepper.hpp>
 
-namespace weir {
+namespace weir::internal {
 
 stepper::stepper() = default;
 stepper::~stepper() = default;
 
-} // namespace weir
+} // namespace weir::internal

@@ -17,10 +17,18 @@
 #include <utility>
 #include <vector>
 
+namespace weir::internal {
+class worker;
+
+} // namespace weir::internal
+
 namespace weir {
 
 class context;
-class worker;
+
+} // namespace weir
+
+namespace weir::internal {
 
 /// An item that failed: the oldest one of its ring, where it stays until it succeeds or is discarded.
 struct failed_item {
@@ -162,4 +170,4 @@ public:
   virtual void abandon_all(worker&) noexcept {}
 };
 
-} // namespace weir
+} // namespace weir::internal

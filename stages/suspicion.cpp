@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-namespace weir {
+namespace weir::internal {
 
 using namespace std::chrono_literals;
 
@@ -84,4 +84,4 @@ void suspicion::forget_settled(time_point now) {
   services_.note_settled();
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -11,7 +11,7 @@
 #include <optional>
 #include <string>
 
-namespace weir {
+namespace weir::internal {
 
 /// What one worker has to know and to do about items that may have killed an earlier process.
 ///
@@ -61,4 +61,4 @@ private:
   time_point looked_at_partitions_{};
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// A mailbox whose items are taken before their places are given back: its rings, in turns.
 ///
@@ -112,4 +112,4 @@ private:
   std::size_t current_ = 0;
 };
 
-} // namespace weir
+} // namespace weir::internal

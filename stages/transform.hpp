@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The loop around a stage function, or a stateful stage: items in, items out.
 template <class F>
@@ -276,4 +276,4 @@ private:
   kept_slice<Out> slice_; // of a recoverable stage
 };
 
-} // namespace weir
+} // namespace weir::internal

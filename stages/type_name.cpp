@@ -6,7 +6,7 @@
 
 #include <cxxabi.h>
 
-namespace weir {
+namespace weir::internal {
 
 std::string type_name(const std::type_info& type) {
   int status = 0;
@@ -26,4 +26,4 @@ std::string type_name(const std::type_info& type) {
   return name;
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -10,7 +10,7 @@
 #include <typeinfo>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 /// What a payload of this type is made of again: an item of the stage, or, for a stage that takes batches, one of
 /// its rows, which then is a batch of its own.
@@ -91,4 +91,4 @@ replay_parts make_replay_parts() {
     return {};
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -24,7 +24,16 @@ enum class waiting_as : std::uint8_t {
   down,       ///< it failed, or was stopped, and waits for its supervisor
   paused      ///< somebody has paused its stage
 };
+
+} // namespace weir
+
+namespace weir::internal {
+
 inline constexpr unsigned waiting_as_bits = 4; // that every value fits into
+
+} // namespace weir::internal
+
+namespace weir {
 
 /// "idle", "in_hand", "credit" …
 std::string_view to_string(waiting_as how) noexcept;

@@ -15,7 +15,7 @@
 #include <vector>
 
 /// What a run does with its item: the function of a stage, or of a sink, as function_runner calls it.
-namespace weir {
+namespace weir::internal {
 
 /// How a run calls a stage's function.
 template <class F>
@@ -62,4 +62,4 @@ struct sink_work {
   }
 };
 
-} // namespace weir
+} // namespace weir::internal

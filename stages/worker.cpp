@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 worker::worker(std::string name, pipeline_services& services, worker_observer& observer,
                std::size_t index, std::string stage, std::uint32_t index_in_stage,
@@ -421,4 +421,4 @@ activity worker::go_down(std::uint32_t charge, failure why) {
   return rest({}, waiting_as::down);
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -27,7 +27,7 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// One running instance of a stage: the actor that drives a stepper, compiled once for all types.
 ///
@@ -82,7 +82,7 @@ public:
   const std::shared_ptr<const run_place>& place() const noexcept { return place_; }
   letter_outbox& letters() noexcept { return letters_; }
   recorded_hands& hands() noexcept { return hands_; }
-  weir::suspicion& suspicion() noexcept { return suspicion_; }
+  weir::internal::suspicion& suspicion() noexcept { return suspicion_; }
 
   time_point now() const noexcept override { return now_; }
   void wake_at(time_point when) noexcept override;
@@ -221,7 +221,7 @@ private:
   context context_;
   letter_outbox letters_;
   recorded_hands hands_;
-  weir::suspicion suspicion_;
+  weir::internal::suspicion suspicion_;
   std::unique_ptr<weir::partitions> partitions_; // of a source; else null
   bool source_ended_ = false;
   judge judge_;
@@ -238,4 +238,4 @@ private:
   bool dead_lettered_unrun_ = false;    // and nothing has succeeded since
 };
 
-} // namespace weir
+} // namespace weir::internal

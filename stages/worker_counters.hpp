@@ -5,7 +5,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace weir {
+namespace weir::internal {
 
 /// What a worker counted.
 /// Owner: the worker writes, anybody may read.
@@ -29,4 +29,4 @@ struct worker_counters {
   }
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -7,7 +7,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace weir {
+namespace weir::internal {
 
 /// What a worker does, and since when, in one word: so that it costs one store, and what is read fits together.
 /// Owner: the worker's turns; anybody may read.
@@ -39,4 +39,4 @@ private:
   std::atomic<std::uint64_t> word_{static_cast<std::uint64_t>(waiting_as::down)};
 };
 
-} // namespace weir
+} // namespace weir::internal

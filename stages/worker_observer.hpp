@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace weir {
+namespace weir::internal {
 
 /// Whom a worker tells what became of it. Called from the worker's turns.
 class worker_observer {
@@ -24,4 +24,4 @@ protected:
   ~worker_observer() = default;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -6,7 +6,7 @@
 
 // How a worker rests, and why; how its time is counted; and its end.
 
-namespace weir {
+namespace weir::internal {
 
 /// The letters of the held keys are at their bound: stops until there are fewer, or one is replayed.
 std::optional<activity> worker::until_keys_change() {
@@ -125,4 +125,4 @@ void worker::account(waiting_as how) {
   worker_counters::add(counter, passed);
 }
 
-} // namespace weir
+} // namespace weir::internal

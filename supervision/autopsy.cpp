@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-namespace weir {
+namespace weir::internal {
 
 std::optional<autopsy> examine_recorder(const std::string& path, int pid, int status) {
   using namespace flight_file;
@@ -40,4 +40,4 @@ std::optional<autopsy> examine_recorder(const std::string& path, int pid, int st
   return found;
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-namespace weir {
+namespace weir::internal {
 
 /// What the parent of a process that died finds in its flight recorder.
 struct autopsy {
@@ -16,4 +16,4 @@ struct autopsy {
 /// Nothing if the file is not that process's. `status` is as waitpid gives it.
 std::optional<autopsy> examine_recorder(const std::string& path, int pid, int status);
 
-} // namespace weir
+} // namespace weir::internal

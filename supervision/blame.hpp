@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace weir {
+namespace weir::internal {
 
 /// Whose fault is it, the item's or the stage's?
 ///
@@ -52,4 +52,4 @@ private:
   bool in_doubt_ = false;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -6,7 +6,7 @@
 #include <functional>
 #include <memory>
 
-namespace weir {
+namespace weir::internal {
 
 /// What a child says about itself.
 struct child_news {
@@ -20,13 +20,17 @@ struct child_news {
   failure why;                              ///< of exited(failed)
 };
 
+} // namespace weir::internal
+
+namespace weir {
+
 /// The line on which one instance of a child reports to its supervisor. Copies are the same line.
 ///
 /// Any thread, at any time: before the start has returned, and after the supervisor is gone. What comes after
 /// the end of the instance, or twice, is not heard.
 class child_link {
 public:
-  explicit child_link(std::function<void(child_news)> hears);
+  explicit child_link(std::function<void(internal::child_news)> hears);
 
   void started() const;
   void ignored() const;
@@ -36,7 +40,7 @@ public:
 
 private:
   struct line;
-  void tell(child_news news) const;
+  void tell(internal::child_news news) const;
 
   std::shared_ptr<line> line_;
 };

@@ -1,6 +1,6 @@
 #pragma once
 
-namespace weir {
+namespace weir::internal {
 
 /// How the children of a supervisor are started and stopped.
 enum class child_order {
@@ -8,4 +8,4 @@ enum class child_order {
   at_once     ///< the orders go out in their order, and nobody waits: the workers of a pipeline
 };
 
-} // namespace weir
+} // namespace weir::internal

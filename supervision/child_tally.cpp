@@ -1,6 +1,6 @@
 #include <weir/supervision/child_tally.hpp>
 
-namespace weir {
+namespace weir::internal {
 
 void child_tally::count(const supervised_child& child, bool more) {
   using started_for = supervised_child::started_for;
@@ -18,4 +18,4 @@ void child_tally::count(const supervised_child& child, bool more) {
     change(starting_first_);
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-namespace weir {
+namespace weir::internal {
 
 /// How many children of a supervisor do what, so that no decision has to look at all of them.
 ///
@@ -33,4 +33,4 @@ private:
   std::size_t never_started_ = 0;
 };
 
-} // namespace weir
+} // namespace weir::internal

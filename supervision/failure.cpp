@@ -26,9 +26,9 @@ std::string_view to_string(failure_kind kind) noexcept {
 namespace {
 
 std::string bounded(std::string_view text) {
-  if (text.size() <= failure_message_max)
+  if (text.size() <= internal::failure_message_max)
     return std::string{text};
-  auto cut = failure_message_max;
+  auto cut = internal::failure_message_max;
   // Not in the middle of a UTF-8 sequence, which has at most three bytes behind its first.
   for (int back = 0; back < 3 && (static_cast<unsigned char>(text[cut]) & 0xC0U) == 0x80U; ++back)
     --cut;
@@ -45,7 +45,7 @@ void append_exception(std::vector<std::string>& chain, const std::exception& thr
   chain.push_back(bounded(text_or_none(thrown.what())));
   const auto* nested = dynamic_cast<const std::nested_exception*>(&thrown);
   // std::rethrow_nested ends the program where there is no cause.
-  if (chain.size() >= failure_chain_max || nested == nullptr || !nested->nested_ptr())
+  if (chain.size() >= internal::failure_chain_max || nested == nullptr || !nested->nested_ptr())
     return;
   try {
     nested->rethrow_nested();
@@ -70,7 +70,7 @@ std::string type_name_of_current_exception() {
 } // namespace
 
 failure failure::within(std::string layer) && {
-  if (chain.size() >= failure_chain_max) // the outermost and the root say most
+  if (chain.size() >= internal::failure_chain_max) // the outermost and the root say most
     chain.erase(chain.end() - 2);
   chain.insert(chain.begin(), bounded(layer));
   return std::move(*this);

@@ -51,9 +51,17 @@ failure transient(std::string why, std::chrono::milliseconds retry_after);
 failure poison(std::string why);
 failure fatal(std::string why);
 
+} // namespace weir
+
+namespace weir::internal {
+
 /// Messages longer than this are cut (with a mark): an error text must not be what exhausts the memory.
 inline constexpr std::size_t failure_message_max = 4096; // bytes, of each message in the chain
 inline constexpr std::size_t failure_chain_max = 16;     // messages
+
+} // namespace weir::internal
+
+namespace weir {
 
 /// Describes the exception in flight as a fatal failure, nested exceptions as the chain. Any thrown thing is
 /// described; if even that throws (no memory), a fixed text is used. Must be called in a catch clause.
@@ -120,7 +128,7 @@ public:
 
 private:
   void require_failure() const noexcept {
-    require(!has_value_, "result: there is no error in a result that has a value");
+    internal::require(!has_value_, "result: there is no error in a result that has a value");
   }
   template <class Other>
   void begin(Other&& other) {
@@ -170,7 +178,7 @@ public:
 
 private:
   void require_failure() const noexcept {
-    require(why_.has_value(), "result: there is no error in a result that has a value");
+    internal::require(why_.has_value(), "result: there is no error in a result that has a value");
   }
 
   std::optional<failure> why_;

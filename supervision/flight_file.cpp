@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-namespace weir::flight_file {
+namespace weir::internal::flight_file {
 
 std::uint64_t checksum(std::string_view bytes, std::uint64_t hash) {
   for (const char one : bytes)
@@ -59,4 +59,4 @@ verdict judge(std::string_view bytes, const front* old, const std::string& progr
   return {};
 }
 
-} // namespace weir::flight_file
+} // namespace weir::internal::flight_file

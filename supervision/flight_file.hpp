@@ -19,7 +19,7 @@
 /// The layout of the flight recorder's file, which docs/flight-recorder.md describes: a front, then sections, one for
 /// each pipeline and more for the names of partitions that are opened while it runs. What is read from a file may be
 /// anything; what is written by this process is mapped or copied as it is.
-namespace weir::flight_file {
+namespace weir::internal::flight_file {
 
 inline constexpr std::array<char, 8> magic{'w', 'e', 'i', 'r', '-', 'f', 'l', 'y'};
 inline constexpr std::uint32_t version = 2; // of the format; it also tells another byte order
@@ -129,4 +129,4 @@ struct verdict {
 /// `old` is the front in `bytes`, or null.
 verdict judge(std::string_view bytes, const front* old, const std::string& program);
 
-} // namespace weir::flight_file
+} // namespace weir::internal::flight_file

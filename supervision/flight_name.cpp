@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -25,4 +25,4 @@ bool flight_name::is_sound(std::uint32_t index) const {
   return key != 0 && checksum == checksum_of(index, *this);
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace weir {
+namespace weir::internal {
 
 /// The name of a partition that was opened while its pipeline ran, as it lies in the recorder's file. Its place there
 /// is its index. The name that was there before is written over; where the process dies of that, it is torn, which
@@ -24,4 +24,4 @@ struct flight_name {
 };
 static_assert(sizeof(flight_name) == 256);
 
-} // namespace weir
+} // namespace weir::internal

@@ -22,7 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace weir {
+namespace weir::internal {
 
 using namespace flight_file;
 
@@ -266,4 +266,4 @@ result<void> flight_recorder::keep(const std::vector<suspect>& left) {
   return {};
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -18,7 +18,7 @@
 #include <string_view>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 namespace flight_file {
 struct section;
@@ -37,8 +37,8 @@ struct section;
 class flight_recorder {
 public:
   using life = past_life;
-  using stage_hands = weir::stage_hands;
-  using autopsy = weir::autopsy;
+  using stage_hands = weir::internal::stage_hands;
+  using autopsy = weir::internal::autopsy;
 
   /// Deaths with an item in hand after which it is dead-lettered, where its stage would try without end.
   static constexpr std::uint32_t deaths_max = 3;
@@ -51,7 +51,7 @@ public:
   ~flight_recorder();
 
   const life& last_life() const noexcept { return last_life_; }
-  weir::suspects& suspects() noexcept { return suspects_; }
+  weir::internal::suspects& suspects() noexcept { return suspects_; }
 
   /// Makes the slots of a pipeline, those of a stage together and stages in their order. The partitions are in the
   /// order of their numbers in origins. Slots that were given back are taken again if all these names are the same, so
@@ -118,7 +118,7 @@ private:
   std::uint64_t end_ = 0; // of the file
   std::string path_;
   life last_life_;
-  weir::suspects suspects_;
+  weir::internal::suspects suspects_;
 };
 
-} // namespace weir
+} // namespace weir::internal

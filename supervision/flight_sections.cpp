@@ -9,7 +9,7 @@
 #include <optional>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 using namespace flight_file;
 
@@ -93,4 +93,4 @@ flight_sections sections_in(std::string_view bytes) {
   return found;
 }
 
-} // namespace weir
+} // namespace weir::internal

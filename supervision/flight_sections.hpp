@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// A partition, as the next life knows it.
 struct recorded_partition {
@@ -35,4 +35,4 @@ struct flight_sections {
 /// Reads the sections in the bytes of a file, which may be anything, and have to outlive what is answered.
 flight_sections sections_in(std::string_view bytes);
 
-} // namespace weir
+} // namespace weir::internal

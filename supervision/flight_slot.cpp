@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace weir {
+namespace weir::internal {
 
 void flight_slot::ranges::add(origin where) noexcept {
   if (where.empty() || where.is_group())
@@ -65,4 +65,4 @@ void flight_slot::take(const ranges& batch) noexcept {
            : batch_bit | std::min(batch.left_out_, left_out_max) << left_out_shift | batch.count_);
 }
 
-} // namespace weir
+} // namespace weir::internal

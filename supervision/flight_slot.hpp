@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <span>
 
-namespace weir {
+namespace weir::internal {
 
 struct flight_slot_bytes;
 
@@ -76,4 +76,4 @@ private:
 };
 static_assert(sizeof(flight_slot) == 128);
 
-} // namespace weir
+} // namespace weir::internal

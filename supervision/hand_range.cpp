@@ -4,7 +4,7 @@
 #include <tuple>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 void join(std::vector<hand_range>& ranges) {
   std::ranges::sort(ranges, {}, [](const hand_range& one) {
@@ -41,4 +41,4 @@ std::string in_hand_text(const std::vector<hand_range>& in_hand, std::size_t siz
   return text;
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// Positions of one partition that were in hand at one stage when a process died.
 struct hand_range {
@@ -26,4 +26,4 @@ bool is_one_item(const std::vector<hand_range>& in_hand);
 /// One list for a reader: at most `size` bytes.
 std::string in_hand_text(const std::vector<hand_range>& in_hand, std::size_t size);
 
-} // namespace weir
+} // namespace weir::internal

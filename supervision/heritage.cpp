@@ -9,7 +9,7 @@
 #include <string>
 #include <tuple>
 
-namespace weir {
+namespace weir::internal {
 
 using flight_file::deaths_kept;
 using flight_file::suspects_kept;
@@ -146,4 +146,4 @@ heritage read_heritage(std::string_view bytes, const flight_file::front& old, st
   return made;
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// What the flight recorder's file of one life leaves to the next.
 struct heritage {
@@ -20,4 +20,4 @@ struct heritage {
 /// wrote it down: ms since 1970.
 heritage read_heritage(std::string_view bytes, const flight_file::front& old, std::int64_t now);
 
-} // namespace weir
+} // namespace weir::internal

@@ -5,7 +5,7 @@
 
 #include <unistd.h>
 
-namespace weir {
+namespace weir::internal {
 
 open_file::~open_file() {
   if (fd_ >= 0)
@@ -40,4 +40,4 @@ bool write_all(int fd, std::string_view bytes, std::uint64_t offset) {
   return true;
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 /// A descriptor that is closed unless it is kept.
 class open_file {
@@ -29,4 +29,4 @@ std::string read_all(int fd, std::uint64_t size);
 /// Writes all bytes from `offset` on; false, with errno, if they can't be written.
 bool write_all(int fd, std::string_view bytes, std::uint64_t offset);
 
-} // namespace weir
+} // namespace weir::internal

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// What the last life of a program left behind, for a reader.
 struct past_life {
@@ -14,4 +14,4 @@ struct past_life {
   std::vector<std::string> remarks;  ///< what had to be left out, for the log
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -5,7 +5,7 @@
 
 #include <sys/wait.h>
 
-namespace weir {
+namespace weir::internal {
 
 std::string cause_of_death(std::optional<int> status) {
   if (!status)
@@ -22,4 +22,4 @@ std::string cause_of_death(std::optional<int> status) {
   return text;
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -5,7 +5,7 @@
 #include <string>
 
 /// How a process ended that should not have, as its parent saw it; or nobody did.
-namespace weir {
+namespace weir::internal {
 
 struct process_death {
   std::chrono::system_clock::time_point at; ///< when it was noticed
@@ -18,4 +18,4 @@ struct process_death {
 /// (cause unknown)".
 std::string cause_of_death(std::optional<int> status);
 
-} // namespace weir
+} // namespace weir::internal

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace weir {
+namespace weir::internal {
 
 using flight_file::identity;
 
@@ -62,4 +62,4 @@ result<void> replace_file(const std::string& path, const std::string& beside) {
   return {};
 }
 
-} // namespace weir
+} // namespace weir::internal

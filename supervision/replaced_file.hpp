@@ -8,7 +8,7 @@
 
 /// The flight recorder's file, which one process holds by a lock, and which is replaced as a whole: whatever happens,
 /// there is the old file or the new one.
-namespace weir {
+namespace weir::internal {
 
 /// Opens the file and locks it: a descriptor. A file that was replaced meanwhile is not the one that is meant.
 result<int> open_locked(const std::string& path);
@@ -20,4 +20,4 @@ result<int> write_beside(const std::string& beside, std::string_view bytes, std:
 /// Puts the file at `beside` in the place of the one at `path`.
 result<void> replace_file(const std::string& path, const std::string& beside);
 
-} // namespace weir
+} // namespace weir::internal

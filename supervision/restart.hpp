@@ -41,6 +41,10 @@ enum class auto_shutdown {
   all_significant  ///< with the last one
 };
 
+} // namespace weir
+
+namespace weir::internal {
+
 /// | restart \ reason | normal | shutdown | failed |
 /// |------------------|--------|----------|--------|
 /// | permanent        | yes    | yes      | yes    |
@@ -50,6 +54,10 @@ constexpr bool is_restarted(restart type, exit_reason reason) {
   return type == restart::permanent
          || (type == restart::transient && reason == exit_reason::failed);
 }
+
+} // namespace weir::internal
+
+namespace weir {
 
 /// How a supervisor treats its children.
 struct supervision_options {

@@ -1,6 +1,6 @@
 #include <weir/supervision/restart_window.hpp>
 
-namespace weir {
+namespace weir::internal {
 
 bool restart_window::add(std::size_t child, std::uint32_t count, time_point now) {
   for (std::uint32_t k = 0; k < count; ++k)
@@ -23,4 +23,4 @@ std::size_t restart_window::size(time_point now) {
   return charges_.size();
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The restarts of a supervisor that count, by OTP's arithmetic: more than `intensity` restarts within `period` is too
 /// many. Restarts that turn out to have been an item's fault can be forgiven.
@@ -39,4 +39,4 @@ private:
   std::vector<charge> charges_; // at most intensity_ and what the last `add` added
 };
 
-} // namespace weir
+} // namespace weir::internal

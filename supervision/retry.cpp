@@ -24,6 +24,10 @@ std::chrono::nanoseconds retry_policy::delay(std::uint32_t failed_runs, double r
   return delays().delay(failed_runs - immediate, random);
 }
 
+} // namespace weir
+
+namespace weir::internal {
+
 answer answer_to(failure_kind kind, std::uint32_t attempts, const retry_policy& policy) {
   const bool used_up = policy.attempts != unlimited && attempts >= policy.attempts;
   switch (kind) {
@@ -37,4 +41,4 @@ answer answer_to(failure_kind kind, std::uint32_t attempts, const retry_policy& 
   return used_up ? answer::dead_letter_and_restart : answer::restart;
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -46,6 +46,10 @@ struct retry_policy {
   std::chrono::nanoseconds delay(std::uint32_t failed_runs, double random) const;
 };
 
+} // namespace weir
+
+namespace weir::internal {
+
 enum class answer {
   retry,                  ///< the same worker runs the item again after a delay
   dead_letter,            ///< the item becomes a dead letter; the worker goes on with the next
@@ -64,4 +68,4 @@ enum class answer {
 /// `attempts` counts the runs so far, the failed one included.
 answer answer_to(failure_kind kind, std::uint32_t attempts, const retry_policy& policy);
 
-} // namespace weir
+} // namespace weir::internal

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-namespace weir {
+namespace weir::internal {
 
 namespace {
 
@@ -78,4 +78,4 @@ std::optional<section_names> names_in(std::string_view bytes, std::uint32_t slot
   return names;
 }
 
-} // namespace weir
+} // namespace weir::internal

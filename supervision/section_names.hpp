@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The names of a pipeline in the flight recorder's file: its own, those of its stages and of its partitions.
 struct section_names {
@@ -25,4 +25,4 @@ std::string bytes_of_names(const std::string& pipeline, std::span<const stage_ha
 /// Reads what bytes_of_names made; nothing if the bytes are anything else, or name another number of slots.
 std::optional<section_names> names_in(std::string_view bytes, std::uint32_t slots);
 
-} // namespace weir
+} // namespace weir::internal

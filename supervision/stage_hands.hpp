@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-namespace weir {
+namespace weir::internal {
 
 /// How many things of a stage can have an item in hand.
 struct stage_hands {
@@ -11,4 +11,4 @@ struct stage_hands {
   std::uint32_t slots = 0;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -1,7 +1,7 @@
 #include <weir/mailbox/require.hpp>
 #include <weir/supervision/start_schedule.hpp>
 
-namespace weir {
+namespace weir::internal {
 
 void start_schedule::wait(child_key child, time_point due) {
   require(others_.emplace(child, due).second, "start_schedule: the child waits already");
@@ -45,4 +45,4 @@ std::optional<time_point> start_schedule::next_due() const {
   return others_due_.empty() ? std::nullopt : std::optional{others_due_.begin()->first};
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The children of a supervisor that wait to be started, in their order and by the time that they wait for.
 ///
@@ -45,4 +45,4 @@ private:
   std::set<std::pair<time_point, child_key>> others_due_; // the same, by time
 };
 
-} // namespace weir
+} // namespace weir::internal

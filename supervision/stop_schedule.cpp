@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace weir {
+namespace weir::internal {
 
 using std::chrono::milliseconds;
 
@@ -118,4 +118,4 @@ milliseconds stop_schedule::time_for(std::span<const claim> group) const {
   return whole;
 }
 
-} // namespace weir
+} // namespace weir::internal

@@ -13,7 +13,7 @@
 #include <span>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 /// The children of a supervisor that are to stop: when each of them is told to, killed, and abandoned.
 ///
@@ -91,4 +91,4 @@ private:
   std::set<child_key> barriers_; // told, with no limit: those before them wait for them
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -1,6 +1,6 @@
 #include <weir/supervision/supervised_child.hpp>
 
-namespace weir {
+namespace weir::internal {
 
 std::optional<std::chrono::milliseconds> supervised_child::time_to_stop() const {
   const auto way = way_to_stop();
@@ -12,4 +12,4 @@ std::optional<std::chrono::milliseconds> supervised_child::time_to_stop() const 
   return spec.stop_time();
 }
 
-} // namespace weir
+} // namespace weir::internal

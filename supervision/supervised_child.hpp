@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace weir {
+namespace weir::internal {
 
 /// What a supervisor's decisions know of one child.
 struct supervised_child {
@@ -38,4 +38,4 @@ struct supervised_child {
   then after_the_end() const { return why == started_for::adding ? then::forgotten : then::down; }
 };
 
-} // namespace weir
+} // namespace weir::internal

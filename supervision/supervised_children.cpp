@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 using std::chrono::milliseconds;
 
@@ -208,4 +208,4 @@ std::optional<milliseconds> supervised_children::stop_time() const {
   return stops_.time_for(claims);
 }
 
-} // namespace weir
+} // namespace weir::internal

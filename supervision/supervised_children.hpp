@@ -15,7 +15,7 @@
 #include <optional>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The children of one supervisor, and what is due to them: who is started, told to stop, killed or abandoned now. Why
 /// a child starts or stops is decided by supervisor_state.
@@ -101,4 +101,4 @@ private:
   stop_schedule stops_;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 supervisor_state::supervisor_state(supervision_options options, auto_shutdown ends)
     : supervisor_state{options, ends,
@@ -361,4 +361,4 @@ std::optional<time_point> supervisor_state::next_due() const {
   return is_over() ? std::nullopt : children_.next_due();
 }
 
-} // namespace weir
+} // namespace weir::internal

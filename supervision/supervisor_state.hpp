@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// The decisions of a supervisor, as a state machine without threads, actors or a clock.
 ///
@@ -129,4 +129,4 @@ private:
   bool all_gone_ = false;
 };
 
-} // namespace weir
+} // namespace weir::internal

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// What a supervisor wants done. Nothing is done here: the actor around it carries the steps out.
 struct supervisor_step {
@@ -23,4 +23,4 @@ struct supervisor_step {
 };
 using supervisor_steps = std::vector<supervisor_step>;
 
-} // namespace weir
+} // namespace weir::internal

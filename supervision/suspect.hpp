@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace weir {
+namespace weir::internal {
 
 /// Positions of one partition that were in hand at one stage when a process died. Lies in the recorder's file as it
 /// is.
@@ -29,4 +29,4 @@ struct suspect {
 };
 static_assert(sizeof(suspect) == 64);
 
-} // namespace weir
+} // namespace weir::internal

@@ -5,7 +5,7 @@
 #include <iterator>
 #include <utility>
 
-namespace weir {
+namespace weir::internal {
 
 std::uint64_t flight_key(std::string_view pipeline, std::string_view name) noexcept {
   std::uint64_t hash = 0xCBF29CE484222325U; // FNV-1a
@@ -163,4 +163,4 @@ void suspects::withdraw(waker& who) noexcept {
     one->wake();
 }
 
-} // namespace weir
+} // namespace weir::internal

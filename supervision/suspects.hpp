@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// A stage, or a partition, of a pipeline in the flight recorder. Never 0.
 std::uint64_t flight_key(std::string_view pipeline, std::string_view name) noexcept;
@@ -83,4 +83,4 @@ private:
   std::atomic<std::size_t> remaining_{0}; // of watched_
 };
 
-} // namespace weir
+} // namespace weir::internal

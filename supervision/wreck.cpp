@@ -9,7 +9,7 @@
 #include <cstring>
 #include <string>
 
-namespace weir {
+namespace weir::internal {
 
 /// The beginning of a flight_slot, to be read from anywhere.
 struct flight_slot_bytes {
@@ -108,4 +108,4 @@ std::optional<hand_range> item_alone(const wreck& found) {
   return found.in_hand.front();
 }
 
-} // namespace weir
+} // namespace weir::internal

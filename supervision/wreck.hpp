@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace weir {
+namespace weir::internal {
 
 /// What the slots of a process that died hold.
 struct wreck {
@@ -25,4 +25,4 @@ wreck read_wreck(std::string_view bytes);
 /// The item in hand, if there was a single one: then it was that.
 std::optional<hand_range> item_alone(const wreck& found);
 
-} // namespace weir
+} // namespace weir::internal

@@ -61,7 +61,7 @@ public:
     shared_->failures.push_back([what]() -> failure { throw what; });
   }
   /// The next batch that has such a row is stored without it.
-  void reject(std::size_t row, failure why) const requires is_batch<T> {
+  void reject(std::size_t row, failure why) const requires internal::is_batch<T> {
     shared_->rejected.push_back({row, std::move(why)});
   }
 
@@ -86,14 +86,14 @@ public:
     place_.take(shared_->workers, where.source_waker());
     return shared_->requested;
   }
-  result<void> on_item(const T& item, context&) requires(!is_batch<T>) {
+  result<void> on_item(const T& item, context&) requires(!internal::is_batch<T>) {
     if (auto failed = next_failure())
       return std::move(*failed);
     shared_->items.push_back(kept(item));
     took_one();
     return {};
   }
-  result<batch_outcome> on_batch(const T& rows, context&) requires is_batch<T> {
+  result<batch_outcome> on_batch(const T& rows, context&) requires internal::is_batch<T> {
     if (auto failed = next_failure())
       return std::move(*failed);
     batch_outcome outcome;

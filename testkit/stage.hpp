@@ -66,7 +66,7 @@ source_probe<T> source_of(std::vector<T> items) {
 /// An awaitable stage needs <weir/stages/awaitable.hpp>.
 template <class In, class F>
 auto run_stage(F stage, std::vector<In> items, stage_options options = {}) {
-  using Out = typename stage_shape<product_t<F>>::output;
+  using Out = typename internal::stage_shape<internal::product_t<F>>::output;
   const sink_probe<Out> out;
   pipeline alone{"stage-alone"};
   alone.from("in", source_of(std::move(items)))
@@ -80,7 +80,7 @@ auto run_stage(F stage, std::vector<In> items, stage_options options = {}) {
 /// Runs a source alone until it is done. Throws std::logic_error if it only waits.
 template <class S>
 auto run_source(S source, stage_options options = {}) {
-  using Out = typename product_t<S>::output;
+  using Out = typename internal::product_t<S>::output;
   const sink_probe<Out> out;
   pipeline alone{"source-alone"};
   alone.from("source", std::move(source), options).to("out", out);
@@ -102,12 +102,14 @@ struct rows_of<batch<T>> {
 template <class S>
 run_outcome
 run_sink(S sink,
-         std::vector<typename rows_of<typename sink_shape<product_t<S>>::input>::type> items,
+         std::vector<
+             typename rows_of<typename internal::sink_shape<internal::product_t<S>>::input>::type>
+             items,
          stage_options options = {}) {
   pipeline alone{"sink-alone"};
   const auto size = static_cast<std::uint32_t>(std::max<std::size_t>(items.size(), 1));
   auto in = alone.from("in", source_of(std::move(items)));
-  if constexpr (is_batch<typename sink_shape<product_t<S>>::input>) {
+  if constexpr (internal::is_batch<typename internal::sink_shape<internal::product_t<S>>::input>) {
     std::move(in)
         .batch("batch", {.size_max = size, .mailbox_capacity = std::max(size, 1024U)})
         .to("sink", std::move(sink), options);

@@ -46,10 +46,10 @@ public:
   /// How far a request is.
   struct standing {
     admission::state state = admission::state::waiting;
-    std::size_t put = 0;                          ///< events that are admitted
-    std::size_t settled = 0;                      ///< of those, in a row from the first on
-    std::array<std::size_t, outcomes_count> by{}; ///< of those, by outcome
-    std::vector<lost_event> lost = {};            ///< of those
+    std::size_t put = 0;     ///< events that are admitted
+    std::size_t settled = 0; ///< of those, in a row from the first on
+    std::array<std::size_t, internal::outcomes_count> by{}; ///< of those, by outcome
+    std::vector<lost_event> lost = {};                      ///< of those
   };
   struct request {
     std::vector<text_event> events;

@@ -127,7 +127,7 @@ TEST_F(SupervisorThread, LetsGoOfWhatItHoldsBeforeItsLastWord) {
       [held = std::move(held)](const std::stop_token&) { return weir::result<void>{}; });
   std::promise<bool> ended;
   gate last_word;
-  auto born = start(weir::child_link{[&](const weir::child_news&) {
+  auto born = start(weir::child_link{[&](const weir::internal::child_news&) {
     last_word.pass(); // until the copy in the spec is gone
     ended.set_value(seen.expired());
   }});

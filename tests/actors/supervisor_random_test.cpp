@@ -106,7 +106,7 @@ public:
     EXPECT_TRUE(now == state::running || (now == state::ended && !root_));
     std::size_t running = 0;
     for (const auto& one : tree_->which_children()) {
-      using child_now = weir::supervisor_state::child_now;
+      using child_now = weir::internal::supervisor_state::child_now;
       EXPECT_TRUE(one.now == child_now::running || one.now == child_now::down)
           << one.id << " is " << to_string(one.now);
       running += one.now == child_now::running ? 1U : 0U;
@@ -132,7 +132,7 @@ public:
 private:
   /// Who is killed while nothing else happens comes back with all its children, also those that were added.
   void comes_back() {
-    constexpr auto running = weir::supervisor_state::child_now::running;
+    constexpr auto running = weir::internal::supervisor_state::child_now::running;
     for (const std::string id : {"f", "g", "h"}) {
       house_.is_killable(id);
       asked_.push_back(how_ == weir::dynamic ? tree_->start_child(house_.called(id))

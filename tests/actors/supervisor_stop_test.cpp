@@ -157,7 +157,7 @@ TEST_F(SupervisorStop, AbandonsWhatCantBeKilledAndSaysSo) {
   house_.obeys("b"); // after all
   house_.history();
   EXPECT_EQ(two.count_children().abandoned, 0U);
-  EXPECT_EQ(two.which_child("b")->now, weir::supervisor_state::child_now::down);
+  EXPECT_EQ(two.which_child("b")->now, weir::internal::supervisor_state::child_now::down);
 }
 
 TEST_F(SupervisorStop, AbandonsWhatDoesNotGoEvenWhenItIsKilled) {

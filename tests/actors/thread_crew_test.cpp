@@ -12,8 +12,8 @@
 
 namespace {
 
-using weir::crew_job;
-using weir::thread_crew;
+using weir::internal::crew_job;
+using weir::internal::thread_crew;
 
 class job final : public crew_job {
 public:

@@ -26,9 +26,9 @@ namespace {
 
 using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
-using time_point = weir::token_bucket::time_point;
+using time_point = weir::internal::token_bucket::time_point;
 using weir::rate_limit;
-using weir::token_bucket;
+using weir::internal::token_bucket;
 __extension__ using wide = __int128; // nanoseconds times permits
 
 constexpr time_point start{1000h};

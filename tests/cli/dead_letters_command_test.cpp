@@ -139,7 +139,7 @@ TEST_F(DeadLettersCommand, ListsNoLineThatIsTooLong) {
   keep({long_one});
   std::istringstream lines{run({"list"})};
   for (std::string line; std::getline(lines, line);)
-    EXPECT_LE(weir::columns_of(line), 100U) << line;
+    EXPECT_LE(weir::internal::columns_of(line), 100U) << line;
 }
 
 TEST_F(DeadLettersCommand, SaysWhenThereAreMore) {
@@ -223,11 +223,11 @@ TEST_F(DeadLettersCommand, SaysThatAnEditorHasAddedALineEnd) {
 
 TEST_F(DeadLettersCommand, DrawsTheCausesAsBars) {
   keep({letter(1), letter(2), letter(3), letter(4, "store")});
-  EXPECT_EQ(weir::to_bars(*store.histogram({}), 60, weir::charset::ascii),
+  EXPECT_EQ(weir::internal::to_bars(*store.histogram({}), 60, weir::internal::charset::ascii),
             "3  ####################  parse: it is broken\n"
             "1  #######               store: it is broken\n"
             "4 letters, 2 causes\n");
-  EXPECT_EQ(weir::to_bars({}, 60, weir::charset::ascii), "no dead letters\n");
+  EXPECT_EQ(weir::internal::to_bars({}, 60, weir::internal::charset::ascii), "no dead letters\n");
 }
 
 TEST_F(DeadLettersCommand, EditsAPayloadFromAFile) {
@@ -399,7 +399,7 @@ TEST(DeadLettersCommandOnAFile, OpensOnlyWhatIsThere) {
 TEST(Base64, IsAsInRfc4648) {
   std::string all;
   for (const auto* text : {"", "f", "fo", "foo", "foob", "fooba", "foobar"})
-    all += weir::base64(text) + " ";
+    all += weir::internal::base64(text) + " ";
   EXPECT_EQ(all, " Zg== Zm8= Zm9v Zm9vYg== Zm9vYmE= Zm9vYmFy ");
 }
 

@@ -268,7 +268,7 @@ TEST_F(Broadway, ADrainAtAnyMomentLosesNothing) {
 
 // GS-1: the demand of who has nothing to do is what its mailbox holds; asked for in halves, not one by one.
 TEST(GenStage, AProducerOutOfDemandIsAskedAgainForHalfAMailbox) {
-  weir::ring<int> ring{10};
+  weir::internal::ring<int> ring{10};
   counting_waker producer;
   ring.set_producer(&producer);
   EXPECT_EQ(ring.credit(100), 10U);

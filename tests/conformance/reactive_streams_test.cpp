@@ -30,18 +30,22 @@ using namespace weir_test;
 using by_hand::kind;
 using weir::context;
 using weir::emitter;
-using weir::ports;
+using weir::internal::ports;
 using state = weir::running_pipeline::state;
 
 // --- every kind of stage, with both its neighbours played by the test ------------------------------------
 
 template <class F>
 auto function(F f) {
-  return [f](const ports& where) { return std::make_unique<weir::transform_stepper<F>>(where, f); };
+  return [f](const ports& where) {
+    return std::make_unique<weir::internal::transform_stepper<F>>(where, f);
+  };
 }
 template <class F>
 auto waiting(F f) {
-  return [f](const ports& where) { return std::make_unique<weir::awaitable_stepper<F>>(where, f); };
+  return [f](const ports& where) {
+    return std::make_unique<weir::internal::awaitable_stepper<F>>(where, f);
+  };
 }
 
 struct passing {
@@ -75,10 +79,11 @@ std::vector<int> twice(const std::vector<int>& items) {
 /// A function that may have several items in hand.
 template <class F>
 auto in_hand(F f, weir::stage_options options) {
-  using exit = weir::flow_exit<int, typename weir::stage_shape<F>::output>;
+  using exit = weir::internal::flow_exit<int, typename weir::internal::stage_shape<F>::output>;
   return [f, options](const ports& where) {
-    return std::make_unique<weir::runs_stepper<int, exit>>(
-        where, std::make_unique<weir::function_runner<F, weir::stage_work<F>>>(f, options));
+    return std::make_unique<weir::internal::runs_stepper<int, exit>>(
+        where, std::make_unique<weir::internal::function_runner<F, weir::internal::stage_work<F>>>(
+                   f, options));
   };
 }
 boost::asio::awaitable<int> later(const int& n) {
@@ -107,27 +112,27 @@ const std::vector<kind>& kinds() {
       {.name = "key_by",
        .make = function([](int n) { return n; }),
        .rings_of_leg = {3},
-       .how = weir::spread::by_key},
+       .how = weir::internal::spread::by_key},
       {.name = "merge", .make = function([](int n) noexcept { return n; }), .inputs = 3},
       {.name = "batch",
        .make =
            [](const ports& where) {
-             return std::make_unique<weir::batch_stepper<int>>(
+             return std::make_unique<weir::internal::batch_stepper<int>>(
                  where, weir::batch_options{.size_max = 3, .delay_max = 1h});
            },
        .batches = true},
       {.name = "broadcast",
        .make =
            [](const ports& where) {
-             return std::make_unique<weir::router_stepper<int>>(
-                 where, weir::router_stepper<int>::choice{});
+             return std::make_unique<weir::internal::router_stepper<int>>(
+                 where, weir::internal::router_stepper<int>::choice{});
            },
        .rings_of_leg = {1, 1},
        .expected = twice},
       {.name = "route",
        .make =
            [](const ports& where) {
-             return std::make_unique<weir::router_stepper<int>>(
+             return std::make_unique<weir::internal::router_stepper<int>>(
                  where, [](const int& n) -> std::size_t { return even(n) ? 0 : 1; });
            },
        .rings_of_leg = {1, 1}},
@@ -362,7 +367,7 @@ TEST_P(ReactiveStreams, EveryInputOfAStageGetsItsTurnsWhileAnotherIsNeverEmpty) 
 
 // RS-3.5, RS-3.6, RS-3.7
 TEST(ReactiveStreamsOfARing, ASecondCancelAndAGrantAfterACancelChangeNothing) {
-  weir::ring<int> ring{4};
+  weir::internal::ring<int> ring{4};
   counting_waker producer;
   counting_waker consumer;
   ring.set_producer(&producer);
@@ -387,7 +392,7 @@ TEST(ReactiveStreamsOfARing, ASecondCancelAndAGrantAfterACancelChangeNothing) {
 
 // RS-2.1: what was not granted can't be sent.
 TEST(ReactiveStreamsOfARing, WhoHasNoCreditCanHandOverNothing) {
-  weir::ring<int> ring{1};
+  weir::internal::ring<int> ring{1};
   EXPECT_FALSE(ring.try_push(1));
   for (int k = 0; k < 10; ++k)
     EXPECT_EQ(ring.try_push(2), 2);

@@ -34,19 +34,20 @@ inline void flatten(const weir::batch<int>& items, std::vector<int>& into) {
 class outgoing {
 public:
   virtual ~outgoing() = default;
-  virtual weir::ring_base& ring() = 0;
-  virtual std::shared_ptr<weir::ring_base> shared() = 0;
+  virtual weir::internal::ring_base& ring() = 0;
+  virtual std::shared_ptr<weir::internal::ring_base> shared() = 0;
   /// Takes and settles up to `count` items.
-  virtual std::vector<int> take(std::size_t count, weir::acknowledgement& books) = 0;
+  virtual std::vector<int> take(std::size_t count, weir::internal::acknowledgement& books) = 0;
 };
 
 template <class T>
 class outgoing_of final : public outgoing {
 public:
-  explicit outgoing_of(std::size_t capacity) : ring_{std::make_shared<weir::ring<T>>(capacity)} {}
-  weir::ring_base& ring() override { return *ring_; }
-  std::shared_ptr<weir::ring_base> shared() override { return ring_; }
-  std::vector<int> take(std::size_t count, weir::acknowledgement& books) override {
+  explicit outgoing_of(std::size_t capacity)
+      : ring_{std::make_shared<weir::internal::ring<T>>(capacity)} {}
+  weir::internal::ring_base& ring() override { return *ring_; }
+  std::shared_ptr<weir::internal::ring_base> shared() override { return ring_; }
+  std::vector<int> take(std::size_t count, weir::internal::acknowledgement& books) override {
     std::vector<int> items;
     for (; count > 0 && ring_->available() > 0; --count) {
       const auto index = ring_->read_index();
@@ -58,16 +59,16 @@ public:
   }
 
 private:
-  std::shared_ptr<weir::ring<T>> ring_;
+  std::shared_ptr<weir::internal::ring<T>> ring_;
 };
 
 /// A kind of stage: how it is made, and what belongs around it.
 struct kind {
   std::string name;
-  std::function<std::unique_ptr<weir::stepper>(const weir::ports&)> make;
+  std::function<std::unique_ptr<weir::internal::stepper>(const weir::internal::ports&)> make;
   std::size_t inputs = 1;
   std::vector<std::size_t> rings_of_leg = {1}; ///< what leads out: rings for each flow
-  weir::spread how = weir::spread::any;
+  weir::internal::spread how = weir::internal::spread::any;
   bool batches = false; ///< its outputs are batches
   bool waits = false;   ///< it works outside of its turns too
   /// What it should make of the items, in any order.
@@ -77,20 +78,20 @@ struct kind {
 };
 inline std::ostream& operator<<(std::ostream& to, const kind& one) { return to << one.name; }
 
-class stage final : public weir::worker_observer {
+class stage final : public weir::internal::worker_observer {
 public:
   stage(const kind& what, std::size_t capacity) : waits_{what.waits} {
     books().add_partition("hand", 0);
-    weir::ports where;
+    weir::internal::ports where;
     for (std::size_t k = 0; k < what.inputs; ++k) {
-      in_.push_back(std::make_shared<weir::ring<int>>(capacity));
+      in_.push_back(std::make_shared<weir::internal::ring<int>>(capacity));
       in_.back()->set_producer(&upstream_);
       in_.back()->set_consumer(&woken_);
       where.in.push_back(in_.back());
     }
     for (const auto rings : what.rings_of_leg) {
-      weir::outlet_ports leg{.rings = {}, .how = what.how, .key = {}};
-      if (what.how == weir::spread::by_key)
+      weir::internal::outlet_ports leg{.rings = {}, .how = what.how, .key = {}};
+      if (what.how == weir::internal::spread::by_key)
         leg.key = std::make_shared<const std::function<std::size_t(const int&)>>(
             [](const int& n) { return static_cast<std::size_t>(n); });
       for (std::size_t k = 0; k < rings; ++k) {
@@ -106,8 +107,9 @@ public:
     }
     auto steps = what.make(where);
     steps_ = steps.get();
-    worker_ = std::make_unique<weir::worker>("stage", services_, *this, 0, "stage", 0, what.options,
-                                             limits_, permits_, std::move(steps));
+    worker_ =
+        std::make_unique<weir::internal::worker>("stage", services_, *this, 0, "stage", 0,
+                                                 what.options, limits_, permits_, std::move(steps));
     worker_->start();
     ++woken_.woken;
   }
@@ -123,8 +125,8 @@ public:
     node_.settle_io();
   }
 
-  weir::acknowledgement& books() { return services_.books; }
-  const std::vector<std::shared_ptr<weir::ring<int>>>& in() const { return in_; }
+  weir::internal::acknowledgement& books() { return services_.books; }
+  const std::vector<std::shared_ptr<weir::internal::ring<int>>>& in() const { return in_; }
   std::vector<std::unique_ptr<outgoing>>& out() { return out_; }
   bool finished() const { return finished_; }
   const std::optional<weir::failure>& failed() const { return failed_; }
@@ -138,7 +140,7 @@ public:
     const auto position = books().partition_at(0).last_admitted() + 1;
     books().partition_at(0).admit(position, 1);
     books().admitted(1);
-    EXPECT_FALSE(in_[ring]->try_push(item, weir::origin{0, position}));
+    EXPECT_FALSE(in_[ring]->try_push(item, weir::internal::origin{0, position}));
     return true;
   }
 
@@ -191,17 +193,17 @@ private:
 
   const bool waits_;
   weir::virtual_runtime node_;
-  weir::pipeline_services services_{
+  weir::internal::pipeline_services services_{
       .node = node_, .pipeline = "by-hand", .books = {}, .dead_letters = nullptr, .stopping = {}};
-  weir::stage_limits limits_{{}};
-  weir::token_bucket permits_{{}, {}};
+  weir::internal::stage_limits limits_{{}};
+  weir::internal::token_bucket permits_{{}, {}};
   counting_waker upstream_;
   counting_waker downstream_;
   counting_waker woken_;
-  std::vector<std::shared_ptr<weir::ring<int>>> in_;
+  std::vector<std::shared_ptr<weir::internal::ring<int>>> in_;
   std::vector<std::unique_ptr<outgoing>> out_;
-  weir::stepper* steps_ = nullptr;
-  std::unique_ptr<weir::worker> worker_;
+  weir::internal::stepper* steps_ = nullptr;
+  std::unique_ptr<weir::internal::worker> worker_;
   bool finished_ = false;
   std::optional<weir::failure> failed_;
 };

@@ -524,7 +524,8 @@ TYPED_TEST_P(DeadLetterQueue, ParksWhatCantBeReplayed) {
   EXPECT_EQ(shown(this->store->withdraw({&ids[1], 1}, "no such stage", somebody)), "done");
   EXPECT_EQ(this->states(), "1:replaying 2:kept");
   EXPECT_EQ(this->audit(2), "3 2024-01-31T13:00:00.000Z somebody: withdrawn "
-                                + ids_text({&ids[1], 1}) + ": 1 letter kept: no such stage\n");
+                                + internal::ids_text({&ids[1], 1})
+                                + ": 1 letter kept: no such stage\n");
 }
 
 TYPED_TEST_P(DeadLetterQueue, RemovesWhatWentThrough) {
@@ -538,8 +539,9 @@ TYPED_TEST_P(DeadLetterQueue, RemovesWhatWentThrough) {
   EXPECT_EQ(this->states(), "1:replaying 2:kept 3:replaying 4:kept") << "it is not the other's";
   EXPECT_EQ(shown(this->store->replayed(ids, somebody)), "done");
   EXPECT_EQ(this->states(), "2:kept 4:kept");
-  EXPECT_NE(this->audit().find("somebody: replayed " + ids_text(ids) + ": 2 letters removed\n"),
-            std::string::npos);
+  EXPECT_NE(
+      this->audit().find("somebody: replayed " + internal::ids_text(ids) + ": 2 letters removed\n"),
+      std::string::npos);
 }
 
 TYPED_TEST_P(DeadLetterQueue, PurgesWhatTheFilterLetsThrough) {

@@ -43,7 +43,7 @@ TEST(DeadLetterFilter, SaysWhatItLetsThrough) {
   EXPECT_EQ(all.text(), "ids 1, 2, pipeline p, stage s, source in, cause 'c', kind fatal, key '', "
                         "state kept, since 2024-01-31T12:00:00.000Z, until "
                         "2024-01-31T12:00:01.000Z, the first 5");
-  EXPECT_TRUE(ids_text(std::vector<std::uint64_t>(103, 7)).ends_with("7, 7 and 3 more"));
+  EXPECT_TRUE(internal::ids_text(std::vector<std::uint64_t>(103, 7)).ends_with("7, 7 and 3 more"));
 }
 
 TEST(Utc, IsReadBackAsItIsWritten) {

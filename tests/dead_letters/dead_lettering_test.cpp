@@ -223,9 +223,9 @@ TEST_F(DeadLettering, WhoeverIsToldOfTheEndMayTakeASnapshot) {
   node here;
   std::optional<weir::running_pipeline> r;
   std::size_t waiting = 99;
-  r.emplace(
-      refusing(3, weir::dead_letters::memory{}), here.runtime(),
-      weir::pipeline_observer{.ended = [&] { waiting = r->snapshot().dead_letters_waiting; }});
+  r.emplace(refusing(3, weir::dead_letters::memory{}), here.runtime(),
+            weir::internal::pipeline_observer{
+                .ended = [&] { waiting = r->snapshot().dead_letters_waiting; }});
   ASSERT_TRUE(r->start());
   EXPECT_EQ(here.finish(*r), state::finished);
   EXPECT_EQ(waiting, 0U);

@@ -4,8 +4,8 @@
 
 namespace {
 
-using weir::held_keys;
-using weir::resume_point;
+using weir::internal::held_keys;
+using weir::internal::resume_point;
 
 class HeldKeys : public testing::Test {
 protected:

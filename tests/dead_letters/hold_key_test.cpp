@@ -445,7 +445,7 @@ TEST_F(HoldKey, TheBoundHoldsForWhatIsReplayedFromAnEarlierStage) {
   const auto early = replay({.stage = "first"});
   const auto book = [&] { return r->snapshot().stages[2]; };
   // But for what was in the pipeline when the bound was reached.
-  EXPECT_LE(book().keys_letters, 3U + weir::replay_inlet::capacity);
+  EXPECT_LE(book().keys_letters, 3U + weir::internal::replay_inlet::capacity);
   EXPECT_EQ(letters.select({.stage = "book"}, 1000)->size(), book().keys_letters);
   EXPECT_EQ(early.failed_again + early.held_back, 99U);
   EXPECT_THAT(early.reasons, testing::Contains(testing::EndsWith(

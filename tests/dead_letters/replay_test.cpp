@@ -469,12 +469,12 @@ TEST_F(Replay, WhatKilledTheProcessOftenEnoughWhileItWasReplayedIsBackWithoutBei
   const recorder_file file;
   for (int life = 0; life < 3; ++life) {
     const auto recorder = file.open();
-    const weir::flight_recorder::stage_hands stages[] = {{"second", 1}};
+    const weir::internal::flight_recorder::stage_hands stages[] = {{"second", 1}};
     const std::string partitions[] = {"numbers", "replay"};
     const auto slots = recorder->add("orders", stages, partitions);
     ASSERT_TRUE(slots);
-    (*slots)[0].take(weir::origin{1, 2}.word()); // the letter with the id 2
-    weir::flight_recorder::examine(file.path, ::getpid(), SIGSEGV);
+    (*slots)[0].take(weir::internal::origin{1, 2}.word()); // the letter with the id 2
+    weir::internal::flight_recorder::examine(file.path, ::getpid(), SIGSEGV);
   }
   const auto recorder = file.open();
   node here;

@@ -16,12 +16,12 @@
 namespace {
 
 using settling::said;
-using weir::acknowledgement;
-using weir::origin;
 using weir::outcome;
+using weir::internal::acknowledgement;
+using weir::internal::origin;
 
 /// What is told about replayed items.
-struct told final : weir::replay_observer {
+struct told final : weir::internal::replay_observer {
   void replayed_item_ended(std::uint64_t position, outcome how) noexcept override {
     all += std::to_string(position)
            + (how == outcome::acknowledged    ? " acknowledged "
@@ -293,7 +293,7 @@ TEST_F(Acknowledgement, TellsHowTheWayOfEachReplayedItemEnded) {
   EXPECT_EQ(books_.totals().replayed, 3U);
   EXPECT_EQ(books_.totals().in_flight, 3U);
   {
-    weir::batched_settlement stored{books_, outcome::acknowledged};
+    weir::internal::batched_settlement stored{books_, outcome::acknowledged};
     stored.add(near);
   }
   EXPECT_EQ(observer.all, "6 acknowledged 7 acknowledged ");
@@ -343,7 +343,7 @@ TEST_F(Acknowledgement, CountsWhatIsGivenBackAndWhatOfItComesLate) {
   EXPECT_EQ(ledger(), "acknowledged 1, returned 4, in flight 1");
   books_.settle(books_.group({items[0], items[2]}), outcome::acknowledged);
   {
-    weir::batched_settlement stored{books_, outcome::dead_lettered};
+    weir::internal::batched_settlement stored{books_, outcome::dead_lettered};
     stored.add(items[3]);
   }
   EXPECT_EQ(books_.late(), 3U);

@@ -21,8 +21,8 @@ namespace {
 using settling::opening;
 using settling::said;
 using settling::settle;
-using weir::batch_points;
-using weir::origin;
+using weir::internal::batch_points;
+using weir::internal::origin;
 
 class BatchPoints : public testing::Test {
 protected:
@@ -50,7 +50,7 @@ protected:
   static origin b(std::uint64_t position) { return {1, position}; }
 
   static constexpr std::uint32_t replay = 2;
-  weir::partition_table all_;
+  weir::internal::partition_table all_;
 };
 
 TEST_F(BatchPoints, OfNoBatchAreNone) {
@@ -105,7 +105,7 @@ TEST_F(BatchPoints, LeaveTheFirstRowsOpenWhereAStageHasChangedTheBatch) {
 }
 
 TEST_F(BatchPoints, HaveNothingOfWhatWasReplayedNorOfBatchesInABatch) {
-  weir::origin_group inner{{a(11), a(12)}};
+  weir::internal::origin_group inner{{a(11), a(12)}};
   EXPECT_EQ(points({{replay, 11}, {replay, 12}}), "");
   EXPECT_EQ(points({origin{&inner}}), "");
   EXPECT_EQ(points({{replay, 11}, a(11), origin{&inner}, b(11)}), "a 11, b 11");
@@ -153,7 +153,7 @@ TEST(BatchPointsModel, SayWhatASetOfSettledPositionsSays) {
     const auto up_to = [&](std::size_t most) {
       return std::uniform_int_distribution<std::size_t>{0, most}(random);
     };
-    weir::partition_table all;
+    weir::internal::partition_table all;
     const std::uint64_t resumed = up_to(200);
     auto& from = all.at(all.open(opening("a", resumed)));
     const auto last = resumed + 1 + up_to(300);

@@ -15,10 +15,10 @@
 
 namespace {
 
-using weir::acknowledgement;
-using weir::batched_settlement;
-using weir::origin;
 using weir::outcome;
+using weir::internal::acknowledgement;
+using weir::internal::batched_settlement;
+using weir::internal::origin;
 
 class BatchedSettlement : public testing::Test {
 protected:

@@ -7,7 +7,7 @@
 
 namespace {
 
-using weir::origin;
+using weir::internal::origin;
 
 static_assert(sizeof(origin) == sizeof(std::uint64_t), "an origin is one word in every slot");
 
@@ -48,7 +48,8 @@ TEST(Origin, NeighboursInALaneAreNeighbourWords) {
 
 TEST(Origin, OfAGroupGivesTheGroupBack) {
   const auto somewhere = std::make_unique<std::uint64_t>();
-  auto* group = reinterpret_cast<weir::origin_group*>(somewhere.get()); // only the address counts
+  auto* group =
+      reinterpret_cast<weir::internal::origin_group*>(somewhere.get()); // only the address counts
   const origin where{group};
   EXPECT_TRUE(where.is_group());
   EXPECT_FALSE(where.empty());
@@ -57,7 +58,7 @@ TEST(Origin, OfAGroupGivesTheGroupBack) {
 }
 
 TEST(Origin, OfAGroupAtTheEndOfUserSpaceGivesTheGroupBack) {
-  auto* last = reinterpret_cast<weir::origin_group*>(std::uintptr_t{0x7FFF'FFFF'FFF8});
+  auto* last = reinterpret_cast<weir::internal::origin_group*>(std::uintptr_t{0x7FFF'FFFF'FFF8});
   EXPECT_TRUE(origin{last}.is_group());
   EXPECT_EQ(origin{last}.group(), last);
 }

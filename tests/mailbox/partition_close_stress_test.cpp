@@ -22,7 +22,7 @@
 namespace {
 
 using weir::outcome;
-using weir::partition;
+using weir::internal::partition;
 
 constexpr std::uint64_t lives = sanitized ? 2'000 : 40'000;
 constexpr std::uint64_t settlers_count = 3;
@@ -45,7 +45,7 @@ protected:
       ready_[settler].store(life, std::memory_order_release);
       wait_for(may_settle_, life);
       const auto how = life % 2 == 0 ? outcome::acknowledged : outcome::dead_lettered;
-      weir::batched_settlement settlement{books_, how};
+      weir::internal::batched_settlement settlement{books_, how};
       for (auto position = first_; position <= last_; ++position)
         if (belongs(position, settler)) {
           settlement.add({index_, position});
@@ -102,7 +102,7 @@ protected:
     books_.partitions().forget(index_);
   }
 
-  weir::acknowledgement books_;
+  weir::internal::acknowledgement books_;
   std::array<std::atomic<std::uint64_t>, settlers_count> ready_{}; // the life that each waits for
   std::atomic<std::uint64_t> may_settle_{0};
   // Written by the source while all settlers are ready.

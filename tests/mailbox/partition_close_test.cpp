@@ -19,10 +19,10 @@ using settling::opening;
 using settling::said;
 using settling::settle;
 using weir::outcome;
-using weir::partition;
+using weir::internal::partition;
 using weir_test::counting_waker;
 
-weir::partition_opening with_outcomes(std::string name, std::uint64_t resume_after = 0) {
+weir::internal::partition_opening with_outcomes(std::string name, std::uint64_t resume_after = 0) {
   auto how = opening(std::move(name), resume_after);
   how.keeps_outcomes = true;
   return how;

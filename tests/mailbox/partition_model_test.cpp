@@ -19,7 +19,7 @@ namespace {
 
 using settling::said;
 using weir::outcome;
-using weir::partition;
+using weir::internal::partition;
 
 /// What a partition does, done with sets.
 struct model {
@@ -125,7 +125,7 @@ protected:
     const auto base = (found == to_come.end() ? oldest : *found) / 64 * 64;
     std::uint64_t mask = 0;
     partition::settled_now expected;
-    const auto how = static_cast<outcome>(up_to(weir::outcomes_count - 1));
+    const auto how = static_cast<outcome>(up_to(weir::internal::outcomes_count - 1));
     for (auto position = base; position < base + 64; ++position)
       if (to_come.contains(position) && !one_in(6)) {
         mask |= std::uint64_t{1} << (position % 64);

@@ -13,11 +13,11 @@
 namespace {
 
 using weir::add_settled;
-using weir::origin;
 using weir::partition_point;
 using weir::position_range;
 using weir::ranges_as_bytes;
 using weir::ranges_from_bytes;
+using weir::internal::origin;
 
 constexpr auto largest = std::numeric_limits<std::uint64_t>::max();
 

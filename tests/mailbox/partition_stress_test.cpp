@@ -27,7 +27,7 @@ using namespace std::chrono_literals;
 using settling::opening;
 using settling::settle;
 using weir::outcome;
-using weir::partition;
+using weir::internal::partition;
 
 constexpr std::uint64_t total = (sanitized ? 2 : 60) * partition::window;
 constexpr std::uint64_t settlers_count = 3;

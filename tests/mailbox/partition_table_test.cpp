@@ -16,9 +16,9 @@ namespace {
 
 using settling::opening;
 using settling::settle;
-using weir::origin;
-using weir::partition;
-using weir::partition_table;
+using weir::internal::origin;
+using weir::internal::partition;
+using weir::internal::partition_table;
 
 /// Every partition that is not closed: "0 a, 2 c".
 std::string open_ones(const partition_table& all) {

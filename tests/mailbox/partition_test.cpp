@@ -19,7 +19,7 @@ using settling::opening;
 using settling::said;
 using settling::settle;
 using weir::outcome;
-using weir::partition;
+using weir::internal::partition;
 using weir_test::counting_waker;
 
 TEST(Partition, GoesOnWhereAnEarlierLifeWasSettled) {

@@ -12,7 +12,7 @@
 
 namespace {
 
-using weir::ring;
+using weir::internal::ring;
 
 class recording_waker final : public weir::waker {
 public:

@@ -22,10 +22,10 @@
 namespace {
 
 using namespace std::chrono_literals;
-using weir::origin;
+using weir::internal::origin;
 
 using item = std::unique_ptr<std::uint64_t>;
-using ring = weir::ring<item>;
+using ring = weir::internal::ring<item>;
 
 constexpr std::uint64_t share_of_counts = sanitized ? 10 : 1;
 
@@ -258,7 +258,7 @@ TEST_P(RingStress, AMailboxOfSeveralRingsStarvesNone) {
 }
 
 TEST(RingHandOver, BothSidesMayMoveToOtherThreads) {
-  weir::ring<std::uint64_t> between{4};
+  weir::internal::ring<std::uint64_t> between{4};
   for (std::uint64_t turn = 0; turn < 200; ++turn) {
     std::thread{[&] {
       while (!between.try_push(between.write_index()))

@@ -14,8 +14,8 @@
 
 namespace {
 
-using weir::origin;
-using weir::ring;
+using weir::internal::origin;
+using weir::internal::ring;
 
 /// An item that can only be moved and that counts how many of its kind are alive.
 class counted {
@@ -39,7 +39,7 @@ std::string seen(ring<T>& items) {
 }
 
 TEST(Ring, RefusesACapacityThatIsZeroOrTooLargeAndSaysWhatIsAllowed) {
-  for (const auto capacity : {std::size_t{0}, weir::ring_base::capacity_max + 1})
+  for (const auto capacity : {std::size_t{0}, weir::internal::ring_base::capacity_max + 1})
     try {
       const ring<char> accepted{capacity};
       ADD_FAILURE() << "accepted " << capacity;
@@ -48,8 +48,8 @@ TEST(Ring, RefusesACapacityThatIsZeroOrTooLargeAndSaysWhatIsAllowed) {
                 "weir: the capacity of a ring must be 1 to 1048576, not "
                     + std::to_string(capacity));
     }
-  const ring<char> largest{weir::ring_base::capacity_max};
-  EXPECT_EQ(largest.capacity(), weir::ring_base::capacity_max);
+  const ring<char> largest{weir::internal::ring_base::capacity_max};
+  EXPECT_EQ(largest.capacity(), weir::internal::ring_base::capacity_max);
 }
 
 class RingOf : public testing::TestWithParam<std::size_t> {};

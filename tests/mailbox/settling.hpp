@@ -13,13 +13,13 @@
 /// How the tests of the mailbox open partitions, and say in a few words what became of them.
 namespace settling {
 
-inline weir::partition_opening opening(std::string name, std::uint64_t resume_after = 0) {
+inline weir::internal::partition_opening opening(std::string name, std::uint64_t resume_after = 0) {
   return {.from = {.partition = std::move(name), .position = resume_after}};
 }
 
 /// "1 acknowledged, 2 late, quiet"; "not yet" if nothing was settled for good.
-inline std::string said(const weir::partition::settled_now& done) {
-  static constexpr std::array<const char*, weir::outcomes_count> names{
+inline std::string said(const weir::internal::partition::settled_now& done) {
+  static constexpr std::array<const char*, weir::internal::outcomes_count> names{
       "filtered", "acknowledged", "dropped", "dead-lettered", "returned"};
   std::string text;
   const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
@@ -36,14 +36,14 @@ inline std::string said(const weir::partition::settled_now& done) {
 }
 
 /// Settles one share of one position.
-inline std::string settle(weir::partition& where, std::uint64_t position,
+inline std::string settle(weir::internal::partition& where, std::uint64_t position,
                           weir::outcome how = weir::outcome::acknowledged) {
   return said(where.settle(position / 64 * 64, std::uint64_t{1} << (position % 64), how));
 }
 /// Settles a share of each of the positions from `first` to `last`, which are in several blocks perhaps.
-inline std::string settle(weir::partition& where, weir::position_range all,
+inline std::string settle(weir::internal::partition& where, weir::position_range all,
                           weir::outcome how = weir::outcome::acknowledged) {
-  weir::partition::settled_now sum;
+  weir::internal::partition::settled_now sum;
   for (auto base = all.first / 64 * 64; base <= all.last; base += 64) {
     std::uint64_t mask = 0;
     for (auto at = std::max(base, all.first); at <= std::min(base + 63, all.last); ++at)
@@ -67,7 +67,7 @@ inline std::string said(const weir::partition_point& of) {
 }
 
 /// "file 5 +7-9, 3 returned, quiet"
-inline std::string said(const weir::partition::given_back& done) {
+inline std::string said(const weir::internal::partition::given_back& done) {
   return said(done.settled) + ", " + std::to_string(done.returned) + " returned"
          + (done.now_quiet ? ", quiet" : "");
 }

@@ -7,11 +7,11 @@
 namespace {
 
 using namespace std::chrono_literals;
-using weir::charset;
-using weir::progress_line;
+using weir::internal::charset;
+using weir::internal::progress_line;
 
 /// Half of the input was read in 8.2 s, and a fifth of that is still in flight.
-weir::progress_snapshot some() {
+weir::internal::progress_snapshot some() {
   return {
       .elapsed = 8200ms,
       .ledger = {.admitted = 5120, .acknowledged = 4084, .dead_lettered = 12, .in_flight = 1024},
@@ -19,7 +19,7 @@ weir::progress_snapshot some() {
       .input = weir::input_progress{.bytes_read = 500'000, .bytes_total = 1'000'000}};
 }
 
-weir::progress_snapshot of_unknown_size() {
+weir::internal::progress_snapshot of_unknown_size() {
   auto snapshot = some();
   snapshot.input.reset();
   return snapshot;
@@ -50,10 +50,10 @@ TEST(ProgressLine, ShrinksTheBarAndLeavesOutTheLeastTelling) {
 }
 
 TEST(ProgressLine, IsNeverWiderThanTheTerminal) {
-  for (const auto& snapshot : {some(), of_unknown_size(), weir::progress_snapshot{}})
+  for (const auto& snapshot : {some(), of_unknown_size(), weir::internal::progress_snapshot{}})
     for (const auto shown : {charset::ascii, charset::utf8})
       for (std::size_t columns = 0; columns < 150; ++columns)
-        EXPECT_LE(weir::columns_of(progress_line(snapshot, columns, shown)), columns);
+        EXPECT_LE(weir::internal::columns_of(progress_line(snapshot, columns, shown)), columns);
 }
 
 TEST(ProgressLine, OfAnInputOfUnknownSizeHasNoBarAndShowsTheTimeSoFar) {
@@ -82,38 +82,38 @@ TEST(ProgressLine, SaysHundredPercentOnlyWhenAllIsDone) {
 
 TEST(TimeLeft, AssumesThatTheRestGoesAsFast) {
   // 400 kB of 1 MB in 8.2 s, so the other 600 kB in 12.3 s.
-  EXPECT_EQ(weir::time_left(some()), 13s);
+  EXPECT_EQ(weir::internal::time_left(some()), 13s);
 }
 
 TEST(TimeLeft, OfAResumedRunGoesByThisRunAlone) {
   auto snapshot = some();
   snapshot.input->bytes_at_start = 400'000; // 80 kB in 8.2 s, and 520 kB to go
-  EXPECT_DOUBLE_EQ(weir::done_share(snapshot), 0.48);
-  EXPECT_EQ(weir::time_left(snapshot), 54s);
+  EXPECT_DOUBLE_EQ(weir::internal::done_share(snapshot), 0.48);
+  EXPECT_EQ(weir::internal::time_left(snapshot), 54s);
 }
 
 TEST(TimeLeft, IsUnknownBeforeThereIsSomethingToGoBy) {
   auto snapshot = some();
   snapshot.elapsed = 999ms;
-  EXPECT_EQ(weir::time_left(snapshot), std::nullopt);
+  EXPECT_EQ(weir::internal::time_left(snapshot), std::nullopt);
   snapshot.elapsed = 8s;
   snapshot.ledger = {.admitted = 5, .in_flight = 5};
-  EXPECT_EQ(weir::time_left(snapshot), std::nullopt);
-  EXPECT_EQ(weir::time_left(of_unknown_size()), std::nullopt);
+  EXPECT_EQ(weir::internal::time_left(snapshot), std::nullopt);
+  EXPECT_EQ(weir::internal::time_left(of_unknown_size()), std::nullopt);
 }
 
 TEST(DoneShare, OfAnEmptyInputOrOfOneThatGrewStaysWithinItsBounds) {
   auto snapshot = some();
   snapshot.input->bytes_total = 0;
-  EXPECT_EQ(weir::done_share(snapshot), 0.0);
+  EXPECT_EQ(weir::internal::done_share(snapshot), 0.0);
   snapshot.input->bytes_total = 1;
-  EXPECT_EQ(weir::done_share(snapshot), 1.0);
+  EXPECT_EQ(weir::internal::done_share(snapshot), 1.0);
 }
 
 TEST(Progress, WritesOneLineOverTheOtherAndErasesItAtTheEnd) {
   std::ostringstream out;
   {
-    weir::progress line{out, {.terminal = true, .columns = 80, .shown = charset::ascii}};
+    weir::internal::progress line{out, {.terminal = true, .columns = 80, .shown = charset::ascii}};
     line.update(1s, {.admitted = 10, .acknowledged = 10});
     line.update(3s, {.admitted = 50, .acknowledged = 50});
   }
@@ -124,7 +124,7 @@ TEST(Progress, WritesOneLineOverTheOtherAndErasesItAtTheEnd) {
 
 TEST(Progress, ErasesOnceBeforeSomethingElseIsWritten) {
   std::ostringstream out;
-  weir::progress line{out, {.terminal = true, .columns = 7, .shown = charset::ascii}};
+  weir::internal::progress line{out, {.terminal = true, .columns = 7, .shown = charset::ascii}};
   line.erase();
   EXPECT_EQ(out.str(), "");
   line.update(1s, {});
@@ -135,7 +135,7 @@ TEST(Progress, ErasesOnceBeforeSomethingElseIsWritten) {
 
 TEST(Progress, KeepsItsRateWhenNoTimeHasPassed) {
   std::ostringstream out;
-  weir::progress line{out, {.terminal = true, .columns = 40, .shown = charset::ascii}};
+  weir::internal::progress line{out, {.terminal = true, .columns = 40, .shown = charset::ascii}};
   line.update(2s, {.acknowledged = 4000});
   line.update(2s, {.acknowledged = 4000});
   EXPECT_EQ(out.str(), "\r4,000 done  2,000/s  0 in flight  2 s\x1b[K"
@@ -144,7 +144,7 @@ TEST(Progress, KeepsItsRateWhenNoTimeHasPassed) {
 
 TEST(Progress, LeavesTheLastColumnFree) {
   std::ostringstream out;
-  weir::progress line{out, {.terminal = true, .columns = 6, .shown = charset::ascii}};
+  weir::internal::progress line{out, {.terminal = true, .columns = 6, .shown = charset::ascii}};
   line.update(1s, {});
   EXPECT_EQ(out.str(), "\r0 ...\x1b[K");
 }
@@ -152,7 +152,7 @@ TEST(Progress, LeavesTheLastColumnFree) {
 TEST(Progress, IsQuietWithoutATerminal) {
   std::ostringstream out;
   {
-    weir::progress line{out, {.terminal = false}};
+    weir::internal::progress line{out, {.terminal = false}};
     line.update(1s, {.acknowledged = 1});
     line.erase();
   }

@@ -16,7 +16,7 @@
 namespace {
 
 namespace fs = std::filesystem;
-using weir::charset;
+using weir::internal::charset;
 
 weir::pipeline_report some_pipeline() {
   return {
@@ -158,7 +158,7 @@ TEST(ReportAsText, IsNeverWiderThanItsColumns) {
   std::size_t columns = 0;
   for (const char one : to_text(report, charset::ascii)) {
     columns = one == '\n' ? 0 : columns + 1;
-    EXPECT_LE(columns, weir::report_columns);
+    EXPECT_LE(columns, weir::internal::report_columns);
   }
 }
 
@@ -202,7 +202,7 @@ protected:
 };
 
 TEST_F(ReportFile, IsWrittenAsJsonAndNothingIsLeftBesideIt) {
-  ASSERT_TRUE(weir::write_report(path, some_run()));
+  ASSERT_TRUE(weir::internal::write_report(path, some_run()));
   EXPECT_EQ(read(path), to_json(some_run()));
   EXPECT_EQ(files(), 1);
 }
@@ -210,7 +210,7 @@ TEST_F(ReportFile, IsWrittenAsJsonAndNothingIsLeftBesideIt) {
 TEST_F(ReportFile, ReplacesTheLastOneAsAWhole) {
   std::ofstream{path} << std::string(100'000, 'x');
   std::ifstream reader{path}; // opened before: it goes on seeing the last one
-  ASSERT_TRUE(weir::write_report(path, some_run()));
+  ASSERT_TRUE(weir::internal::write_report(path, some_run()));
   EXPECT_EQ(read(path), to_json(some_run()));
   EXPECT_EQ((std::string{std::istreambuf_iterator<char>{reader}, {}}), std::string(100'000, 'x'));
 }
@@ -218,7 +218,7 @@ TEST_F(ReportFile, ReplacesTheLastOneAsAWhole) {
 TEST_F(ReportFile, IsWrittenThroughALinkWhichStays) {
   std::ofstream{folder / "target"} << std::string(100'000, 'x');
   fs::create_symlink("target", path);
-  ASSERT_TRUE(weir::write_report(path, some_run()));
+  ASSERT_TRUE(weir::internal::write_report(path, some_run()));
   EXPECT_TRUE(fs::is_symlink(path));
   EXPECT_EQ(read(folder / "target"), to_json(some_run()));
 }
@@ -226,7 +226,7 @@ TEST_F(ReportFile, IsWrittenThroughALinkWhichStays) {
 TEST_F(ReportFile, IsWrittenIntoAPipeWhichStays) {
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
   const int reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  ASSERT_TRUE(weir::write_report(path, some_run()));
+  ASSERT_TRUE(weir::internal::write_report(path, some_run()));
   std::string read(10'000, '\0');
   read.resize(
       static_cast<std::size_t>(std::max<ssize_t>(::read(reader, read.data(), read.size()), 0)));
@@ -237,9 +237,9 @@ TEST_F(ReportFile, IsWrittenIntoAPipeWhichStays) {
 
 TEST_F(ReportFile, ThatCantBeWrittenNamesItsPathAndTheReason) {
   const auto nowhere = (folder / "no" / "report.json").string();
-  EXPECT_EQ(weir::write_report(nowhere, {}).error().message(),
+  EXPECT_EQ(weir::internal::write_report(nowhere, {}).error().message(),
             "the report can't be written to '" + nowhere + "' ← open: No such file or directory");
-  EXPECT_EQ(weir::write_report(folder, {}).error().message(),
+  EXPECT_EQ(weir::internal::write_report(folder, {}).error().message(),
             "the report can't be written to '" + folder.string() + "' ← open: Is a directory");
 }
 
@@ -250,7 +250,7 @@ TEST_F(ReportFile, ThatDoesNotFitOnTheDiskLeavesTheLastOne) {
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   const rlimit small{.rlim_cur = 100, .rlim_max = before.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
-  const auto outcome = weir::write_report(path, some_run());
+  const auto outcome = weir::internal::write_report(path, some_run());
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
   std::signal(SIGXFSZ, handler);
   ASSERT_FALSE(outcome);

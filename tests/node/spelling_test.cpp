@@ -4,7 +4,7 @@
 
 namespace {
 
-using weir::did_you_mean;
+using weir::internal::did_you_mean;
 
 TEST(DidYouMean, NamesTheNearestOfSeveral) {
   EXPECT_EQ(did_you_mean("rat", {"tags", "rate", "offset"}), "; did you mean rate?");

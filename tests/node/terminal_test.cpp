@@ -4,8 +4,8 @@
 
 namespace {
 
-using weir::charset;
-using weir::fitted;
+using weir::internal::charset;
+using weir::internal::fitted;
 
 TEST(Fitted, LeavesWhatFitsAsItIs) {
   EXPECT_EQ(fitted("weir", 4), "weir");
@@ -43,28 +43,30 @@ TEST(Fitted, ReplacesWhatIsNotUtf8) {
 }
 
 TEST(Padded, CountsColumnsAndNotBytes) {
-  EXPECT_EQ(weir::padded_left("µs", 4), "  µs");
-  EXPECT_EQ(weir::padded_right("µs", 4), "µs  ");
-  EXPECT_EQ(weir::padded_left("long", 2), "long");
+  EXPECT_EQ(weir::internal::padded_left("µs", 4), "  µs");
+  EXPECT_EQ(weir::internal::padded_right("µs", 4), "µs  ");
+  EXPECT_EQ(weir::internal::padded_left("long", 2), "long");
 }
 
 TEST(Wrapped, BreaksAtSpaces) {
-  EXPECT_EQ(weir::wrapped("  one two  three four", 9),
+  EXPECT_EQ(weir::internal::wrapped("  one two  three four", 9),
             (std::vector<std::string>{"one two", "three", "four"}));
-  EXPECT_EQ(weir::wrapped("immeasurable is long", 7),
+  EXPECT_EQ(weir::internal::wrapped("immeasurable is long", 7),
             (std::vector<std::string>{"immeasurable", "is long"}));
-  EXPECT_TRUE(weir::wrapped(" ", 7).empty());
+  EXPECT_TRUE(weir::internal::wrapped(" ", 7).empty());
 }
 
 TEST(HumanCount, GroupsThousands) {
-  EXPECT_EQ(weir::human_count(0), "0");
-  EXPECT_EQ(weir::human_count(999), "999");
-  EXPECT_EQ(weir::human_count(1'000), "1,000");
-  EXPECT_EQ(weir::human_count(18'446'744'073'709'551'615U), "18,446,744,073,709,551,615");
+  EXPECT_EQ(weir::internal::human_count(0), "0");
+  EXPECT_EQ(weir::internal::human_count(999), "999");
+  EXPECT_EQ(weir::internal::human_count(1'000), "1,000");
+  EXPECT_EQ(weir::internal::human_count(18'446'744'073'709'551'615U), "18,446,744,073,709,551,615");
 }
 
 TEST(HumanSeconds, HasThreeDigitsAndAUnit) {
-  const auto text = [](double seconds) { return weir::human_seconds(seconds, charset::utf8); };
+  const auto text = [](double seconds) {
+    return weir::internal::human_seconds(seconds, charset::utf8);
+  };
   EXPECT_EQ(text(0), "0 s");
   EXPECT_EQ(text(77e-9), "77 ns");
   EXPECT_EQ(text(999.4e-9), "999 ns");
@@ -77,18 +79,18 @@ TEST(HumanSeconds, HasThreeDigitsAndAUnit) {
   EXPECT_EQ(text(119.4), "119 s");
   EXPECT_EQ(text(125), "2 min 05 s");
   EXPECT_EQ(text(7'500), "2 h 05 min");
-  EXPECT_EQ(weir::human_seconds(1e-6, charset::ascii), "1.00 us");
+  EXPECT_EQ(weir::internal::human_seconds(1e-6, charset::ascii), "1.00 us");
 }
 
 TEST(Bar, EndsEachPartWhereItsShareEnds) {
   const auto text = [](double a, double b, double c) {
-    return weir::bar({{a, "█", '#'}, {b, "▒", '='}, {c, "░", '.'}}, 9, charset::utf8);
+    return weir::internal::bar({{a, "█", '#'}, {b, "▒", '='}, {c, "░", '.'}}, 9, charset::utf8);
   };
   EXPECT_EQ(text(1.0 / 3, 1.0 / 3, 1.0 / 3), "███▒▒▒░░░");
   EXPECT_EQ(text(0.5, 0, 0.5), "█████░░░░"); // never ten of nine
   EXPECT_EQ(text(1, 1, 1), "█████████");
   EXPECT_EQ(text(0, 0, 0), "         ");
-  EXPECT_EQ(weir::bar({{0.5, "█", '#'}}, 4, charset::ascii), "##  ");
+  EXPECT_EQ(weir::internal::bar({{0.5, "█", '#'}}, 4, charset::ascii), "##  ");
 }
 
 } // namespace

@@ -340,14 +340,15 @@ TEST(TreePart, SaysWhatIsWrongWithItAndWithTheTreesBelow) {
 }
 
 TEST(RunVerdict, LeavesOutWhatARestartedPipelineHasReadAgain) {
-  weir::run_facts run{.ledger = {.admitted = 10, .acknowledged = 8, .in_flight = 2}};
+  weir::internal::run_facts run{.ledger = {.admitted = 10, .acknowledged = 8, .in_flight = 2}};
   EXPECT_EQ(verdict_on(run).exit_code, weir::exit_codes::left_over);
   run.in_flight_before = 2;
   EXPECT_EQ(verdict_on(run).exit_code, weir::exit_codes::ok);
 }
 
 TEST(RunVerdict, IsThatOneLedgerOfATreeDoesNotBalanceEvenIfTheSumDoes) {
-  EXPECT_EQ(weir::verdict_on({.balanced = false}).exit_code, weir::exit_codes::not_balanced);
+  EXPECT_EQ(weir::internal::verdict_on({.balanced = false}).exit_code,
+            weir::exit_codes::not_balanced);
 }
 
 weir::run_report report_with_tree() {
@@ -374,7 +375,7 @@ TEST(Report, HasTreesWithTheirPipelines) {
         "\"restarts\": 1", "\"last_failure\": \"disk full\"", "\"lives\": 2",
         "\"in_flight_before\": 1", "\"acknowledged\": 4"})
     EXPECT_NE(json.find(part), std::string::npos) << part << " in " << json;
-  const auto text = to_text(report_with_tree(), weir::charset::ascii);
+  const auto text = to_text(report_with_tree(), weir::internal::charset::ascii);
   for (const auto* part : {"tree server: ended\n", "server/lines  ended", "failed: disk full",
                            "server/lines: 2 lives", "4 "})
     EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;

@@ -48,12 +48,12 @@ weir::node_view with_tree(weir::part_view child) {
 /// Looks at each of the views, a period after the one before.
 template <class... View>
 [[noreturn]] void look_at(View... views) {
-  weir::progress line{std::cerr, {}};
-  weir::log log{"info", "text", line};
+  weir::internal::progress line{std::cerr, {}};
+  weir::internal::log log{"info", "text", line};
   weir::time_point now{};
-  weir::trouble_watch watch{now};
+  weir::internal::trouble_watch watch{now};
   const auto look = [&](const weir::node_view& one) {
-    now += weir::trouble_watch::period;
+    now += weir::internal::trouble_watch::period;
     watch.look([&] { return one; }, now, log);
     std::cerr << "looked" << std::endl;
   };
@@ -83,7 +83,7 @@ TEST_F(TroubleWatch, TellsOfAWorkerInACallThatDoesNotReturn) {
   auto stage = stage_of(0);
   auto& worker = stage.workers.emplace_back();
   worker.name = "parse";
-  worker.state = weir::worker::state::running;
+  worker.state = weir::internal::worker::state::running;
   worker.does = weir::waiting_as::busy;
   auto part = pipeline_at("server/lines", 1, stage);
   part.lives.front().does.seen_at = worker.since + 7s;

@@ -31,7 +31,7 @@ protected:
            + (edges[0].oldest_at_most ? text(*edges[0].oldest_at_most) : "?");
   }
 
-  weir::edge_ages ages_;
+  weir::internal::edge_ages ages_;
 };
 
 TEST_F(EdgeAges, AreNotKnownAtTheFirstLook) { EXPECT_EQ(at(10s, 5, 2), "0 s to ?"); }

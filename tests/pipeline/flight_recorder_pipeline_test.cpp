@@ -22,7 +22,7 @@
 namespace {
 
 using namespace std::chrono_literals;
-using weir::origin;
+using weir::internal::origin;
 
 constexpr std::uint32_t count = 20;
 
@@ -32,7 +32,7 @@ public:
   void die(const std::string& stage, std::vector<std::uint64_t> in_hand, std::uint32_t failures = 0,
            const std::string& pipeline = "p") const {
     const auto recorder = file.open();
-    const weir::flight_recorder::stage_hands stages[] = {{stage, 100}};
+    const weir::internal::flight_recorder::stage_hands stages[] = {{stage, 100}};
     const std::string partitions[] = {"source"};
     const auto slots = recorder->add(pipeline, stages, partitions);
     ASSERT_TRUE(slots);
@@ -41,7 +41,7 @@ public:
         (*slots)[k].take(origin{0, in_hand[k]}.word());
       else
         (*slots)[k].failed(origin{0, in_hand[k]}.word(), failures);
-    weir::flight_recorder::examine(file.path, ::getpid(), SIGSEGV);
+    weir::internal::flight_recorder::examine(file.path, ::getpid(), SIGSEGV);
   }
 
   recorder_file file;
@@ -273,7 +273,7 @@ TEST(FlightRecorderPipeline, ParksAndSparesInAnAwaitableStage) {
 
 /// A life that was killed by its item 4 (position 5), and one that runs it once more in vain and dies of the next run:
 /// what is known of it then.
-std::optional<weir::suspect> after_a_failure_and_a_death(weir::stage_options options) {
+std::optional<weir::internal::suspect> after_a_failure_and_a_death(weir::stage_options options) {
   const earlier_lives lives;
   lives.die("stage", {5});
   std::string last_words; // the file, as the death would leave it
@@ -296,9 +296,9 @@ std::optional<weir::suspect> after_a_failure_and_a_death(weir::stage_options opt
   EXPECT_EQ(runs, 2);
   lives.file.write(last_words);
   const auto recorder = lives.file.open();
-  const auto partition = weir::flight_key("p", "source");
-  recorder->suspects().watch(weir::flight_key("p", "stage"), partition, 0);
-  return recorder->suspects().at(weir::flight_key("p", "stage"), partition, 5);
+  const auto partition = weir::internal::flight_key("p", "source");
+  recorder->suspects().watch(weir::internal::flight_key("p", "stage"), partition, 0);
+  return recorder->suspects().at(weir::internal::flight_key("p", "stage"), partition, 5);
 }
 
 TEST(FlightRecorderPipeline, CountsADeathOnceWhenARunFailsToo) {
@@ -386,7 +386,7 @@ class company {
 public:
   /// That does not come: so that what is in hand counts from the beginning.
   static void have_suspect(const earlier_lives& lives) { lives.die("wait", {count}, 0, "company"); }
-  company(weir::virtual_runtime& node, weir::flight_recorder& recorder)
+  company(weir::virtual_runtime& node, weir::internal::flight_recorder& recorder)
       : running_{an_hour_each("company", begun_, 1), node, {}, &recorder} {
     EXPECT_TRUE(running_.start());
     node.run_until_idle();
@@ -524,8 +524,8 @@ TEST(FlightRecorderPipeline, HasInHandWhatAPredicateOfBatchesLooksAt) {
       lives);
   lives.file.write(last_words);
   const auto recorder = lives.file.open();
-  const auto stage = weir::flight_key("p", "batch");
-  const auto partition = weir::flight_key("p", "source");
+  const auto stage = weir::internal::flight_key("p", "batch");
+  const auto partition = weir::internal::flight_key("p", "source");
   recorder->suspects().watch(stage, partition, 0);
   EXPECT_FALSE(recorder->suspects().at(stage, partition, 4));
   EXPECT_TRUE(recorder->suspects().at(stage, partition, 5));

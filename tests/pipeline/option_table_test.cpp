@@ -42,23 +42,23 @@ void expect_in_guide(const std::string& name, const std::string& table) {
 }
 
 TEST(OptionTable, OfStagesIsTheGuides) {
-  expect_in_guide("stage_options", weir::stage_options_as_markdown());
+  expect_in_guide("stage_options", weir::internal::stage_options_as_markdown());
 }
 TEST(OptionTable, OfBatchesIsTheGuides) {
-  expect_in_guide("batch_options", weir::batch_options_as_markdown());
+  expect_in_guide("batch_options", weir::internal::batch_options_as_markdown());
 }
 TEST(OptionTable, OfSupervisionIsTheGuides) {
-  expect_in_guide("supervision_options", weir::supervision_options_as_markdown());
+  expect_in_guide("supervision_options", weir::internal::supervision_options_as_markdown());
 }
 
 TEST(OptionTable, DefaultsAreWithinTheirBounds) {
-  EXPECT_THAT(weir::out_of_bounds(weir::stage_options{}), IsEmpty());
-  EXPECT_THAT(weir::out_of_bounds(weir::batch_options{}), IsEmpty());
-  EXPECT_THAT(weir::out_of_bounds(weir::supervision_options{}), IsEmpty());
+  EXPECT_THAT(weir::internal::out_of_bounds(weir::stage_options{}), IsEmpty());
+  EXPECT_THAT(weir::internal::out_of_bounds(weir::batch_options{}), IsEmpty());
+  EXPECT_THAT(weir::internal::out_of_bounds(weir::supervision_options{}), IsEmpty());
 }
 
 TEST(OptionTable, SaysWhatWasExpectedAndWhatWasFound) {
-  EXPECT_THAT(weir::out_of_bounds(
+  EXPECT_THAT(weir::internal::out_of_bounds(
                   weir::stage_options{.workers = 257,
                                       .mailbox_capacity = 0,
                                       .retry = {.attempts = 0,
@@ -81,9 +81,10 @@ TEST(OptionTable, TakesEachBoundAndNothingBeyond) {
   at.workers = 256;
   at.retry.jitter = 1.0;
   at.retry.factor = 1.0;
-  EXPECT_THAT(weir::out_of_bounds(at), IsEmpty());
+  EXPECT_THAT(weir::internal::out_of_bounds(at), IsEmpty());
   at.retry.factor = 0.99;
-  EXPECT_THAT(weir::out_of_bounds(at), ElementsAre("retry.factor must be at least 1, not 0.99"));
+  EXPECT_THAT(weir::internal::out_of_bounds(at),
+              ElementsAre("retry.factor must be at least 1, not 0.99"));
 }
 
 } // namespace

@@ -56,7 +56,7 @@ protected:
 };
 
 TEST_F(OutOfMemory, ALaneGoesOnWhereItHadNoneForACopy) {
-  weir::partition partition{{.from = {.partition = "l"}}};
+  weir::internal::partition partition{{.from = {.partition = "l"}}};
   partition.admit(1, 1);
   fails_next = shares_size;
   EXPECT_THROW(partition.share(1, 1), std::bad_alloc);
@@ -65,7 +65,7 @@ TEST_F(OutOfMemory, ALaneGoesOnWhereItHadNoneForACopy) {
 }
 
 TEST_F(OutOfMemory, ABatchThatCouldNotBeTakenApartIsWhole) {
-  weir::acknowledgement books;
+  weir::internal::acknowledgement books;
   auto& partition = books.partition_at(books.add_partition("l", 0));
   partition.admit(1, 100);
   books.admitted(100);
@@ -85,9 +85,9 @@ TEST_F(OutOfMemory, ABatchThatCouldNotBeTakenApartIsWhole) {
 TEST_F(OutOfMemory, ARingThatCouldNotBeMadeLeavesNothingBehind) {
   // The leak sanitizer is who sees it; clang-tidy takes this for a ring that was made.
   constexpr std::size_t capacity = 1 << 12;
-  fails_next = capacity * sizeof(weir::origin);
+  fails_next = capacity * sizeof(weir::internal::origin);
   // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks)
-  EXPECT_THROW(weir::ring<char>{capacity}, std::bad_alloc);
+  EXPECT_THROW(weir::internal::ring<char>{capacity}, std::bad_alloc);
 }
 
 /// An item whose payload is as long as nothing else is.
@@ -121,7 +121,7 @@ struct rejecting_sink {
     if (all.items.front() != 0)
       return weir::batch_outcome{};
     if (stored.size() == 1)
-      fails_next = sizeof(weir::outgoing_letter);
+      fails_next = sizeof(weir::internal::outgoing_letter);
     return weir::batch_outcome{.filtered = {0}, .rejected = {{2, weir::poison("two")}}};
   }
 };
@@ -218,16 +218,16 @@ TEST_F(OutOfMemory, APipelineThatCantTellWhichLetterFailedAgainGivesUp) {
 }
 
 TEST_F(OutOfMemory, ABatchOfBatchesIsRecordedWithoutAny) {
-  weir::acknowledgement books;
+  weir::internal::acknowledgement books;
   auto& partition = books.partition_at(books.add_partition("l", 0));
   partition.admit(1, 3);
   books.admitted(3);
   const auto batch = books.group({books.group({{0, 1}, {0, 2}}), {0, 3}});
-  weir::flight_slot slot;
-  weir::hand hand{&slot};
-  fails_next = sizeof(weir::origin);
+  weir::internal::flight_slot slot;
+  weir::internal::hand hand{&slot};
+  fails_next = sizeof(weir::internal::origin);
   hand.take(batch);
-  EXPECT_EQ(fails_next.exchange(0), sizeof(weir::origin));
+  EXPECT_EQ(fails_next.exchange(0), sizeof(weir::internal::origin));
   books.settle(batch, weir::outcome::acknowledged);
   EXPECT_EQ(books.totals().acknowledged, 3U);
 }

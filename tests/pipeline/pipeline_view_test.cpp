@@ -48,7 +48,7 @@ TEST_F(PipelineView, SaysThatAWorkerWaitsForInputAndSinceWhen) {
   EXPECT_EQ(doings(now), "in: idle, one: idle, out: idle");
   for (const auto& stage : now.stages)
     EXPECT_EQ(now.seen_at - stage.workers[0].since, 2s) << stage.stage;
-  EXPECT_EQ(now.stages[1].workers[0].state, weir::worker::state::running);
+  EXPECT_EQ(now.stages[1].workers[0].state, weir::internal::worker::state::running);
 }
 
 TEST_F(PipelineView, SaysOfWhichEdgeAWorkerWaitsForCredit) {
@@ -157,7 +157,7 @@ TEST_F(PipelineView, SaysThatAStageWaitsForItsLettersAtTheEnd) {
     r.settle();
     const auto now = r->view();
     EXPECT_EQ(now.stages[1].workers[0].does, waiting_as::letters) << doings(now);
-    EXPECT_EQ(now.stages[0].workers[0].state, weir::worker::state::finished);
+    EXPECT_EQ(now.stages[0].workers[0].state, weir::internal::worker::state::finished);
     r->abort();
   }
 }
@@ -208,7 +208,7 @@ TEST_F(PipelineView, SaysThatAWorkerIsDownAndWhyItWasRestarted) {
   in_.push(1);
   r.settle();
   auto now = r->view();
-  EXPECT_EQ(now.stages[1].workers[0].state, weir::worker::state::down);
+  EXPECT_EQ(now.stages[1].workers[0].state, weir::internal::worker::state::down);
   EXPECT_EQ(now.stages[1].workers[0].does, waiting_as::down);
   EXPECT_EQ(now.stages[1].workers[0].restarts, 0U);
   r.pass(1h);
@@ -225,13 +225,13 @@ TEST_F(PipelineView, SaysThatAWorkerIsDownAndWhyItWasRestarted) {
 
 TEST_F(PipelineView, KeepsTheLastRestartsOnly) {
   running r{through(same)};
-  for (std::size_t n = 0; n < weir::restarts_kept + 3; ++n) {
+  for (std::size_t n = 0; n < weir::internal::restarts_kept + 3; ++n) {
     r->kill(1);
     r.pass(1h);
   }
   const auto now = r->view().stages[1].workers[0];
-  EXPECT_EQ(now.restarts, weir::restarts_kept + 3);
-  EXPECT_EQ(now.last_restarts.size(), weir::restarts_kept);
+  EXPECT_EQ(now.restarts, weir::internal::restarts_kept + 3);
+  EXPECT_EQ(now.last_restarts.size(), weir::internal::restarts_kept);
   EXPECT_EQ(now.last_restarts.back().cause, "stage 'one' ← killed");
 }
 

@@ -15,7 +15,7 @@ TEST(SupervisorActor, CountsTheWorkersThatFinishAfterATurnOfItsOwnThrew) {
   weir::virtual_runtime node;
   int escalated = 0;
   int all_finished = 0;
-  weir::supervisor_actor one{
+  weir::internal::supervisor_actor one{
       "p",
       node,
       {},

@@ -592,8 +592,8 @@ std::optional<life::end> life::ended() {
   if (ledger.in_flight != 0)
     in_.violated("finished with " + std::to_string(ledger.in_flight) + " items in flight");
   in_.check_outcomes(ledger);
-  pipeline_.books().partitions().each([this](std::uint32_t, const weir::partition& one) {
-    if (of_.partitioned && one.now_is() == weir::partition::state::closed)
+  pipeline_.books().partitions().each([this](std::uint32_t, const weir::internal::partition& one) {
+    if (of_.partitioned && one.now_is() == weir::internal::partition::state::closed)
       in_.closed_untold(static_cast<std::size_t>(one.name().back() - '0'));
   });
   for (const auto& stage : pipeline_.snapshot().stages)

@@ -63,10 +63,12 @@ public:
     ++shared_->lives;
     return {};
   }
-  result<void> on_item(const T& item, settlement token, context&) requires(!weir::is_batch<T>) {
+  result<void> on_item(const T& item, settlement token,
+                       context&) requires(!weir::internal::is_batch<T>) {
     return take(item, std::move(token));
   }
-  result<void> on_batch(const T& items, settlement token, context&) requires(weir::is_batch<T>) {
+  result<void> on_batch(const T& items, settlement token,
+                        context&) requires(weir::internal::is_batch<T>) {
     return take(items, std::move(token));
   }
   void flush(context&) { ++shared_->flushes; }
@@ -95,8 +97,8 @@ private:
   std::shared_ptr<shared> shared_ = std::make_shared<shared>();
 };
 
-static_assert(weir::sinks::late_of_items<in_hand<int>> && !weir::item_sink<in_hand<int>>);
-static_assert(weir::sinks::late_of_batches<in_hand<batch<int>>>);
+static_assert(weir::internal::sinks::late_of_items<in_hand<int>> && !weir::item_sink<in_hand<int>>);
+static_assert(weir::internal::sinks::late_of_batches<in_hand<batch<int>>>);
 
 class LateSink : public testing::Test {
 protected:

@@ -16,7 +16,7 @@ namespace {
 using weir::batch;
 using weir::from_payload;
 using weir::payload_of;
-using weir::payload_readable;
+using weir::internal::payload_readable;
 
 struct reading {
   std::string sensor;

@@ -162,7 +162,7 @@ TEST_F(PayloadThatThrows, IsSurvivedBehindALetterOfItsKey) {
 }
 
 TEST_F(PayloadThatThrows, IsNeverReadBackAsAnItem) {
-  const auto kept = weir::kept_payload_of(thing{bad});
+  const auto kept = weir::internal::kept_payload_of(thing{bad});
   EXPECT_EQ(kept, no_payload);
   const auto read = weir::from_payload<thing>(kept);
   ASSERT_FALSE(read);

@@ -69,9 +69,9 @@ TEST(Repro, RefusesALetterOfAnotherStage) {
   EXPECT_EQ(outcome.text(),
             "stage 'parse' was not run: poison: the letter of stage 'parse' holds a "
             "weir::dead_letter, and this stage takes a "
-                + weir::type_name(typeid(std::string)));
+                + weir::internal::type_name(typeid(std::string)));
   EXPECT_TRUE(repro(letter("17", "renamed"), parse, {.check_type = false}));
-  EXPECT_TRUE(repro(letter("17", weir::type_name(typeid(std::string))), parse));
+  EXPECT_TRUE(repro(letter("17", weir::internal::type_name(typeid(std::string))), parse));
 }
 
 TEST(Repro, SaysThatAPayloadCantBeRead) {
@@ -159,9 +159,9 @@ TEST(Repro, TakesARejectedRowAsABatchOfOne) {
   EXPECT_EQ(repro(letter("-1", "int"), row_sink{}).text(),
             "stage 'parse' failed as recorded: poison: no number");
   EXPECT_TRUE(repro(letter("1", "int"), row_sink{}));
-  EXPECT_EQ(
-      repro(letter("1\n2\n", weir::type_name(typeid(weir::batch<int>))), row_sink{}).why->message(),
-      "busy");
+  EXPECT_EQ(repro(letter("1\n2\n", weir::internal::type_name(typeid(weir::batch<int>))), row_sink{})
+                .why->message(),
+            "busy");
 }
 
 boost::asio::awaitable<result<int>> look_up(std::string text) {

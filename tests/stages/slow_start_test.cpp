@@ -15,13 +15,13 @@
 namespace {
 
 using weir::result;
-using weir::slice_result;
+using weir::internal::slice_result;
 
 /// Takes all that it may, and fails when told to.
-class scripted : public weir::stepper {
+class scripted : public weir::internal::stepper {
 public:
   result<void> rebuild(weir::context&) override { return {}; }
-  slice_result step(std::size_t budget, weir::worker& self) override {
+  slice_result step(std::size_t budget, weir::internal::worker& self) override {
     budgets.push_back(budget);
     if (std::exchange(fails, false))
       return failed_with(weir::fatal("ouch"), 0);
@@ -35,7 +35,7 @@ public:
   bool fails = false;
 };
 
-struct observer : weir::worker_observer {
+struct observer : weir::internal::worker_observer {
   void worker_failed(std::size_t, std::uint32_t, weir::failure) override { ++failed; }
   void worker_stopped(std::size_t) override {}
   void worker_recovered(std::size_t) override { ++recovered; }
@@ -61,15 +61,15 @@ protected:
   }
 
   weir::virtual_runtime node_;
-  weir::pipeline_services services_{
+  weir::internal::pipeline_services services_{
       .node = node_, .pipeline = "p", .books = {}, .dead_letters = nullptr, .stopping = {}};
   observer seen_;
-  weir::stage_limits limits_{{}};
-  weir::token_bucket permits_{{}, node_.now()};
+  weir::internal::stage_limits limits_{{}};
+  weir::internal::token_bucket permits_{{}, node_.now()};
   scripted* steps_ = new scripted; // the worker's
-  weir::worker worker_{
+  weir::internal::worker worker_{
       "stage", services_, seen_,   0,        "stage",
-      0,       {},        limits_, permits_, std::unique_ptr<weir::stepper>{steps_}};
+      0,       {},        limits_, permits_, std::unique_ptr<weir::internal::stepper>{steps_}};
 };
 
 TEST_F(SlowStart, AfterARestartTakesOneItemAndTwiceAsManyEachTimeAllGoesWell) {

@@ -263,7 +263,8 @@ TEST_F(Source, ThatGoesBeyondThePositionsThereAreFails) {
 TEST_F(Source, ThatResumesBeyondThePositionsThereAreIsNotStarted) {
   weir::virtual_runtime node;
   weir::running_pipeline r{
-      into_sink(scripted<int>{.script = {}, .after = weir::origin::position_max + 1}), node};
+      into_sink(scripted<int>{.script = {}, .after = weir::internal::origin::position_max + 1}),
+      node};
   const auto started = r.start();
   ASSERT_FALSE(started);
   EXPECT_THAT(
@@ -278,7 +279,7 @@ TEST_F(Source, ThatHasUsedUpThePositionsFails) {
       in.put(1);
     return source_state::more;
   }};
-  source.after = weir::origin::position_max - 100;
+  source.after = weir::internal::origin::position_max - 100;
   running r{into_sink(source)};
   EXPECT_EQ(r.ended(), weir::running_pipeline::state::failed);
   EXPECT_THAT(r->why().message(), testing::HasSubstr("beyond the last one there is"));

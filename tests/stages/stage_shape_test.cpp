@@ -38,7 +38,7 @@ protected:
   }
   template <class Source, class F>
   auto through(Source source, F function) {
-    using Out = typename weir::stage_shape<weir::product_t<F>>::output;
+    using Out = typename weir::internal::stage_shape<weir::internal::product_t<F>>::output;
     collected<Out> out;
     weir::pipeline p{"shape", restarting()};
     p.from("source", std::move(source))

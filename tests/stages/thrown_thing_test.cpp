@@ -87,9 +87,9 @@ protected:
       EXPECT_EQ(letter.why.chain, GetParam().chain);
     }
     EXPECT_FALSE(letter.why.chain.empty());
-    EXPECT_LE(letter.why.chain.size(), weir::failure_chain_max);
+    EXPECT_LE(letter.why.chain.size(), weir::internal::failure_chain_max);
     for (const auto& one : letter.why.chain)
-      EXPECT_LE(one.size(), weir::failure_message_max + 100);
+      EXPECT_LE(one.size(), weir::internal::failure_message_max + 100);
     for (const auto& one : done.stages) {
       EXPECT_EQ(one.restarts, one.stage == stage ? 2U : 0U) << one.stage;
       EXPECT_EQ(one.dead_lettered, one.stage == stage ? 1U : 0U) << one.stage;

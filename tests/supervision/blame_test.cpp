@@ -8,7 +8,7 @@
 
 namespace {
 
-using weir::blame;
+using weir::internal::blame;
 
 // Not inlined: gcc 12 then takes the empty optional for an uninitialised one (-Wmaybe-uninitialized).
 [[gnu::noinline]] std::uint32_t fails(blame& whose, std::optional<std::uint64_t> item) {

@@ -52,7 +52,7 @@ TEST(Failure, PrintsItsLayersFromTheOutermostToTheRoot) {
 }
 
 TEST(Failure, CutsAMessageThatIsTooLongAndSaysHowLongItWas) {
-  const std::string most(weir::failure_message_max, 'x');
+  const std::string most(weir::internal::failure_message_max, 'x');
   EXPECT_EQ(weir::poison(most).message(), most);
   EXPECT_EQ(weir::poison(most + 'x').message(), most + "… (4097 bytes)");
   EXPECT_EQ(weir::poison("").within(most + most).chain.front(), most + "… (8192 bytes)");
@@ -62,12 +62,12 @@ TEST(Failure, NeverCutsInTheMiddleOfACharacter) {
   for (const std::string character : {"ü", "€", "😀"})
     for (std::size_t shift = 0; shift < character.size(); ++shift) {
       auto text = std::string(shift, 'x');
-      while (text.size() < weir::failure_message_max + 8)
+      while (text.size() < weir::internal::failure_message_max + 8)
         text += character;
       auto cut = weir::poison(text).message();
       cut.resize(cut.find("… ("));
-      EXPECT_LE(cut.size(), weir::failure_message_max);
-      EXPECT_GT(cut.size(), weir::failure_message_max - 4);
+      EXPECT_LE(cut.size(), weir::internal::failure_message_max);
+      EXPECT_GT(cut.size(), weir::internal::failure_message_max - 4);
       EXPECT_EQ((cut.size() - shift) % character.size(), 0U) << character << ' ' << shift;
     }
 }
@@ -75,7 +75,7 @@ TEST(Failure, NeverCutsInTheMiddleOfACharacter) {
 TEST(Failure, KeepsTheBeginningOfAMessageThatIsNoText) {
   const auto why = weir::poison("bad bytes: " + std::string(10'000, '\x80'));
   EXPECT_TRUE(why.message().starts_with("bad bytes: "));
-  EXPECT_GT(why.message().size(), weir::failure_message_max - 4);
+  EXPECT_GT(why.message().size(), weir::internal::failure_message_max - 4);
 }
 
 TEST(Failure, OfAStandardExceptionIsFatalAndSaysWhat) {
@@ -84,7 +84,7 @@ TEST(Failure, OfAStandardExceptionIsFatalAndSaysWhat) {
 
 TEST(Failure, BoundsAHugeWhat) {
   const auto why = described(std::runtime_error{std::string(8'000'000, 'x')});
-  EXPECT_LT(why.message().size(), weir::failure_message_max + 100);
+  EXPECT_LT(why.message().size(), weir::internal::failure_message_max + 100);
   EXPECT_TRUE(why.message().ends_with("… (8000000 bytes)"));
 }
 
@@ -159,8 +159,9 @@ TEST(Failure, BoundsAChainOfCauses) {
   } catch (...) {
     why = weir::describe_current_exception();
   }
-  EXPECT_LE(why.chain.size(), weir::failure_chain_max);
-  EXPECT_LT(why.message().size(), weir::failure_chain_max * (weir::failure_message_max + 100));
+  EXPECT_LE(why.chain.size(), weir::internal::failure_chain_max);
+  EXPECT_LT(why.message().size(),
+            weir::internal::failure_chain_max * (weir::internal::failure_message_max + 100));
 }
 
 struct custom {};
@@ -178,7 +179,7 @@ TEST(Failure, DescribesWhateverIsThrown) {
 
 TEST(Failure, BoundsAHugeThingThatIsThrown) {
   EXPECT_LT(described(std::string(8'000'000, 'x')).message().size(),
-            weir::failure_message_max + 100);
+            weir::internal::failure_message_max + 100);
 }
 
 TEST(Failure, SurvivesAThrownNullPointer) {

@@ -16,13 +16,13 @@
 
 namespace {
 
-using weir::flight_name;
-using weir::origin;
+using weir::internal::flight_name;
+using weir::internal::origin;
 
 /// A process that runs pipeline p: partitions "a" and "b" from the start, and a stage with four slots.
 struct running_life {
   explicit running_life(const recorder_file& file) : recorder{file.open()} {
-    const weir::stage_hands stages[] = {{"first", 4}};
+    const weir::internal::stage_hands stages[] = {{"first", 4}};
     const std::string partitions[] = {"a", "b"};
     slots = *recorder->add("p", stages, partitions);
   }
@@ -34,16 +34,16 @@ struct running_life {
     slots[slot].take(origin{partition, position}.word());
   }
 
-  std::unique_ptr<weir::flight_recorder> recorder;
-  std::span<weir::flight_slot> slots;
+  std::unique_ptr<weir::internal::flight_recorder> recorder;
+  std::span<weir::internal::flight_slot> slots;
 };
 
 std::string in_hand_in(const std::string& bytes) {
-  return weir::in_hand_text(weir::read_wreck(bytes).in_hand, 10'000);
+  return weir::internal::in_hand_text(weir::internal::read_wreck(bytes).in_hand, 10'000);
 }
 
 /// "stage 'first', a:17" of each, sorted.
-std::vector<std::string> texts_of(const std::vector<weir::hand_range>& in_hand) {
+std::vector<std::string> texts_of(const std::vector<weir::internal::hand_range>& in_hand) {
   std::vector<std::string> texts;
   for (const auto& one : in_hand)
     texts.push_back(one.text + ":" + std::to_string(one.first));
@@ -71,8 +71,8 @@ TEST(FlightNames, AreReadByTheNextLife) {
   }
   const auto recorder = file.open();
   auto& suspects = recorder->suspects();
-  const auto stage = weir::flight_key("p", "first");
-  const auto partition = weir::flight_key("p", "c");
+  const auto stage = weir::internal::flight_key("p", "first");
+  const auto partition = weir::internal::flight_key("p", "c");
   suspects.watch(stage, partition, 0);
   EXPECT_TRUE(suspects.at(stage, partition, 17));
   EXPECT_EQ(recorder->last_life().remarks, std::vector<std::string>{});
@@ -126,7 +126,7 @@ TEST(FlightNames, MayBeMoreThanASectionHolds) {
       batch.emplace_back(one, one);
     life.slots[0].take(batch);
   }
-  const auto in_hand = weir::read_wreck(file.bytes()).in_hand;
+  const auto in_hand = weir::internal::read_wreck(file.bytes()).in_hand;
   const auto texts = texts_of(in_hand);
   std::vector<std::string> expected;
   for (const auto one : some)
@@ -143,9 +143,9 @@ TEST(FlightNames, AreToldApartWholeAndShownCut) {
     life.name(2, name);
     life.take(0, 2, 1);
   }
-  const auto in_hand = weir::read_wreck(file.bytes()).in_hand;
+  const auto in_hand = weir::internal::read_wreck(file.bytes()).in_hand;
   ASSERT_EQ(in_hand.size(), 1U);
-  EXPECT_EQ(in_hand[0].partition, weir::flight_key("p", name));
+  EXPECT_EQ(in_hand[0].partition, weir::internal::flight_key("p", name));
   EXPECT_EQ(in_hand[0].text, "stage 'first', " + std::string(239, 'x'));
 }
 
@@ -158,15 +158,17 @@ TEST(FlightNames, AnIndexWithoutOneIsLeftOutAlone) {
     life.take(1, 3, 6);
     life.slots[2].failed(origin{4, 1}.word(), 2);
   }
-  EXPECT_EQ(weir::flight_recorder::examine(file.path, ::getpid(), SIGABRT)->culprit, std::nullopt);
+  EXPECT_EQ(weir::internal::flight_recorder::examine(file.path, ::getpid(), SIGABRT)->culprit,
+            std::nullopt);
   const auto bytes = file.bytes();
   EXPECT_EQ(found(file), "stage 'first', b:5\nsome of what was in hand is of partitions without a "
                          "name: 1 ranges of it are not among the suspects");
   file.write(bytes);
   const auto recorder = file.open();
-  recorder->suspects().watch(weir::flight_key("p", "first"), weir::flight_key("p", "b"), 0);
-  const auto known =
-      recorder->suspects().at(weir::flight_key("p", "first"), weir::flight_key("p", "b"), 5);
+  recorder->suspects().watch(weir::internal::flight_key("p", "first"),
+                             weir::internal::flight_key("p", "b"), 0);
+  const auto known = recorder->suspects().at(weir::internal::flight_key("p", "first"),
+                                             weir::internal::flight_key("p", "b"), 5);
   ASSERT_TRUE(known);
   EXPECT_EQ(known->alone, 0U) << "it was not the only one in hand";
 }
@@ -176,7 +178,7 @@ TEST(FlightNames, BelongToThePipelineThatWasAddedLast) {
   {
     const running_life life{file};
     life.name(2, "old");
-    const weir::stage_hands stages[] = {{"first", 1}};
+    const weir::internal::stage_hands stages[] = {{"first", 1}};
     const auto again = life.recorder->add("p", stages, {}); // it was started again
     const auto other = life.recorder->add("q", stages, {});
     ASSERT_TRUE(again && other);
@@ -186,7 +188,7 @@ TEST(FlightNames, BelongToThePipelineThatWasAddedLast) {
     other->front().take(origin{2, 5}.word());
     ASSERT_TRUE(life.recorder->name_partition("q", 3, "of q"));
   }
-  const auto all = weir::read_wreck(file.bytes());
+  const auto all = weir::internal::read_wreck(file.bytes());
   EXPECT_EQ(texts_of(all.in_hand),
             (std::vector<std::string>{"stage 'first', new:3", "stage 'first', old:1"}));
   EXPECT_EQ(all.nameless, 1U) << "q was given none";
@@ -225,10 +227,10 @@ protected:
 
   /// What becomes of the item, with `bytes` instead of the name.
   static std::string fate(const std::string& bytes) {
-    const auto all = weir::read_wreck(bytes);
+    const auto all = weir::internal::read_wreck(bytes);
     if (all.damaged)
       return "damaged";
-    return all.nameless > 0 ? "nameless" : weir::in_hand_text(all.in_hand, 1'000);
+    return all.nameless > 0 ? "nameless" : weir::internal::in_hand_text(all.in_hand, 1'000);
   }
 
   recorder_file file_;
@@ -296,7 +298,7 @@ TEST_F(TornName, DoesNotTakeItsNeighbourAlong) {
   const auto as_bytes = [](const std::uint64_t& one) {
     return std::string{reinterpret_cast<const char*>(&one), sizeof one};
   };
-  const auto slot = bytes.find(as_bytes(mine), weir::flight_file::front_size);
+  const auto slot = bytes.find(as_bytes(mine), weir::internal::flight_file::front_size);
   ASSERT_NE(slot, std::string::npos);
   bytes.replace(slot, sizeof word, as_bytes(word));
   EXPECT_EQ(fate(bytes), "stage 'first', neighbour:17");
@@ -311,7 +313,7 @@ TEST_F(TornName, IsDamageWhereTheFileEnds) {
 
 TEST_F(TornName, SurvivesAnyHead) {
   const auto head = at_ - 2 * sizeof(flight_name) - 128;
-  for (std::size_t k = 0; k < sizeof(weir::flight_file::section); ++k)
+  for (std::size_t k = 0; k < sizeof(weir::internal::flight_file::section); ++k)
     for (int value = 0; value < 256; ++value) {
       auto bytes = after_;
       if (bytes[head + k] == static_cast<char>(value))
@@ -348,7 +350,7 @@ TEST(FlightNames, AreNeverWrongWheneverTheProcessIsKilled) {
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     ASSERT_EQ(status, SIGKILL);
-    const auto all = weir::read_wreck(file.bytes());
+    const auto all = weir::internal::read_wreck(file.bytes());
     ASSERT_FALSE(all.damaged);
     ASSERT_EQ(all.nameless, 0U) << "nothing is in hand while it is named";
     for (const auto& one : all.in_hand)
@@ -360,7 +362,7 @@ TEST(FlightNames, AreNeverWrongWheneverTheProcessIsKilled) {
 
 /// The pipeline ends, and runs once more in the same process.
 void begin_again(running_life& life) {
-  const weir::stage_hands stages[] = {{"first", 4}};
+  const weir::internal::stage_hands stages[] = {{"first", 4}};
   const std::string partitions[] = {"a", "b"};
   life.recorder->give_back(life.slots);
   life.slots = *life.recorder->add("p", stages, partitions);
@@ -397,7 +399,7 @@ TEST(FlightRecorder, DoesNotGrowWithTheLivesOfAPipeline) {
 TEST(FlightRecorder, GivesAPipelineThatRunsTwiceAtATimeSlotsOfItsOwn) {
   const recorder_file file;
   running_life life{file};
-  const weir::stage_hands stages[] = {{"first", 4}};
+  const weir::internal::stage_hands stages[] = {{"first", 4}};
   const std::string partitions[] = {"a", "b"};
   const auto others = *life.recorder->add("p", stages, partitions);
   EXPECT_NE(others.data(), life.slots.data());
@@ -410,7 +412,7 @@ TEST(FlightRecorder, GivesAPipelineWithOtherStagesOtherSlots) {
   {
     running_life life{file};
     life.recorder->give_back(life.slots);
-    const weir::stage_hands stages[] = {{"second", 4}};
+    const weir::internal::stage_hands stages[] = {{"second", 4}};
     const std::string partitions[] = {"a", "b"};
     (*life.recorder->add("p", stages, partitions))[3].take(origin{1, 8}.word());
   }
@@ -436,7 +438,7 @@ TEST(FlightNames, AreThoseOfThePipelineThatWasAddedLast) {
   const recorder_file file;
   {
     running_life life{file};
-    const weir::stage_hands stages[] = {{"second", 4}};
+    const weir::internal::stage_hands stages[] = {{"second", 4}};
     const std::string partitions[] = {"a", "b"};
     const auto others = *life.recorder->add("p", stages, partitions);
     life.recorder->give_back(others);

@@ -11,8 +11,8 @@
 
 namespace {
 
-using weir::origin;
-using weir::suspect;
+using weir::internal::origin;
+using weir::internal::suspect;
 
 /// What the next life knows of a position.
 class next_life {
@@ -21,14 +21,14 @@ public:
       : recorder_{file.open()} {
     for (const auto* stage : {"first", "second"})
       for (const auto* partition : {"a", "b"})
-        recorder_->suspects().watch(weir::flight_key("p", stage), weir::flight_key("p", partition),
-                                    resume_after);
+        recorder_->suspects().watch(weir::internal::flight_key("p", stage),
+                                    weir::internal::flight_key("p", partition), resume_after);
   }
 
   std::optional<suspect> at(const char* stage, const char* partition,
                             std::uint64_t position) const {
-    return recorder_->suspects().at(weir::flight_key("p", stage), weir::flight_key("p", partition),
-                                    position);
+    return recorder_->suspects().at(weir::internal::flight_key("p", stage),
+                                    weir::internal::flight_key("p", partition), position);
   }
   std::uint32_t deaths(const char* stage, const char* partition, std::uint64_t position) const {
     const auto known = at(stage, partition, position);
@@ -42,11 +42,11 @@ public:
         all.push_back(k);
     return all;
   }
-  const weir::flight_recorder::life& last() const { return recorder_->last_life(); }
+  const weir::internal::flight_recorder::life& last() const { return recorder_->last_life(); }
   bool any() const { return recorder_->suspects().remain(); }
 
 private:
-  std::unique_ptr<weir::flight_recorder> recorder_;
+  std::unique_ptr<weir::internal::flight_recorder> recorder_;
 };
 
 TEST(FlightRecorder, RemembersWhatWasInHand) {
@@ -79,7 +79,7 @@ TEST(FlightRecorder, ForgetsWhatWasDone) {
 TEST(FlightRecorder, ForgetsEverythingAfterAGoodEnd) {
   const recorder_file file;
   file.die([](auto hands) { hands[0].take(origin{0, 1}.word()); });
-  file.end_after(9, &weir::flight_recorder::end);
+  file.end_after(9, &weir::internal::flight_recorder::end);
   const next_life now{file};
   EXPECT_FALSE(now.any());
   EXPECT_FALSE(now.last().died);
@@ -93,7 +93,7 @@ TEST(FlightRecorder, RemembersAfterAGoodEndWhatDidNotComeAgain) {
     hands[0].take(batch);
     hands[1].take(origin{1, 2}.word());
   });
-  file.end_after(6, &weir::flight_recorder::end); // of partition a
+  file.end_after(6, &weir::internal::flight_recorder::end); // of partition a
   const next_life now{file};
   EXPECT_EQ(now.suspected(10), (std::vector<std::uint64_t>{7}));
   EXPECT_EQ(now.deaths("first", "b", 2), 1U);
@@ -107,11 +107,11 @@ TEST(FlightRecorder, RemembersAfterABadEndWhatMayComeAgain) {
     const std::vector<origin> batch{{0, 5}, {0, 6}, {0, 7}};
     hands[0].take(batch);
   });
-  file.end_after(6, &weir::flight_recorder::end_early);
-  file.end_after(6, &weir::flight_recorder::end_early);
+  file.end_after(6, &weir::internal::flight_recorder::end_early);
+  file.end_after(6, &weir::internal::flight_recorder::end_early);
   EXPECT_EQ(next_life{file}.suspected(10), (std::vector<std::uint64_t>{5, 6, 7}))
       << "what was settled may not have been stored";
-  file.end_after(6, &weir::flight_recorder::end_early, 6); // its position was
+  file.end_after(6, &weir::internal::flight_recorder::end_early, 6); // its position was
   EXPECT_EQ(next_life{file}.suspected(10), (std::vector<std::uint64_t>{7}));
 }
 
@@ -122,8 +122,8 @@ TEST(FlightRecorder, TellsADeathFromAnEndByItself) {
 
   const recorder_file file;
   file.die([](auto hands) { hands[0].take(origin{0, 4}.word()); });
-  file.end_after(0, &weir::flight_recorder::end_early);
-  const auto found = weir::flight_recorder::examine(file.path, ::getpid(), 1 << 8);
+  file.end_after(0, &weir::internal::flight_recorder::end_early);
+  const auto found = weir::internal::flight_recorder::examine(file.path, ::getpid(), 1 << 8);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->culprit, std::nullopt);
   const next_life now{file};
@@ -225,7 +225,7 @@ TEST(FlightRecorder, SaysWhenABatchHasMoreLanesThanASlotHasPlaces) {
   const recorder_file file;
   {
     const auto recorder = file.open();
-    const weir::flight_recorder::stage_hands stages[] = {{"first", 1}};
+    const weir::internal::flight_recorder::stage_hands stages[] = {{"first", 1}};
     const std::string partitions[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
     const auto slots = recorder->add("p", stages, partitions);
     ASSERT_TRUE(slots);
@@ -274,7 +274,7 @@ TEST(FlightRecorder, WatchesOnlyWhatComesAgain) {
 TEST(FlightRecorder, HandsTheCauseOn) {
   const recorder_file file;
   file.die([](auto hands) { hands[0].take(origin{0, 4}.word()); });
-  const auto found = weir::flight_recorder::examine(file.path, ::getpid(), SIGSEGV);
+  const auto found = weir::internal::flight_recorder::examine(file.path, ::getpid(), SIGSEGV);
   ASSERT_TRUE(found && found->culprit);
   EXPECT_FALSE(found->recovered);
   const auto noticed = std::chrono::system_clock::now();
@@ -285,14 +285,15 @@ TEST(FlightRecorder, HandsTheCauseOn) {
   const auto since = now.at("first", "a", 4)->first_at;
   EXPECT_LE(std::chrono::system_clock::time_point{std::chrono::milliseconds{since}}, noticed)
       << "not when the next life began";
-  EXPECT_EQ(weir::cause_of_death(now.last().deaths[0].status), "killed by SIGSEGV (signal 11)");
+  EXPECT_EQ(weir::internal::cause_of_death(now.last().deaths[0].status),
+            "killed by SIGSEGV (signal 11)");
 }
 
 TEST(FlightRecorder, BelievesOnlyWhoKnowsTheProcess) {
   const recorder_file file;
   file.die([](auto hands) { hands[0].take(origin{0, 4}.word()); });
-  EXPECT_FALSE(weir::flight_recorder::examine(file.path, ::getpid() + 1, SIGSEGV));
-  EXPECT_FALSE(weir::flight_recorder::examine(file.path + ".not", ::getpid(), SIGSEGV));
+  EXPECT_FALSE(weir::internal::flight_recorder::examine(file.path, ::getpid() + 1, SIGSEGV));
+  EXPECT_FALSE(weir::internal::flight_recorder::examine(file.path + ".not", ::getpid(), SIGSEGV));
   EXPECT_EQ((next_life{file}.last().deaths[0].status), std::nullopt);
 }
 
@@ -300,7 +301,7 @@ TEST(FlightRecorder, KnowsAnItemAgain) {
   const recorder_file file;
   const auto culprit = [&](auto work) {
     file.die(work);
-    return weir::flight_recorder::examine(file.path, ::getpid(), SIGABRT)->culprit;
+    return weir::internal::flight_recorder::examine(file.path, ::getpid(), SIGABRT)->culprit;
   };
   const auto four = culprit([](auto hands) { hands[0].take(origin{0, 4}.word()); });
   EXPECT_EQ(culprit([](auto hands) { hands[2].take(origin{0, 4}.word()); }), four);
@@ -317,9 +318,9 @@ TEST(FlightRecorder, KnowsAnItemAgain) {
 TEST(FlightRecorder, TellsTheParentOfARecovery) {
   const recorder_file file;
   file.open()->recovered();
-  EXPECT_TRUE(weir::flight_recorder::examine(file.path, ::getpid(), SIGABRT)->recovered);
+  EXPECT_TRUE(weir::internal::flight_recorder::examine(file.path, ::getpid(), SIGABRT)->recovered);
   file.open();
-  EXPECT_FALSE(weir::flight_recorder::examine(file.path, ::getpid(), SIGABRT)->recovered);
+  EXPECT_FALSE(weir::internal::flight_recorder::examine(file.path, ::getpid(), SIGABRT)->recovered);
 }
 
 TEST(FlightRecorder, KeepsTheLastDeathsOnly) {
@@ -389,7 +390,7 @@ TEST(FlightRecorder, BeginsAnewBehindADamagedHeader) {
   file.die([](auto hands) { hands[0].take(origin{0, 4}.word()); });
   file.die([](auto) {}); // now 4 is in the table of suspects
   auto bytes = file.bytes();
-  const auto key = weir::flight_key("p", "first");
+  const auto key = weir::internal::flight_key("p", "first");
   const auto at = bytes.find(std::string{reinterpret_cast<const char*>(&key), sizeof key});
   ASSERT_NE(at, std::string::npos);
   bytes[at + 16] = 5; // its first position
@@ -447,18 +448,20 @@ TEST(FlightRecorder, SurvivesAnyDamage) {
 TEST(FlightRecorder, SaysWhenAPipelineIsTooLargeForIt) {
   const recorder_file file;
   const auto recorder = file.open();
-  const weir::flight_recorder::stage_hands stages[] = {{"first", 3'000'000}};
+  const weir::internal::flight_recorder::stage_hands stages[] = {{"first", 3'000'000}};
   const auto slots = recorder->add("p", stages, {});
   ASSERT_FALSE(slots);
   EXPECT_NE(slots.error().message().find("no room for 3000000 things"), std::string::npos);
 }
 
 TEST(CauseOfDeath, NamesSignalsAndExitCodes) {
-  EXPECT_EQ(weir::cause_of_death(SIGSEGV), "killed by SIGSEGV (signal 11)");
-  EXPECT_EQ(weir::cause_of_death(SIGKILL), "killed by SIGKILL (signal 9; perhaps out of memory)");
-  EXPECT_EQ(weir::cause_of_death(SIGABRT | 0x80), "killed by SIGABRT (signal 6)"); // with a core
-  EXPECT_EQ(weir::cause_of_death(7 << 8), "ended with exit code 7");
-  EXPECT_EQ(weir::cause_of_death(std::nullopt), "the process died (cause unknown)");
+  EXPECT_EQ(weir::internal::cause_of_death(SIGSEGV), "killed by SIGSEGV (signal 11)");
+  EXPECT_EQ(weir::internal::cause_of_death(SIGKILL),
+            "killed by SIGKILL (signal 9; perhaps out of memory)");
+  EXPECT_EQ(weir::internal::cause_of_death(SIGABRT | 0x80),
+            "killed by SIGABRT (signal 6)"); // with a core
+  EXPECT_EQ(weir::internal::cause_of_death(7 << 8), "ended with exit code 7");
+  EXPECT_EQ(weir::internal::cause_of_death(std::nullopt), "the process died (cause unknown)");
 }
 
 } // namespace

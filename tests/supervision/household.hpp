@@ -51,7 +51,8 @@ public:
   }
   /// It fails with that item in hand, and is charged as `whose` finds.
   // Not inlined: gcc 12 then takes an empty optional for an uninitialised one (-Wmaybe-uninitialized).
-  [[gnu::noinline]] std::string fails(char child, weir::blame& whose, std::uint64_t item) {
+  [[gnu::noinline]] std::string fails(char child, weir::internal::blame& whose,
+                                      std::uint64_t item) {
     return fails(child, whose.failed(item));
   }
   std::string stopped(char child) { return text(decides_.stopped(index(child), now_)); }
@@ -74,15 +75,15 @@ public:
     return next ? after(std::max(std::chrono::nanoseconds{0}, *next - now_)) : "not waiting";
   }
 
-  weir::supervisor_state& operator*() { return decides_; }
-  weir::supervisor_state* operator->() { return &decides_; }
+  weir::internal::supervisor_state& operator*() { return decides_; }
+  weir::internal::supervisor_state* operator->() { return &decides_; }
   weir::time_point now() const { return now_; }
 
   static std::size_t index(char child) { return static_cast<std::size_t>(child - 'a'); }
-  static std::string text(const std::vector<weir::supervisor_step>& steps) {
+  static std::string text(const std::vector<weir::internal::supervisor_step>& steps) {
     std::string all;
     for (const auto& step : steps) {
-      using kind = weir::supervisor_step::kind;
+      using kind = weir::internal::supervisor_step::kind;
       all += all.empty() ? "" : ", ";
       all += step.what == kind::start ? "start " : step.what == kind::stop ? "stop " : "escalate ";
       all += static_cast<char>('a' + step.child);
@@ -98,6 +99,6 @@ private:
     return specs;
   }
 
-  weir::supervisor_state decides_;
+  weir::internal::supervisor_state decides_;
   weir::time_point now_{std::chrono::hours{1000}};
 };

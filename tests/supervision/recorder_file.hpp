@@ -28,24 +28,24 @@ public:
 
   std::string path;
 
-  std::unique_ptr<weir::flight_recorder> open(const std::string& program = "p") const {
-    auto opened = weir::flight_recorder::open(path, program);
+  std::unique_ptr<weir::internal::flight_recorder> open(const std::string& program = "p") const {
+    auto opened = weir::internal::flight_recorder::open(path, program);
     if (opened)
       return std::move(*opened);
     ADD_FAILURE() << opened.error().message();
     return nullptr;
   }
   std::string refusal() const {
-    const auto opened = weir::flight_recorder::open(path, "p");
+    const auto opened = weir::internal::flight_recorder::open(path, "p");
     return opened ? "" : opened.error().message();
   }
 
   /// A process that runs pipeline p: partition "a" and "b", stages "first" and "second" with three slots each, which
   /// are given to `work`; then it dies.
-  using hands = std::span<weir::flight_slot>;
+  using hands = std::span<weir::internal::flight_slot>;
   void die(const std::function<void(hands)>& work) const {
     const auto recorder = open();
-    const weir::flight_recorder::stage_hands stages[] = {{"first", 3}, {"second", 3}};
+    const weir::internal::flight_recorder::stage_hands stages[] = {{"first", 3}, {"second", 3}};
     const std::string partitions[] = {"a", "b"};
     auto slots = recorder->add("p", stages, partitions);
     ASSERT_TRUE(slots) << slots.error().message();
@@ -55,14 +55,14 @@ public:
 
   /// A process that reads partitions "a" and "b" at both stages from `resume_after` on, settles partition "a" up to `settled`,
   /// and ends by itself.
-  void end_after(std::uint64_t settled, void (weir::flight_recorder::*end)(),
+  void end_after(std::uint64_t settled, void (weir::internal::flight_recorder::*end)(),
                  std::uint64_t resume_after = 0) const {
     const auto recorder = open();
     for (const auto* stage : {"first", "second"})
       for (const auto* partition : {"a", "b"})
-        recorder->suspects().watch(weir::flight_key("p", stage), weir::flight_key("p", partition),
-                                   resume_after);
-    recorder->suspects().settled(weir::flight_key("p", "a"), settled);
+        recorder->suspects().watch(weir::internal::flight_key("p", stage),
+                                   weir::internal::flight_key("p", partition), resume_after);
+    recorder->suspects().settled(weir::internal::flight_key("p", "a"), settled);
     (recorder.get()->*end)();
   }
 

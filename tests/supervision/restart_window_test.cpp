@@ -12,7 +12,7 @@
 namespace {
 
 using namespace std::chrono_literals;
-using weir::restart_window;
+using weir::internal::restart_window;
 
 constexpr weir::time_point start{1000h};
 

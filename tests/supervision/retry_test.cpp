@@ -11,10 +11,10 @@
 namespace {
 
 using namespace std::chrono_literals;
-using weir::answer;
-using weir::answer_to;
 using weir::backoff;
 using weir::failure_kind;
+using weir::internal::answer;
+using weir::internal::answer_to;
 
 struct answer_case {
   failure_kind kind;

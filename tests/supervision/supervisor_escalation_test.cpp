@@ -124,7 +124,7 @@ TEST(Supervisor, SaysWhomItGaveUpAndWhy) {
 }
 
 TEST(Supervisor, SaysWhomItGaveUpHoweverLongTheChainOfCauses) {
-  weir::supervisor_state decides{{.intensity = 0}, {{.id = "b"}}};
+  weir::internal::supervisor_state decides{{.intensity = 0}, {{.id = "b"}}};
   auto why = weir::fatal("the root");
   for (int layer = 0; layer < 50; ++layer)
     why = std::move(why).within("layer " + std::to_string(layer));
@@ -171,7 +171,7 @@ TEST(Supervisor, ForgivesAChildThatDidWorkAgain) {
 
 TEST(Supervisor, NeverStopsForOnePoisonItemInAHundred) {
   auto house = of({restart::permanent}, 5, 30s);
-  weir::blame whose;
+  weir::internal::blame whose;
   for (std::uint64_t item = 0; item < 10'000; ++item) {
     if (item % 100 != 99) {
       if (whose.succeeded())
@@ -188,7 +188,7 @@ TEST(Supervisor, NeverStopsForOnePoisonItemInAHundred) {
 
 TEST(Supervisor, StopsSoonForAStageThatFailsEverything) {
   auto house = of({restart::permanent}, 5, 30s);
-  weir::blame whose;
+  weir::internal::blame whose;
   std::uint64_t item = 0;
   for (; !house->escalated(); ++item) {
     ASSERT_LT(item, 100U);

@@ -141,8 +141,8 @@ TEST(SupervisorSpec, OptionsThatMakeNoSenseAreRefused) {
 // What a child says is heard once, from any copy of its link.
 TEST(SupervisorChildLink, IsHeardUntilItsLastWord) {
   std::string heard;
-  const weir::child_link link{[&](const weir::child_news& news) {
-    using kind = weir::child_news::kind;
+  const weir::child_link link{[&](const weir::internal::child_news& news) {
+    using kind = weir::internal::child_news::kind;
     heard += news.what == kind::started   ? "started "
              : news.what == kind::ignored ? "ignored "
                                           : "exited (" + news.why.message() + ") ";
@@ -159,7 +159,8 @@ TEST(SupervisorChildLink, IsHeardUntilItsLastWord) {
 
 TEST(SupervisorChildLink, FailureWithoutAReasonGetsOne) {
   weir::failure heard;
-  const weir::child_link link{[&](weir::child_news news) { heard = std::move(news.why); }};
+  const weir::child_link link{
+      [&](weir::internal::child_news news) { heard = std::move(news.why); }};
   link.exited(weir::exit_reason::failed);
   EXPECT_EQ(heard.message(), "it gave no reason");
 }

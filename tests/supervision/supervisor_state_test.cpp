@@ -199,7 +199,7 @@ TEST(Supervisor, ShiftsTheBackOffByItsJitter) {
   auto delays = options(strategy::one_for_one);
   delays.delays.jitter = 0.2;
   for (const auto& [random, expected] : {std::pair{0.0, 8ms}, {0.5, 10ms}, {0.75, 11ms}}) {
-    weir::supervisor_state decides{delays, {{.id = "a", .restart = permanent}}};
+    weir::internal::supervisor_state decides{delays, {{.id = "a", .restart = permanent}}};
     const weir::time_point now{1h};
     decides.exited(0, exit_reason::failed, 1, weir::fatal("it broke"), now, random);
     EXPECT_EQ(*decides.next_due() - now, expected);

@@ -13,7 +13,7 @@ namespace {
 using guest = weir_test::counting_waker;
 
 TEST(Suspects, LetOthersInTogether) {
-  weir::suspects all;
+  weir::internal::suspects all;
   guest a, b;
   EXPECT_TRUE(all.enter(false, a));
   EXPECT_TRUE(all.enter(false, b));
@@ -21,7 +21,7 @@ TEST(Suspects, LetOthersInTogether) {
 }
 
 TEST(Suspects, KeepEverybodyOutWhileOneIsAlone) {
-  weir::suspects all;
+  weir::internal::suspects all;
   guest a, b, c;
   EXPECT_TRUE(all.enter(true, a));
   EXPECT_FALSE(all.enter(false, b));
@@ -33,7 +33,7 @@ TEST(Suspects, KeepEverybodyOutWhileOneIsAlone) {
 }
 
 TEST(Suspects, WaitUntilTheyAreAlone) {
-  weir::suspects all;
+  weir::internal::suspects all;
   guest a, b, c;
   EXPECT_TRUE(all.enter(false, a));
   EXPECT_TRUE(all.enter(false, b));
@@ -46,7 +46,7 @@ TEST(Suspects, WaitUntilTheyAreAlone) {
 }
 
 TEST(Suspects, AreNotOvertakenForEver) {
-  weir::suspects all;
+  weir::internal::suspects all;
   guest a, b, c;
   EXPECT_TRUE(all.enter(false, a));
   EXPECT_FALSE(all.enter(true, b));
@@ -59,7 +59,7 @@ TEST(Suspects, AreNotOvertakenForEver) {
 }
 
 TEST(Suspects, HoldUpNobodyOnceTheyWithdraw) {
-  weir::suspects all;
+  weir::internal::suspects all;
   guest a, b, c;
   EXPECT_TRUE(all.enter(false, a));
   EXPECT_FALSE(all.enter(true, b));
@@ -73,7 +73,7 @@ TEST(Suspects, HoldUpNobodyOnceTheyWithdraw) {
 }
 
 TEST(Suspects, HoldUpNobodyOnceTheyWorkBesideOthers) {
-  weir::suspects all;
+  weir::internal::suspects all;
   guest a, b, c;
   EXPECT_TRUE(all.enter(false, a));
   EXPECT_FALSE(all.enter(true, b));
@@ -81,14 +81,14 @@ TEST(Suspects, HoldUpNobodyOnceTheyWorkBesideOthers) {
   EXPECT_TRUE(all.enter(false, c));
 }
 
-weir::suspect known(std::uint64_t first, std::uint64_t last, std::uint32_t deaths = 1) {
-  weir::suspect one{.stage = 1, .partition = 2, .first = first, .last = last};
+weir::internal::suspect known(std::uint64_t first, std::uint64_t last, std::uint32_t deaths = 1) {
+  weir::internal::suspect one{.stage = 1, .partition = 2, .first = first, .last = last};
   one.deaths = deaths;
   return one;
 }
 
 TEST(Suspects, AreGoneOnceTheyAreSettled) {
-  weir::suspects all;
+  weir::internal::suspects all;
   all.set({known(3, 5), known(8, 8)});
   EXPECT_FALSE(all.remain()) << "nobody reads that partition yet";
   all.watch(1, 2, 0);
@@ -105,7 +105,7 @@ TEST(Suspects, AreGoneOnceTheyAreSettled) {
 }
 
 TEST(Suspects, AreWatchedOnceHoweverOftenTheirPartitionIsOpened) {
-  weir::suspects all;
+  weir::internal::suspects all;
   all.set({known(3, 5), known(8, 8)});
   all.watch(1, 2, 0);
   all.watch(1, 2, 0);
@@ -116,7 +116,7 @@ TEST(Suspects, AreWatchedOnceHoweverOftenTheirPartitionIsOpened) {
 }
 
 TEST(Suspects, ComeAgainWhereTheirPartitionIsOpenedBehindAnEarlierPosition) {
-  weir::suspects all;
+  weir::internal::suspects all;
   all.set({known(3, 5), known(8, 8)});
   all.watch(1, 2, 0);
   all.settled(2, 8);
@@ -131,7 +131,7 @@ TEST(Suspects, ComeAgainWhereTheirPartitionIsOpenedBehindAnEarlierPosition) {
 }
 
 TEST(Suspects, AreFewerWhereTheirPartitionIsOpenedBehindALaterPosition) {
-  weir::suspects all;
+  weir::internal::suspects all;
   all.set({known(3, 5), known(8, 8)});
   all.watch(1, 2, 0);
   all.watch(1, 2, 5);
@@ -143,7 +143,7 @@ TEST(Suspects, AreFewerWhereTheirPartitionIsOpenedBehindALaterPosition) {
 }
 
 TEST(Suspects, OfAClosedPartitionHoldUpNobodyAndAreRemembered) {
-  weir::suspects all;
+  weir::internal::suspects all;
   all.set({known(3, 5), known(8, 8)});
   all.watch(1, 2, 0);
   all.settled(2, 4);
@@ -156,12 +156,12 @@ TEST(Suspects, OfAClosedPartitionHoldUpNobodyAndAreRemembered) {
 }
 
 TEST(Suspects, AreWatchedByAnyThreadWhileOthersAsk) {
-  std::vector<weir::suspect> kept;
+  std::vector<weir::internal::suspect> kept;
   for (std::uint64_t partition = 1; partition <= 4; ++partition) {
     kept.push_back(known(7, 7));
     kept.back().partition = partition;
   }
-  weir::suspects all;
+  weir::internal::suspects all;
   all.set(kept);
   std::vector<std::jthread> threads;
   for (std::uint64_t partition = 1; partition <= 4; ++partition)
@@ -179,7 +179,7 @@ TEST(Suspects, AreWatchedByAnyThreadWhileOthersAsk) {
 }
 
 TEST(Suspects, AreKnownAtOtherStagesOnlyByTheirDeaths) {
-  weir::suspects all;
+  weir::internal::suspects all;
   auto failed = known(4, 4, 0);
   failed.failures = 2;
   all.set({known(3, 3), failed});
@@ -191,9 +191,9 @@ TEST(Suspects, AreKnownAtOtherStagesOnlyByTheirDeaths) {
 }
 
 TEST(Suspects, KeysTellNamesApart) {
-  EXPECT_NE(weir::flight_key("a", "bc"), weir::flight_key("ab", "c"));
-  EXPECT_NE(weir::flight_key("a", "b"), weir::flight_key("b", "a"));
-  EXPECT_NE(weir::flight_key("", ""), 0U);
+  EXPECT_NE(weir::internal::flight_key("a", "bc"), weir::internal::flight_key("ab", "c"));
+  EXPECT_NE(weir::internal::flight_key("a", "b"), weir::internal::flight_key("b", "a"));
+  EXPECT_NE(weir::internal::flight_key("", ""), 0U);
 }
 
 } // namespace
