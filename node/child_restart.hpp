@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string>
 
-namespace weir::internal {
+namespace weir {
 
 /// A child of a tree was started again by its supervisor.
 struct child_restart {
@@ -16,4 +16,4 @@ struct child_restart {
 /// So many of each path in a tree are kept, the last ones.
 inline constexpr std::size_t child_restarts_kept = 8;
 
-} // namespace weir::internal
+} // namespace weir

@@ -23,7 +23,7 @@ struct part_view {
   child_now now = child_now::down;
   std::uint64_t restarts = 0; ///< by its supervisor
   /// The oldest first, at most child_restarts_kept. Children of a dynamic tree have one path, and so these in common.
-  std::vector<internal::child_restart> last_restarts;
+  std::vector<child_restart> last_restarts;
   std::string last_failure; ///< empty if there was none
   /// Of a pipeline: its life, while one runs; what a node runs beside the trees can be seen until the node has ended. A
   /// dynamic tree has here the pipelines that are its children, since their path does not tell them apart.

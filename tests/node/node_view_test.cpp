@@ -144,16 +144,23 @@ TEST_F(NodeView, IsOneTreeOfItsPipelinesAndItsTreesWithTheirRestarts) {
   const auto lives = std::make_shared<std::atomic<int>>(0);
   weir::tree server{"server", {.supervision = {.delays = {.delay_min = 1ms, .delay_max = 1ms}}}};
   server
-      .add_pipeline("lines",
-                    [lives] {
-                      const weir::channel<int> into{{.name = "within"}};
-                      if (++*lives == 1)
-                        throw std::runtime_error{"no room"};
-                      return pipeline_of("stored", into);
-                    })
+      .add_pipeline(
+          "lines",
+          [lives] {
+            const weir::channel<int> into{{.name = "within"}};
+            if (++*lives > 1)
+              return pipeline_of("stored", into);
+            (void)into.push(1);
+            weir::pipeline made{"stored", {.supervision = {.intensity = 0}}};
+            made.from("entrance", into.source()).to("sink", [](const int&) -> weir::result<void> {
+              return weir::fatal("no room");
+            });
+            made.dead_letters_to(weir::dead_letters::memory{});
+            return made;
+          })
       .add({.id = "eye",
             .start = looks(node, "tree server running ("
-                                 "pipeline server/lines running life 1 of stored with 2 stages "
+                                 "pipeline server/lines running life 2 of stored with 2 stages "
                                  "restarted for no room, child server/eye running)")});
   std::_Exit(node.run(server));
 }

@@ -24,7 +24,7 @@ public:
   slice_result step(std::size_t budget, weir::internal::worker& self) override {
     budgets.push_back(budget);
     if (std::exchange(fails, false))
-      return failed_with(weir::fatal("ouch"), 0);
+      return weir::internal::failed_with(weir::fatal("ouch"), 0);
     if (steps-- == 0)
       return {.what = slice_result::state::waiting, .for_input = true};
     (void)self;
