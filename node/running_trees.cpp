@@ -242,7 +242,8 @@ void running_trees::look_below(const member& tree, part_view& into) const {
     into.lives = books_->lives_of(into.path + "/" + tree.part.children_.front().spec.id);
   else
     for (auto& child : into.children)
-      child.lives = books_->lives_of(child.path);
+      if (child.what == part_view::kind::pipeline)
+        child.lives = books_->lives_of(child.path);
 }
 
 } // namespace weir::internal

@@ -7,6 +7,7 @@
 #include <weir/node/node_view.hpp>
 #include <weir/node/parts.hpp>
 #include <weir/node/run_report.hpp>
+#include <weir/testkit/counted.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -139,25 +140,27 @@ TEST_F(NodeView, IsOneTreeOfItsPipelinesAndItsTreesWithTheirRestarts) {
               "as expected(.|\n)*before '', afterwards ''");
 }
 
+/// Each item fails. So the fault is the stage's: one item alone would be a dead letter.
+weir::pipeline failing_pipeline() {
+  weir::pipeline made{"stored", {.supervision = {.intensity = 0}}};
+  made.from("entrance", weir::testkit::numbers(3)).to("sink", [](const int&) -> weir::result<void> {
+    return weir::fatal("no room");
+  });
+  made.dead_letters_to(weir::dead_letters::memory{});
+  return made;
+}
+
 [[noreturn]] void run_a_pipeline_that_is_restarted() {
   weir::node node{settings()};
   const auto lives = std::make_shared<std::atomic<int>>(0);
   weir::tree server{"server", {.supervision = {.delays = {.delay_min = 1ms, .delay_max = 1ms}}}};
   server
-      .add_pipeline(
-          "lines",
-          [lives] {
-            const weir::channel<int> into{{.name = "within"}};
-            if (++*lives > 1)
-              return pipeline_of("stored", into);
-            (void)into.push(1);
-            weir::pipeline made{"stored", {.supervision = {.intensity = 0}}};
-            made.from("entrance", into.source()).to("sink", [](const int&) -> weir::result<void> {
-              return weir::fatal("no room");
-            });
-            made.dead_letters_to(weir::dead_letters::memory{});
-            return made;
-          })
+      .add_pipeline("lines",
+                    [lives] {
+                      return ++*lives == 1
+                                 ? failing_pipeline()
+                                 : pipeline_of("stored", weir::channel<int>{{.name = "within"}});
+                    })
       .add({.id = "eye",
             .start = looks(node, "tree server running ("
                                  "pipeline server/lines running life 2 of stored with 2 stages "
