@@ -22,6 +22,7 @@ BUILD = os.path.join(ROOT, "build", "release")
 WORK = os.path.join(ROOT, "build", "bench")
 PROGRAMS = os.path.join(BUILD, "bench")
 EVENTS = 200_000
+LETTERS = 200_000
 
 def figures_reported(command):
     """What a program prints: its clock starts once it is up."""
@@ -157,6 +158,27 @@ def repeat_sample(sample):
     return target
 
 
+def letters_contest():
+    """All items become dead letters: through a pipeline, by the store alone, and by SQLite's C API."""
+    commands = {what: [os.path.join(PROGRAMS, "bench_letters"), what, "--file",
+                       os.path.join(WORK, "letters.db"), "--items", str(LETTERS)]
+                for what in ("pipeline", "store", "plain")}
+    return Contest(f"dead letters into SQLite, {LETTERS:,} of them, 256 a transaction", commands,
+                   figures_reported,
+                   [Comparison(what, "to plain", what, "plain", f"letters_{what}_to_plain")
+                    for what in ("pipeline", "store")])
+
+
+def replay_contest():
+    """Letters that are asked for, claimed and removed: one should not cost more among many."""
+    commands = {f"replay_{count}": [os.path.join(PROGRAMS, "bench_letters"), "replay", "--file",
+                                    os.path.join(WORK, "letters.db"), "--items", str(count)]
+                for count in (8_000, 128_000)}
+    return Contest("letters claimed and removed, 64 at a time", commands, figures_reported,
+                   [Comparison("replay_128000", "to 8,000", "replay_128000", "replay_8000",
+                               "replay_128000_to_8000")])
+
+
 def circumstances():
     cpu = platform.processor() or platform.machine()
     with open("/proc/cpuinfo", encoding="utf-8") as info:
@@ -192,6 +214,7 @@ TABLES = {
     "in_hand": lambda options: [in_hand_contest()],
     "workers": lambda options: [workers_contest(options.quick)],
     "failing": lambda options: [failing_contest()],
+    "letters": lambda options: [letters_contest(), replay_contest()],
 }
 
 

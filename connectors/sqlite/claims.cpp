@@ -28,16 +28,35 @@ failure described(const std::filesystem::path& path, int error) {
   return transient(std::generic_category().message(error)).within("'" + path.string() + "'");
 }
 
+std::filesystem::path made_absolute(const std::filesystem::path& path) {
+  std::error_code error;
+  auto found = std::filesystem::absolute(path, error);
+  return error ? path : found;
+}
+
 } // namespace
+
+claims::claims(const std::filesystem::path& database) : database_{made_absolute(database)} {}
 
 claims::~claims() {
   if (file_ >= 0)
     ::close(file_);
 }
 
+void claims::find_path() {
+  if (!path_.empty())
+    return;
+  std::error_code error;
+  path_ = std::filesystem::canonical(database_, error);
+  if (error)
+    path_ = database_;
+  path_ += "-claims";
+}
+
 result<void> claims::open(bool make) {
   if (file_ >= 0)
     return {};
+  find_path();
   file_ = ::open(path_.c_str(), O_RDWR | O_CLOEXEC | (make ? O_CREAT : 0), S_IRUSR | S_IWUSR);
   if (file_ < 0)
     return described(path_, errno);
@@ -97,6 +116,7 @@ result<bool> claims::hold(std::uint64_t number) {
 result<bool> claims::is_held(std::uint64_t number) {
   if (number == mine_)
     return number != 0;
+  find_path();
   std::error_code error;
   if (file_ < 0 && !std::filesystem::exists(path_, error) && !error)
     return false;

@@ -11,6 +11,8 @@ namespace weir::sqlite {
 /// Who is alive among those that claimed something in a database: each claimant has a number, and holds a lock on
 /// the byte of that number in a file beside the database ("dead.db-claims"). The system drops the lock when the
 /// process ends, however it ends, so no number needs to be tidied up and no process id can be mistaken.
+/// The file is beside the database itself, and not beside a symbolic link to it: whoever has that database open finds
+/// the same locks.
 ///
 /// Who deletes that file while letters are being replayed takes the locks out of sight: others take the letters for
 /// given back. Each claimant notices when it claims or looks next, and goes on in the new file under its number.
@@ -18,7 +20,7 @@ namespace weir::sqlite {
 /// Owner: one thread at a time.
 class claims {
 public:
-  explicit claims(const std::filesystem::path& database) : path_{database} { path_ += "-claims"; }
+  explicit claims(const std::filesystem::path& database);
   claims(const claims&) = delete;
   claims& operator=(const claims&) = delete;
   ~claims();
@@ -35,11 +37,13 @@ public:
   std::uint64_t mine() const noexcept { return mine_; }
 
 private:
+  void find_path();
   result<void> open(bool make);
   bool is_there() const;
 
-  std::filesystem::path path_;
-  int file_ = -1; // opened when it is first needed
+  const std::filesystem::path database_; // absolute; links may be in it
+  std::filesystem::path path_; // known when it is first needed: then the database is there
+  int file_ = -1;              // opened when it is first needed
   std::uint64_t mine_ = 0;
 };
 

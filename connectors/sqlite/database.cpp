@@ -48,13 +48,39 @@ result<void> make_file(const std::filesystem::path& path, bool read_only) {
   return {};
 }
 
+/// Where the write-ahead log is of a database at a path without symbolic links.
+std::filesystem::path log_of(std::filesystem::path real) {
+  real += "-wal";
+  return real;
+}
+
 /// Nobody writes it, as far as one can see who may not write it either: without a log, nobody has it open.
-bool is_at_rest(const std::filesystem::path& path) {
-  auto log = path;
-  log += "-wal";
+bool is_at_rest(const std::filesystem::path& real) {
   std::error_code error;
-  return ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) != 0
-         && !std::filesystem::exists(log, error);
+  return ::faccessat(AT_FDCWD, real.c_str(), W_OK, AT_EACCESS) != 0
+         && !std::filesystem::exists(log_of(real), error);
+}
+
+std::optional<file_identity> identity_of(const std::filesystem::path& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) != 0)
+    return std::nullopt;
+  return file_identity{found.st_dev, found.st_ino};
+}
+
+/// SQLite finds the log and the locks by a file's name: by two names, two programs would damage it.
+result<void> has_one_name(const std::filesystem::path& real) {
+  struct stat found {};
+  if (::stat(real.c_str(), &found) == 0 && found.st_nlink > 1)
+    return fatal("the file has " + std::to_string(found.st_nlink)
+                 + " names (hard links): its log would be beside one of them only");
+  return {};
+}
+
+failure not_there(const std::filesystem::path& path) {
+  return transient("the file is not at its path any more: it was removed or moved, or another one "
+                   "is in its place")
+      .within("SQLite database '" + path.string() + "'");
 }
 
 /// To SQLite, a file that it need put no log and no locks beside: they would be in the owner's way.
@@ -192,11 +218,17 @@ result<database> database::connect(const std::filesystem::path& path, const open
   const auto absolute = std::filesystem::absolute(path, error);
   if (error)
     return fatal(error.message());
+  const auto real = std::filesystem::weakly_canonical(absolute, error);
+  if (error)
+    return fatal(error.message());
   sqlite3* connection = nullptr;
   constexpr int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   // Else never read-only for SQLite: what a killed program left in the log must be recovered.
+  const bool at_rest = options.read_only && is_at_rest(real);
+  if (auto one = at_rest ? result<void>{} : has_one_name(real); !one)
+    return std::move(one.error());
   const int code =
-      options.read_only && is_at_rest(absolute)
+      at_rest
           ? sqlite3_open_v2(unchanging(absolute).c_str(), &connection,
                             flags | SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, nullptr)
           : sqlite3_open_v2(absolute.c_str(), &connection, flags | SQLITE_OPEN_READWRITE, nullptr);
@@ -208,6 +240,7 @@ result<database> database::connect(const std::filesystem::path& path, const open
       why = std::move(why).within(std::generic_category().message(reason));
     return why;
   }
+  opened.path_ = absolute;
   sqlite3_busy_timeout(connection, static_cast<int>(options.busy_timeout.count()));
   if (options.read_only) {
     // The second is the first look at the file's content.
@@ -231,7 +264,42 @@ result<database> database::connect(const std::filesystem::path& path, const open
                                       : "PRAGMA synchronous = NORMAL";
   if (auto done = run_sql(connection, synchronous); !done)
     return std::move(done.error());
+  if (auto known = opened.know_file(real, options.survives); !known)
+    return std::move(known.error());
   return opened;
+}
+
+result<void> database::know_file(const std::filesystem::path& real, durability survives) {
+  const auto found = identity_of(real);
+  int moved = 0;
+  // A system layer that can't say so has no files that move.
+  sqlite3_file_control(connection_.get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  if (!found || moved != 0)
+    return not_there(path_);
+  file_ = *found;
+  log_path_ = log_of(real);
+  sqlite3_vfs* vfs = nullptr;
+  sqlite3_file_control(connection_.get(), "main", SQLITE_FCNTL_VFS_POINTER, &vfs);
+  unsynced_ = unsynced_log::of(real, vfs);
+  syncs_itself_ = survives == durability::power;
+  return {};
+}
+
+result<void> database::is_there() const {
+  if (file_ != file_identity{} && identity_of(path_) != file_)
+    return not_there(path_);
+  return {};
+}
+
+result<void> database::is_log_there() {
+  if (file_ == file_identity{})
+    return {};
+  const auto found = identity_of(log_path_);
+  if (!log_file_) // one that has been told to keep no write-ahead log never has one
+    log_file_ = found;
+  else if (found != log_file_)
+    return not_there(log_path_);
+  return {};
 }
 
 result<statement> database::prepare(std::string_view sql) {
@@ -256,9 +324,14 @@ bool database::in_transaction() const noexcept {
 // --- transaction -------------------------------------------------------------------------------------
 
 result<transaction> transaction::begin(database& in) {
+  if (auto there = in.is_there(); !there)
+    return std::move(there.error());
   if (auto begun = run_sql(in.connection_.get(), "BEGIN IMMEDIATE"); !begun)
     return std::move(begun.error());
-  return transaction{in.connection_.get()};
+  transaction made{in.connection_.get(), in.unsynced_.get(), in.syncs_itself_};
+  if (auto there = in.is_log_there(); !there)
+    return std::move(there.error());
+  return made;
 }
 
 transaction::~transaction() { roll_back(); }
@@ -267,8 +340,19 @@ result<void> transaction::commit() {
   auto done = run_sql(connection_, "COMMIT");
   if (!done)
     roll_back(); // a COMMIT that found the database busy has left the transaction open
+  else if (unsynced_ != nullptr && !syncs_itself_)
+    unsynced_->committed();
   connection_ = nullptr;
   return done;
+}
+
+result<void> transaction::commit_behind_others() {
+  if (auto synced = unsynced_log::sync_all_but(unsynced_); !synced) {
+    roll_back();
+    connection_ = nullptr;
+    return synced;
+  }
+  return commit();
 }
 
 void transaction::roll_back() noexcept {

@@ -34,15 +34,11 @@ result<void> sqlite::open() {
 
 result<void> sqlite::put(std::span<const dead_letter> letters) {
   return store_->writing("can't keep dead letters in", [&](connection& in) -> result<void> {
-    bool more = false;
-    for (const auto& one : letters) {
-      auto added = in.upsert.put(one);
-      if (!added)
-        return std::move(added.error());
-      more = more || *added;
-    }
+    auto added = in.upsert.put(letters);
+    if (!added)
+      return std::move(added.error());
     // What failed again takes no further place, also where there are too many already.
-    if (const auto capacity = options_.capacity; more && capacity > 0) {
+    if (const auto capacity = options_.capacity; *added > 0 && capacity > 0) {
       auto size = in.letters.size();
       if (!size)
         return std::move(size.error());
@@ -169,7 +165,7 @@ result<void> sqlite::withdraw(std::span<const std::uint64_t> ids, const std::str
 }
 
 result<void> sqlite::replayed(std::span<const std::uint64_t> ids, const done_by& by) {
-  return store_->writing(changing, [&](connection& in) -> result<void> {
+  return store_->giving_up(changing, [&](connection& in) -> result<void> {
     std::uint64_t removed = 0;
     for (const auto id : ids) {
       auto done = in.claimed.remove(id, store_->claimant());

@@ -48,6 +48,13 @@ public:
     return with(what, [&](letter_connection& in) { return in.writing([&] { return work(in); }); });
   }
 
+  /// Does the work, which gives letters up, in one transaction behind what was committed elsewhere.
+  template <class Work>
+  auto giving_up(const char* what, Work work) {
+    return with(what,
+                [&](letter_connection& in) { return in.giving_up([&] { return work(in); }); });
+  }
+
   /// Changes letters that nobody is replaying any more, and notes in the audit what became of it.
   template <class Change, class Line>
   auto working_on(const char* what, Change change, Line line)

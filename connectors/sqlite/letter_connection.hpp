@@ -40,14 +40,12 @@ public:
   /// All of it or nothing: commits what `work` did unless it failed.
   template <class Work>
   auto writing(Work work) -> decltype(work()) {
-    auto begun = transaction::begin(where);
-    if (!begun)
-      return std::move(begun.error());
-    auto done = work();
-    if (done)
-      if (auto committed = begun->commit(); !committed)
-        return std::move(committed.error());
-    return done;
+    return within(&transaction::commit, work);
+  }
+  /// The same, once what this process has committed to other databases is on the disk: `work` gives letters up for it.
+  template <class Work>
+  auto giving_up(Work work) -> decltype(work()) {
+    return within(&transaction::commit_behind_others, work);
   }
 
   /// Claimants that are gone, and left letters behind.
@@ -62,6 +60,17 @@ public:
   letter_audit audit{where};
 
 private:
+  template <class Work>
+  auto within(result<void> (transaction::*commit)(), Work& work) -> decltype(work()) {
+    auto begun = transaction::begin(where);
+    if (!begun)
+      return std::move(begun.error());
+    auto done = work();
+    if (done)
+      if (auto committed = ((*begun).*commit)(); !committed)
+        return std::move(committed.error());
+    return done;
+  }
   static result<std::unique_ptr<letter_connection>>
   to_look(const std::filesystem::path& path, const letter_connection_options& options);
 };

@@ -25,9 +25,12 @@ std::string rounded_up(std::chrono::system_clock::time_point when) {
 letter_filter_sql::letter_filter_sql(const dead_letter_filter& filter) {
   if (!filter.ids.empty())
     add(id_among_sql, nlohmann::json(filter.ids).dump());
-  equal("pipeline", filter.pipeline);
-  equal("stage", filter.stage);
-  equal("source", filter.source);
+  // Letters are read in the order of the index of keys, and those under way in that of theirs. No other index is to be
+  // chosen, as its letters would be sorted for every page: what has a "+" is looked up in none.
+  const bool under_way = filter.state && *filter.state != dead_letter_state::kept;
+  equal(under_way ? "pipeline" : "+pipeline", filter.pipeline);
+  equal("+stage", filter.stage);
+  equal("+source", filter.source);
   if (!filter.cause.empty())
     add(cause_has_sql, filter.cause);
   if (filter.kind)
@@ -36,7 +39,7 @@ letter_filter_sql::letter_filter_sql(const dead_letter_filter& filter) {
     add("key = ?", *filter.key);
   if (filter.state) {
     add("state = ?", std::string{to_string(*filter.state)});
-    if (*filter.state != dead_letter_state::kept)
+    if (under_way)
       and_also("state <> 'kept'"); // the words of the index
   }
   if (filter.since)

@@ -49,7 +49,8 @@ constexpr auto older_payload = "payload_before"; // a column that an older audit
 
 constexpr auto around_sql = R"(
 CREATE INDEX IF NOT EXISTS dead_letters_in_order ON dead_letters(key, id);
-CREATE INDEX IF NOT EXISTS dead_letters_under_way ON dead_letters(state) WHERE state <> 'kept';
+CREATE INDEX IF NOT EXISTS dead_letters_under_way ON dead_letters(state, pipeline, key, id)
+  WHERE state <> 'kept';
 CREATE TABLE IF NOT EXISTS dead_letter_numbers(
   name TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
 INSERT OR IGNORE INTO dead_letter_numbers VALUES('id', 0), ('claimant', 0);
@@ -103,10 +104,17 @@ result<bool> any(database& where, const char* sql) {
   return any_row(*query);
 }
 
-/// Is the index of what is under way there, and does it leave out what is kept? An older one leaves out 'parked'.
+/// Is there an index of what is under way, that leaves out what is kept? An older one leaves out 'parked'.
 result<bool> has_index(database& where) {
   return any(where, "SELECT 1 FROM main.sqlite_master WHERE type = 'index' AND name = "
                     "'dead_letters_under_way' AND instr(sql, 'state <> ''kept''') > 0");
+}
+
+/// Is it in the order in which letters are claimed? An older one knows their states alone, so that each claim would
+/// look at all letters that were asked for.
+result<bool> has_ordered_index(database& where) {
+  return any(where, "SELECT 1 FROM main.sqlite_master WHERE type = 'index' AND name = "
+                    "'dead_letters_under_way' AND instr(sql, '(state, pipeline, key, id)') > 0");
 }
 
 /// Are the states those of this version, in a table that has the column? The index comes first: without it the
@@ -132,6 +140,9 @@ result<bool> is_complete(database& where, const std::vector<std::string>& names)
                          "'dead_letters_removed'"); // is made last
   if (!made || !*made)
     return made;
+  auto ordered = has_ordered_index(where);
+  if (!ordered || !*ordered)
+    return ordered;
   return has_states(where);
 }
 
@@ -164,9 +175,9 @@ result<void> make_letters(database& where) {
 }
 
 /// Gives letters that an older program has put the state's new name. Its index goes, and is made anew later: or it
-/// would hold every letter for a moment.
+/// would hold every letter for a moment. So does one that is not in order.
 result<void> rename_states(database& where) {
-  auto indexed = has_index(where);
+  auto indexed = has_ordered_index(where);
   if (!indexed)
     return std::move(indexed.error());
   if (!*indexed)

@@ -19,7 +19,8 @@ namespace {
 constexpr auto insert_sql = R"(INSERT INTO dead_letters(
   kind, cause, chain, payload, payload_type, attempts, first_failed_at, last_failed_at,
   replay_count, key, trace_id, id, pipeline, stage, source, position, part, state)
-VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, 'kept'))";
+VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, 'kept')
+ON CONFLICT(pipeline, stage, source, position, part) DO NOTHING)";
 
 constexpr auto update_sql = R"(UPDATE dead_letters SET
   kind = ?1, cause = ?2, chain = ?3, payload = ?4, payload_type = ?5, attempts = ?6,
@@ -83,35 +84,62 @@ result<std::optional<dead_letter>> letter_upsert::find_same(const dead_letter& l
   return one_letter(prepared_->find);
 }
 
-result<bool> letter_upsert::put(const dead_letter& letter) {
-  if (!prepared_)
-    if (auto ready = prepare(); !ready)
-      return std::move(ready.error());
+/// Most letters are new: so whether there is one of its identity is asked by inserting it.
+result<bool> letter_upsert::insert(const dead_letter& letter, letter_ids& ids) {
+  auto id = ids.next();
+  if (!id)
+    return std::move(id.error());
+  const auto kept = put_first(letter, *id);
+  bind_letter(prepared_->insert, kept);
+  bind_identity(prepared_->insert, 13, kept);
+  if (auto done = prepared_->insert.run(); !done)
+    return std::move(done.error());
+  const bool inserted = database_->changes() > 0;
+  if (!inserted)
+    ids.give_back();
+  return inserted;
+}
+
+result<bool> letter_upsert::put(const dead_letter& letter, letter_ids& ids) {
+  auto inserted = insert(letter, ids);
+  if (!inserted || *inserted)
+    return inserted;
   auto before = find_same(letter);
   if (!before)
     return std::move(before.error());
-  if (*before && letter.attempts == 0) // put_again leaves it as it is
-    return false;
-  dead_letter kept;
-  if (*before) {
-    kept = put_again(**before, letter);
-  } else {
-    auto id = next_letter_id(*database_);
-    if (!id)
-      return std::move(id.error());
-    kept = put_first(letter, *id);
-  }
-  auto& put = *before ? prepared_->update : prepared_->insert;
-  bind_letter(put, kept);
   if (!*before)
-    bind_identity(put, 13, kept);
-  auto done = put.run();
-  put.clear(); // a copy of a large payload need not stay
-  if (done && *before && (*before)->state == dead_letter_state::replaying)
+    return fatal("a letter is neither there nor can it be inserted");
+  if (letter.attempts == 0) // put_again leaves it as it is
+    return false;
+  const auto kept = put_again(**before, letter);
+  bind_letter(prepared_->update, kept);
+  auto done = prepared_->update.run();
+  prepared_->update.clear(); // a copy of a large payload need not stay
+  if (done && (*before)->state == dead_letter_state::replaying)
     done = audit_.note(failed_again(kept));
   if (!done)
     return std::move(done.error());
-  return !*before;
+  return false;
+}
+
+result<std::uint64_t> letter_upsert::put(std::span<const dead_letter> letters) {
+  if (!prepared_)
+    if (auto ready = prepare(); !ready)
+      return std::move(ready.error());
+  letter_ids ids{*database_};
+  std::uint64_t added = 0;
+  for (const auto& one : letters) {
+    auto done = put(one, ids);
+    if (!done) {
+      prepared_->insert.clear();
+      return std::move(done.error());
+    }
+    added += *done ? 1 : 0;
+  }
+  prepared_->insert.clear(); // a copy of a large payload need not stay
+  if (auto noted = ids.keep(); !noted)
+    return std::move(noted.error());
+  return added;
 }
 
 } // namespace weir::sqlite

@@ -2,9 +2,12 @@
 
 #include <weir/connectors/sqlite/database.hpp>
 #include <weir/connectors/sqlite/letter_audit.hpp>
+#include <weir/connectors/sqlite/letter_numbers.hpp>
 #include <weir/dead_letters/dead_letter_queue.hpp>
 
+#include <cstdint>
 #include <optional>
+#include <span>
 
 namespace weir::sqlite {
 
@@ -17,8 +20,8 @@ class letter_upsert {
 public:
   explicit letter_upsert(database& where) : database_{&where}, audit_{where} {}
 
-  /// True if there was none of its identity.
-  result<bool> put(const dead_letter& letter);
+  /// How many there were none of the identity of.
+  result<std::uint64_t> put(std::span<const dead_letter> letters);
 
 private:
   struct statements {
@@ -28,6 +31,9 @@ private:
   };
 
   result<void> prepare();
+  /// True if there was none of its identity.
+  result<bool> put(const dead_letter& letter, letter_ids& ids);
+  result<bool> insert(const dead_letter& letter, letter_ids& ids);
   result<std::optional<dead_letter>> find_same(const dead_letter& letter);
 
   database* database_;

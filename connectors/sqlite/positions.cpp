@@ -53,7 +53,7 @@ result<std::vector<std::string>> positions::store(const std::string& pipeline,
   auto fenced = (*to)->rows.store(pipeline, points);
   if (!fenced)
     return std::move(fenced.error()).within(layer());
-  if (auto committed = writing->commit(); !committed)
+  if (auto committed = writing->commit_behind_others(); !committed)
     return std::move(committed.error()).within(layer());
   return fenced;
 }

@@ -24,8 +24,8 @@ namespace weir::sqlite {
 /// ```
 ///
 /// Where sqlite::insert writes to the same file, it stores the points with its rows. A power cut then takes both or
-/// none. In a file of their own, points may outlive rows in a power cut, unless the rows are stored with
-/// durability::power.
+/// none. A point is stored only after the rows that this process has stored in other databases are on the disk: so it
+/// outlives no row, also in a file of its own.
 /// A claim that a power cut takes back fences nobody any more; but who had it died of the same power cut.
 ///
 /// Failure: transient if the database is busy, full or unreadable; fatal if it can't be one, or a row in it can't

@@ -186,7 +186,9 @@ result<batch_outcome> table_writer::store(std::size_t count, const fill_row& fil
     if (!fenced->empty())
       return batch_outcome{.filtered = {}, .rejected = {}, .fenced = std::move(*fenced)};
   }
-  if (auto committed = writing->commit(); !committed)
+  // A position waits for all sinks: it rests on what others have stored elsewhere, too.
+  auto committed = points ? writing->commit_behind_others() : writing->commit();
+  if (!committed)
     return std::move(committed.error()).within(layer());
   return outcome;
 }
