@@ -162,9 +162,12 @@ weir::pipeline failing_pipeline() {
                                  : pipeline_of("stored", weir::channel<int>{{.name = "within"}});
                     })
       .add({.id = "eye",
-            .start = looks(node, "tree server running ("
-                                 "pipeline server/lines running life 2 of stored with 2 stages "
-                                 "restarted for no room, child server/eye running)")});
+            .start =
+                looks(node, "tree server running ("
+                            "pipeline server/lines running life 2 of stored with 2 stages "
+                            "restarted for pipeline 'stored' ← escalated the failure of 'sink': "
+                            "more than 0 restarts within 30000 ms ← stage 'sink' ← no room, "
+                            "child server/eye running)")});
   std::_Exit(node.run(server));
 }
 
