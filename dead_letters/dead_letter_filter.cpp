@@ -8,13 +8,25 @@ namespace weir {
 
 bool dead_letter_filter::operator==(const dead_letter_filter&) const = default;
 
+namespace {
+
+/// Is it that source, or one life of it? See partition::lasting_name.
+bool is_of_source(const std::string& source, const std::string& wanted) {
+  constexpr std::size_t life = 17; // "@" and 16 digits
+  return source == wanted
+         || (source.size() == wanted.size() + life && source[wanted.size()] == '@'
+             && source.starts_with(wanted));
+}
+
+} // namespace
+
 bool dead_letter_filter::matches(const dead_letter& letter) const {
   const auto wanted = [](const std::string& value, const std::string& is) {
     return value.empty() || value == is;
   };
   return (ids.empty() || std::ranges::find(ids, letter.id) != ids.end())
          && wanted(pipeline, letter.pipeline) && wanted(stage, letter.stage)
-         && wanted(source, letter.source)
+         && (source.empty() || is_of_source(letter.source, source))
          && (cause.empty() || letter.why.message().find(cause) != std::string::npos)
          && (!kind || *kind == letter.why.kind) && (!key || *key == letter.key)
          && (!state || *state == letter.state) && (!since || letter.last_failed_at >= *since)

@@ -53,7 +53,7 @@ resume_point acknowledgement::position_of(origin where) const {
   where = first_of(where);
   if (where.empty())
     return {};
-  return {partitions_.at(where.partition()).name(), where.position()};
+  return {partitions_.at(where.partition()).lasting_name(), where.position()};
 }
 
 std::vector<origin> acknowledgement::take_apart(origin where) {
@@ -190,7 +190,7 @@ std::vector<resume_point> acknowledgement::settled_prefixes() const {
   std::vector<resume_point> prefixes;
   partitions_.each([&](std::uint32_t index, const partition& one) {
     if (index != replay_partition_ && one.now_is() != partition::state::closed)
-      prefixes.push_back({one.name(), one.prefix_with({})});
+      prefixes.push_back({one.lasting_name(), one.prefix_with({})});
   });
   return prefixes;
 }

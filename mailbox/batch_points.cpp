@@ -23,7 +23,7 @@ batch_points::batch_points(const partition_table& all, std::uint32_t replay,
   for (const auto& one : sorted) {
     const auto& from = all.at(one.where.partition());
     if (std::exchange(last, one.where.partition()) != one.where.partition())
-      parts_.push_back({from.point(), {}});
+      parts_.push_back({&from, from.point(), {}});
     const auto position = one.where.position();
     parts_.back().members.push_back({position, one.index, from.shares_left(position)});
   }
@@ -54,6 +54,7 @@ std::vector<partition_point> batch_points::without(std::span<const std::size_t> 
     }
     auto& point = points.emplace_back(one.settled);
     add_settled(point, mine);
+    one.from->mark(point);
   }
   return points;
 }

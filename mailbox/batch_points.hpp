@@ -10,6 +10,7 @@
 
 namespace weir::internal {
 
+class partition;
 class partition_table;
 
 /// What is settled of the partitions that a batch comes from, once the batch is stored: for a sink, which stores both in
@@ -38,6 +39,7 @@ private:
     std::uint32_t shares_left;
   };
   struct part {
+    const partition* from;
     partition_point settled;     // without the batch
     std::vector<member> members; // by position
   };

@@ -24,6 +24,14 @@ void each_bit(std::uint64_t mask, Use use) {
     use(static_cast<unsigned>(std::countr_zero(mask)));
 }
 
+std::string hex(std::uint64_t number) {
+  constexpr auto digits = "0123456789abcdef";
+  std::string text;
+  for (unsigned shift = 64; shift > 0; shift -= 4)
+    text += digits[number >> (shift - 4) & 0xFU];
+  return text;
+}
+
 /// Adds the positions base + k of the bits k, which lie behind all that the point has.
 void add_runs(std::uint64_t bits, std::uint64_t base, partition_point& to) {
   while (bits != 0) {
@@ -65,9 +73,11 @@ void partition::begin(partition_opening how) {
   else if (!how.keeps_outcomes)
     outcomes_.reset();
   name_ = std::move(how.from.partition);
+  lasting_name_ = how.life == 0 ? name_ : name_ + "@" + hex(how.life);
   epoch_ = how.from.epoch;
   key_ = how.key;
   source_ = how.source;
+  marks_ = std::move(how.marks);
   before_ = std::move(how.from.beyond);
   next_before_ = 0;
   const auto resume_after = how.from.position;
@@ -365,6 +375,10 @@ partition_point partition::point() const {
     all.beyond.clear();
   }
   return all;
+}
+
+void partition::mark(partition_point& point) const {
+  point.mark = marks_ ? marks_->at(last_settled(point)) : position_mark{};
 }
 
 std::uint32_t partition::shares_left(std::uint64_t position) const noexcept {

@@ -3,6 +3,7 @@
 #include <weir/mailbox/origin.hpp>
 #include <weir/mailbox/outcome.hpp>
 #include <weir/mailbox/partition_point.hpp>
+#include <weir/mailbox/position_marks.hpp>
 #include <weir/mailbox/waker.hpp>
 
 #include <array>
@@ -23,6 +24,9 @@ struct partition_opening {
   bool keeps_outcomes = false; ///< one byte a position of the window, for partition::outcome_of
   std::uint64_t key = 0;       ///< its flight_key; 0 where nothing is recorded
   waker* source = nullptr;     ///< who reads it
+  /// Where positions mean nothing in another life: which one this is. 0: they mean the same in each.
+  std::uint64_t life = 0;
+  std::shared_ptr<const position_marks> marks = {}; ///< of what its source puts; null: it has none
 };
 
 /// One partition: a source, or a part of one, read in the order of its positions. It knows which positions are
@@ -57,6 +61,8 @@ public:
   void reopen(partition_opening how);
 
   const std::string& name() const noexcept { return name_; }
+  /// Its name, with the life behind it where positions mean nothing in another one: by which letters remember it.
+  const std::string& lasting_name() const noexcept { return lasting_name_; }
   std::uint64_t epoch() const noexcept { return epoch_; }
   std::uint64_t key() const noexcept { return key_; }
   waker* source() const noexcept { return source_; }
@@ -150,6 +156,9 @@ public:
   /// not known any more: then the position is 0, without ranges. O(in flight / 64).
   partition_point point() const;
 
+  /// Gives a point of this partition the mark of the last position that it says is settled, where one is known.
+  void mark(partition_point& point) const;
+
   /// How many shares of the position are to be settled yet; 0: it is settled. Of a closed partition: how many are to come
   /// yet, if any is.
   std::uint32_t shares_left(std::uint64_t position) const noexcept;
@@ -187,9 +196,11 @@ private:
   void wake_source(std::uint64_t settled) noexcept;
 
   std::string name_;
+  std::string lasting_name_;
   std::uint64_t epoch_ = 0;
   std::uint64_t key_ = 0;
   waker* source_ = nullptr;
+  std::shared_ptr<const position_marks> marks_;
   const std::unique_ptr<block[]> blocks_;
   std::unique_ptr<std::atomic<std::uint8_t>[]> outcomes_; // outcome + 1; 0: not settled. Or null
   std::atomic<std::uint64_t> last_admitted_{0};

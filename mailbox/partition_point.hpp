@@ -1,5 +1,7 @@
 #pragma once
 
+#include <weir/mailbox/position_mark.hpp>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -25,10 +27,24 @@ struct partition_point {
   std::vector<position_range> beyond = {}; ///< and these
   /// Which claim of the partition this comes from: see position_store. 0: its positions are not stored.
   std::uint64_t epoch = 0;
+  /// Of the last position that is settled, or of an earlier one; where the source has marks.
+  internal::position_mark mark = {};
   bool operator==(const partition_point&) const = default;
 };
 
-/// Adds what `more` has settled to `point`, which so only goes forward. Both are of one partition; the epoch stays.
+} // namespace weir
+
+namespace weir::internal {
+
+/// The last position that it says is settled.
+std::uint64_t last_settled(const partition_point& point) noexcept;
+
+} // namespace weir::internal
+
+namespace weir {
+
+/// Adds what `more` has settled to `point`, which so only goes forward, and its mark if that reaches beyond. Both are of
+/// one partition; the epoch stays.
 void add_settled(partition_point& point, const partition_point& more);
 
 /// Does the point say that this position is settled? O(log of its ranges).

@@ -201,6 +201,8 @@ bool node::state::start(std::vector<pipeline> pipelines) {
       const std::lock_guard lock{parts_lock};
       running.push_back(std::move(made));
     }
+    for (const auto& remark : running.back()->remarks())
+      log.write(internal::log::level::info, remark, {{"pipeline", name}});
     if (const auto how = running.back()->delivery())
       log.write(internal::log::level::info, "started",
                 {{"pipeline", name}, {"delivery", to_string(*how)}});

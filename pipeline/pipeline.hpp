@@ -110,6 +110,11 @@ private:
         start.resume_after = sample.resume_after();
       if constexpr (requires { sample.positions_last(); })
         start.lasts = sample.positions_last();
+      if constexpr (requires { sample.marks(); })
+        start.marks = sample.marks();
+      if constexpr (requires(const internal::known_partitions& known) { sample.begins(known); })
+        start.begins = [of = std::make_shared<source_type>(sample)](
+                           const internal::known_partitions& known) { return of->begins(known); };
       start.keeps_outcomes = internal::keeps_outcomes<source_type>;
       start.opened_later = internal::opens_partitions<source_type>;
       return start;

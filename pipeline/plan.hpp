@@ -2,7 +2,9 @@
 
 #include <weir/dead_letters/dead_letter.hpp>
 #include <weir/dead_letters/replay_settings.hpp>
+#include <weir/mailbox/position_marks.hpp>
 #include <weir/pipeline/graph.hpp>
+#include <weir/stages/partition_beginning.hpp>
 #include <weir/stages/position_store.hpp>
 #include <weir/stages/stepper.hpp>
 #include <weir/stages/typed_replay_inlet.hpp>
@@ -23,7 +25,10 @@ struct partition_start {
   std::uint64_t resume_after = 0;
   bool lasts = true; ///< its positions mean the same in another life
   bool keeps_outcomes = false;
-  bool opened_later = false; ///< the source opens its partitions itself
+  bool opened_later = false;                        ///< the source opens its partitions itself
+  std::shared_ptr<const position_marks> marks = {}; ///< null: the source has none
+  /// Null: it begins where `name` and `resume_after` say.
+  std::function<result<partition_beginning>(const known_partitions&)> begins = {};
 };
 
 struct plan {

@@ -51,8 +51,8 @@ std::vector<partition_point> position_keeper::news() {
     auto& known = stored_[index];
     if (known.epoch == one.epoch() && known.position == position)
       return;
-    points.push_back(
-        {.partition = one.name(), .position = position, .beyond = {}, .epoch = one.epoch()});
+    one.mark(points.emplace_back(partition_point{
+        .partition = one.name(), .position = position, .beyond = {}, .epoch = one.epoch()}));
     told_.push_back(index);
   });
   return points;

@@ -98,13 +98,14 @@ result<void> running_pipeline::make_actors() {
 
 /// Makes the actors from the plan, and the rings between them. Throws why it can't.
 void running_pipeline::wire() {
-  const auto partitions = internal::read_partitions(
+  auto partitions = internal::read_partitions(
       *plan_, services_); // first: a source may not be able to say where it begins
+  remarks_ = std::move(partitions.remarks);
   internal::wiring wires{*plan_};
   make_replays(wires);
   make_position_keeper();
   make_supervisor();
-  stages_.make_workers(*plan_, wires, partitions, services_, *supervisor_);
+  stages_.make_workers(*plan_, wires, partitions.of_stages, services_, *supervisor_);
   std::vector<internal::worker*> children;
   stages_.for_each_worker([&](internal::worker& one) { children.push_back(&one); });
   supervisor_->set_workers(std::move(children));

@@ -118,6 +118,9 @@ public:
   /// How often rows are stored; nothing where no positions are kept.
   std::optional<weir::delivery> delivery() const { return internal::delivery_of(*plan_); }
 
+  /// What the sources had to say when it started, as that a file is another one than before.
+  const std::vector<std::string>& remarks() const noexcept { return remarks_; }
+
   const std::string& name() const noexcept { return plan_->graph.name; }
 
 private:
@@ -147,6 +150,7 @@ private:
   state how_it_ended() const { return end_.has_failed() ? state::failed : state::finished; }
 
   std::shared_ptr<internal::plan> plan_;
+  std::vector<std::string> remarks_;
   runtime& node_;
   const internal::pipeline_observer watcher_;
   internal::pipeline_services services_;

@@ -5,14 +5,21 @@
 #include <weir/stages/pipeline_services.hpp>
 
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace weir::internal {
 
-/// The partition that each source begins with; nothing at the other stages, and at sources that open theirs themselves.
+/// What the sources of a pipeline begin with.
+struct source_partitions {
+  /// The partition of each source, by the index of its stage; nothing at the other stages, and at sources that open
+  /// theirs themselves.
+  std::vector<std::optional<partition_opening>> of_stages;
+  std::vector<std::string> remarks; ///< what the sources had to say
+};
+
 /// Asks the sources, which may throw, and claims the partitions in the position store, if there is one. Throws why two of
 /// them can't run beside each other.
-std::vector<std::optional<partition_opening>> read_partitions(const plan& of,
-                                                              const pipeline_services& services);
+source_partitions read_partitions(const plan& of, const pipeline_services& services);
 
 } // namespace weir::internal

@@ -11,17 +11,6 @@
 
 namespace weir::internal {
 
-namespace {
-
-/// Do its positions mean nothing in another life?
-bool is_unclaimed(const acknowledgement& books, origin where) {
-  const auto first = acknowledgement::first_of(where);
-  return !first.empty() && !books.is_replayed(first)
-         && books.partition_at(first.partition()).epoch() == 0;
-}
-
-} // namespace
-
 void letter_outbox::add(origin where, std::string payload, const std::type_info& payload_type,
                         failure why, const item_trouble& trouble, letter_of what, std::string key) {
   const auto read_at =
@@ -46,13 +35,8 @@ void letter_outbox::add(origin where, std::string payload, const std::type_info&
     letter.part =
         part
         + services_.dead_letters->letters_before(stage_, {letter.source, letter.position}, part);
-    const auto life = services_.dead_letters->life();
     if (letter.source.empty()) // nothing else tells it from one of another life
-      letter.position = life;
-    else if (services_.positions
-             && is_unclaimed(services_.books,
-                             where)) // nor its position, which means another item there
-      letter.part += static_cast<std::uint32_t>(std::hash<std::uint64_t>{}(life) ^ (life >> 20U));
+      letter.position = services_.dead_letters->life();
   }
   // The letter of a replayed item has been counted, unless it was edited into another key.
   const bool counts = keys_ != nullptr && !letter.key.empty() && !(same && keys_->one(letter.key));

@@ -55,7 +55,7 @@ void partitions::finish(partition_id which) {
   if (services_.positions && one.epoch() != 0 && !fenced)
     store(given_back.settled);
   if (services_.dead_letters != nullptr)
-    services_.dead_letters->partition_closed(one.name());
+    services_.dead_letters->partition_closed(one.lasting_name());
   if (services_.recorder != nullptr) {
     services_.recorder->suspects().settled(one.key(), given_back.settled.position);
     services_.recorder->suspects().closed(one.key());
@@ -105,6 +105,9 @@ std::vector<partition_id> partitions::all() const {
 }
 
 const std::string& partitions::name(partition_id which) const { return at(which).name(); }
+const std::string& partitions::lasting_name(partition_id which) const {
+  return at(which).lasting_name();
+}
 bool partitions::closing(partition_id which) const {
   return at(which).now_is() != internal::partition::state::open;
 }

@@ -66,6 +66,8 @@ public:
   /// Those that are open or closing, in the order of their ids.
   std::vector<partition_id> all() const;
   const std::string& name(partition_id which) const;
+  /// The name that its dead letters have as their source: where positions mean nothing in another life, with the life.
+  const std::string& lasting_name(partition_id which) const;
   bool closing(partition_id which) const;
 
   /// Up to where everything is settled: what may be committed, and so lost here. After the question, the source is

@@ -31,8 +31,18 @@ public:
   virtual result<std::vector<partition_point>> claim(const std::string& pipeline,
                                                      std::span<const std::string> partitions) = 0;
 
+  /// The points of those partitions of the pipeline whose names begin so, in any order. Claims nothing, and changes
+  /// nothing. Of a store that answers none, a file that became another one fences who still reads the old one.
+  virtual result<std::vector<partition_point>> known(const std::string& pipeline,
+                                                     const std::string& beginning) {
+    static_cast<void>(pipeline);
+    static_cast<void>(beginning);
+    return std::vector<partition_point>{};
+  }
+
   /// Adds what these points say is settled to what is stored, and never takes anything back. Answers the names of
-  /// those partitions that another one has claimed since: of them nothing is stored, of the others everything.
+  /// those partitions that another one has claimed since: of them nothing is stored, of the others everything. A point's
+  /// mark is kept with it (add_settled says which): it tells the next life whether a file is the same.
   virtual result<std::vector<std::string>> store(const std::string& pipeline,
                                                  std::span<const partition_point> points) = 0;
 

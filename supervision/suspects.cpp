@@ -50,6 +50,14 @@ void suspects::watch(std::uint64_t stage, std::uint64_t partition, std::uint64_t
   remaining_.store(watched_.size(), std::memory_order_relaxed);
 }
 
+void suspects::begins_anew(std::uint64_t partition) {
+  const std::lock_guard guard{lock_};
+  const auto its = [=](const suspect& one) { return one.partition == partition; };
+  std::erase_if(kept_, its);
+  std::erase_if(watched_, its);
+  remaining_.store(watched_.size(), std::memory_order_relaxed);
+}
+
 void suspects::closed(std::uint64_t partition) {
   const std::lock_guard guard{lock_};
   std::erase_if(watched_, [=](const suspect& one) { return one.partition == partition; });

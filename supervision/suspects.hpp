@@ -37,6 +37,10 @@ public:
   /// is suspected again. What was forgotten stays forgotten.
   void watch(std::uint64_t stage, std::uint64_t partition, std::uint64_t resume_after);
 
+  /// The positions of this partition mean something else in this life than in those before: what is known of them is
+  /// forgotten, for it can't come again. Before `watch`.
+  void begins_anew(std::uint64_t partition);
+
   /// The partition was closed, and nothing of it is in flight: its suspects can't come any more, and hold up nobody.
   /// The next life has to know of them all the same.
   void closed(std::uint64_t partition);

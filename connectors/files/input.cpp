@@ -1,8 +1,8 @@
+#include <weir/connectors/files/file_name.hpp>
 #include <weir/connectors/files/input.hpp>
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
 #include <system_error>
 
 #include <fcntl.h>
@@ -37,12 +37,6 @@ struct input::inflater {
   bool in_member = true;
 };
 
-std::string absolute_path(const std::string& path) {
-  std::error_code ignored;
-  const auto absolute = std::filesystem::absolute(path, ignored);
-  return ignored ? path : absolute.string();
-}
-
 input::input(std::string name, int descriptor, bool owned, bool regular)
     : name_{std::move(name)},
       descriptor_{descriptor},
@@ -75,6 +69,12 @@ result<std::unique_ptr<input>> input::open(const std::string& path,
     return fatal(name + ": can't be read: " + text_of(error));
   if (S_ISDIR(what.st_mode))
     return fatal(name + ": is a directory; expected a file");
+  opened->id_ = {.device = what.st_dev, .inode = what.st_ino};
+  if (opened->regular_) { // of standard input, some may have been read before
+    opened->before_ =
+        static_cast<std::uint64_t>(std::max<off_t>(0, ::lseek(descriptor, 0, SEEK_CUR)));
+    opened->promised_ = static_cast<std::uint64_t>(what.st_size);
+  }
   opened->shown_ = std::move(shown);
   if (opened->shown_ && opened->regular_)
     opened->shown_->bytes_total = static_cast<std::uint64_t>(what.st_size);
@@ -106,11 +106,34 @@ result<input::state> input::fill() {
     return fatal(name_ + ": can't be read at byte " + std::to_string(offset_) + ": "
                  + text_of(errno));
   at_end_ = count == 0;
+  if (at_end_)
+    if (auto whole = check_size(); !whole)
+      return std::move(whole.error());
   filled_ += static_cast<std::size_t>(count);
   offset_ += static_cast<std::uint64_t>(count);
   if (shown_)
     shown_->bytes_read.store(offset_, std::memory_order_relaxed);
   return at_end_ ? state::end : state::bytes;
+}
+
+/// At the end: is it there that the file ended when it was opened, or behind?
+result<void> input::check_size() const {
+  struct stat now {};
+  if (!regular_ || before_ + offset_ >= promised_ || ::fstat(descriptor_, &now) != 0)
+    return {};
+  const auto left = static_cast<std::uint64_t>(now.st_size);
+  if (left >= promised_) // as of files that the kernel makes up: they never had so many
+    return {};
+  return fatal(name_ + ": became shorter while it was read: it had " + std::to_string(promised_)
+               + " bytes when it was opened, and has " + std::to_string(left) + " now");
+}
+
+result<void> input::go_to(std::uint64_t byte) {
+  if (::lseek(descriptor_, static_cast<off_t>(byte), SEEK_SET) < 0)
+    return fatal(name_ + ": can't go to byte " + std::to_string(byte) + ": " + text_of(errno));
+  offset_ = byte;
+  recognised_ = true;
+  return {};
 }
 
 result<input::chunk> input::read() {
@@ -193,39 +216,6 @@ result<input::chunk> input::next_of_gzip() {
     if (failed_)
       return *failed_;
   }
-}
-
-result<std::string> identity(const std::string& path) {
-  if (path == "-")
-    return std::string{"stdin"};
-  const auto name = absolute_path(path);
-  struct stat what {};
-  if (::stat(path.c_str(), &what) != 0)
-    return fatal(name + ": can't be read: " + text_of(errno));
-  if (S_ISDIR(what.st_mode))
-    return fatal(name + ": is a directory; expected a file");
-  if (!S_ISREG(what.st_mode)) // looking into a pipe would take bytes out of it
-    return name;
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0)
-    return fatal(name + ": can't be opened: " + text_of(errno));
-  unsigned char head[4096];
-  std::size_t there = 0;
-  ssize_t count = 0;
-  while (there < sizeof head
-         && ((count = ::read(descriptor, head + there, sizeof head - there)) > 0
-             || (count < 0 && errno == EINTR)))
-    there += static_cast<std::size_t>(std::max<ssize_t>(count, 0));
-  const auto error = count < 0 ? errno : 0;
-  ::close(descriptor);
-  if (error != 0)
-    return fatal(name + ": can't be read: " + text_of(error));
-  const auto sum = crc32(0, head, static_cast<uInt>(there));
-  constexpr auto digits = "0123456789abcdef";
-  std::string hex;
-  for (int shift = 28; shift >= 0; shift -= 4)
-    hex += digits[sum >> static_cast<unsigned>(shift) & 0xFU];
-  return name + "#" + hex;
 }
 
 } // namespace weir::files

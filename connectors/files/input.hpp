@@ -1,5 +1,6 @@
 #pragma once
 
+#include <weir/connectors/files/file_id.hpp>
 #include <weir/connectors/files/lines_options.hpp>
 #include <weir/supervision/failure.hpp>
 
@@ -42,6 +43,13 @@ public:
   };
   result<chunk> read();
 
+  /// Goes to this byte of what is stored, before anything is read. For a file that is known to be plain.
+  result<void> go_to(std::uint64_t byte);
+  /// Is it not compressed? Known once something was read.
+  bool plain() const noexcept { return recognised_ && !gzip_; }
+  /// Which file of this machine it is, as long as that is open.
+  file_id id() const noexcept { return id_; }
+
   /// Bytes taken from the file so far.
   std::uint64_t offset() const noexcept { return offset_; }
 
@@ -49,6 +57,7 @@ private:
   struct inflater;
 
   input(std::string name, int descriptor, bool owned, bool regular);
+  result<void> check_size() const;
 
   result<state> fill();
   result<chunk> next();
@@ -66,14 +75,14 @@ private:
   std::size_t taken_ = 0;
   std::size_t filled_ = 0;
   std::uint64_t offset_ = 0;
+  std::uint64_t before_ = 0;   // bytes of a regular file that were read before it was opened here
+  std::uint64_t promised_ = 0; // bytes that a regular file had when it was opened
+  file_id id_;
   bool at_end_ = false;
 
   bool recognised_ = false;
   std::unique_ptr<inflater> gzip_; // null: it is plain
   std::optional<failure> failed_;
 };
-
-/// The absolute path, without looking whether there is anything.
-std::string absolute_path(const std::string& path);
 
 } // namespace weir::files

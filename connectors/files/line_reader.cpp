@@ -50,8 +50,19 @@ void line_reader::keep(std::string_view part) {
   last_ = part.back();
 }
 
+/// Takes so many bytes of the input's chunk.
+std::string_view line_reader::take(std::size_t bytes) {
+  const auto taken = rest_.substr(0, bytes);
+  rest_.remove_prefix(bytes);
+  if (digests_)
+    digest_.add(taken);
+  return taken;
+}
+
 void line_reader::finish_kept(bool terminated, text_event& line) {
+  end_bytes_ = terminated ? 1 : 0;
   if (terminated && last_ == '\r') {
+    end_bytes_ = 2;
     if (kept_.size() == length_)
       kept_.pop_back();
     --length_;
@@ -91,9 +102,9 @@ result<line_reader::state> line_reader::next(text_event& line) {
         return filled;
     }
     const auto end = rest_.find('\n');
-    const auto part = rest_.substr(0, end);
-    rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 1);
-    if (end == std::string_view::npos) {
+    const bool ends = end != std::string_view::npos;
+    const auto part = take(ends ? end + 1 : rest_.size()).substr(0, end);
+    if (!ends) {
       keep(part);
     } else if (length_ > 0) {
       keep(part);
@@ -101,6 +112,7 @@ result<line_reader::state> line_reader::next(text_event& line) {
       return state::line;
     } else {
       const auto text = part.ends_with('\r') ? part.substr(0, part.size() - 1) : part;
+      end_bytes_ = part.size() + 1 - text.size();
       finish(text, text.size(), true, line);
       return state::line;
     }
@@ -122,18 +134,22 @@ result<line_reader::state> line_reader::skip_to(std::uint64_t number) {
     if (*filled != state::more)
       return filled;
   }
+  std::size_t skipped = 0;
+  auto reached = state::line;
   while (number_ < number) {
-    const auto end = rest_.find('\n');
+    const auto end = rest_.find('\n', skipped);
     if (end == std::string_view::npos) {
-      length_ += rest_.size();
-      rest_ = {};
-      return state::more;
+      length_ += rest_.size() - skipped;
+      skipped = rest_.size();
+      reached = state::more;
+      break;
     }
-    rest_.remove_prefix(end + 1);
+    skipped = end + 1;
     length_ = 0;
     ++number_;
   }
-  return state::line;
+  take(skipped);
+  return reached;
 }
 
 } // namespace weir::files

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <weir/connectors/files/content_digest.hpp>
 #include <weir/connectors/files/input.hpp>
 #include <weir/connectors/text_event.hpp>
+#include <weir/mailbox/position_mark.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -17,11 +19,27 @@ namespace weir::files {
 class line_reader {
 public:
   line_reader(std::unique_ptr<input> from, std::uint64_t line_max)
-      : from_{std::move(from)}, line_max_{line_max} {}
+      : from_{std::move(from)}, line_max_{line_max}, digests_{from_->rereadable()} {}
+  /// Goes on behind line `number` of an input that is there already; the digest is of what lies before.
+  line_reader(std::unique_ptr<input> from, std::uint64_t line_max, std::uint64_t number,
+              const content_digest& before)
+      : from_{std::move(from)},
+        line_max_{line_max},
+        digests_{from_->rereadable()},
+        number_{number},
+        digest_{before} {}
 
   const input& from() const noexcept { return *from_; }
   /// Of the last line that was read or skipped.
   std::uint64_t number() const noexcept { return number_; }
+
+  /// What is known by now of the content, up to and with the last line that was read or skipped. Of what can't be
+  /// read twice nothing is known: then it has no bytes.
+  internal::position_mark mark() const noexcept {
+    return {.position = number_, .bytes = digest_.bytes(), .digest = digest_.value()};
+  }
+  /// The bytes of the content before the end of the last line that was read, without that end.
+  std::uint64_t bytes_of_text() const noexcept { return digest_.bytes() - end_bytes_; }
 
   enum class state {
     line,    ///< read, or: the line asked for is reached
@@ -37,13 +55,17 @@ public:
 private:
   result<state> fill();
   void keep(std::string_view part);
+  std::string_view take(std::size_t bytes);
   void finish(std::string_view text, std::uint64_t length, bool terminated, text_event& line);
   void finish_kept(bool terminated, text_event& line);
 
   const std::unique_ptr<input> from_;
   const std::uint64_t line_max_;
+  const bool digests_;
   std::string_view rest_; // of the input's chunk
   std::uint64_t number_ = 0;
+  content_digest digest_;       // of all that was taken
+  std::uint64_t end_bytes_ = 0; // of the end of the last line: 0 where there is none
   // Of a line that began in an earlier chunk.
   std::string kept_;         // how it begins
   std::uint64_t length_ = 0; // bytes

@@ -52,7 +52,10 @@ events::events(events_options options) : options_{std::move(options)} {
 
 result<void> events::on_start(context& where) {
   auto queue = std::make_shared<admission>(options_.waiting_max);
-  auto listening = server::start(where.node().io(), options_, queue, options_.state->port);
+  auto named = options_; // as an answer names its events, and their letters
+  auto& all = where.partitions();
+  named.partition = all.lasting_name(all.all().front());
+  auto listening = server::start(where.node().io(), std::move(named), queue, options_.state->port);
   if (!listening)
     return std::move(listening.error());
   options_.state->port = (*listening)->port();

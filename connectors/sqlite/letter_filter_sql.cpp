@@ -13,6 +13,9 @@ namespace {
 
 // Where databases differ in their words, these are SQLite's.
 constexpr auto id_among_sql = "id IN (SELECT value FROM json_each(?))"; // of a JSON array
+// That source, or one life of it: with "@" and 16 digits behind.
+constexpr auto is_of_source_sql = "? IN (source, CASE WHEN substr(source, -17, 1) = '@' THEN "
+                                  "substr(source, 1, length(source) - 17) END)";
 constexpr auto cause_has_sql = "instr(cause, ?) > 0";
 
 /// Times are kept in whole milliseconds.
@@ -30,7 +33,8 @@ letter_filter_sql::letter_filter_sql(const dead_letter_filter& filter) {
   const bool under_way = filter.state && *filter.state != dead_letter_state::kept;
   equal(under_way ? "pipeline" : "+pipeline", filter.pipeline);
   equal("+stage", filter.stage);
-  equal("+source", filter.source);
+  if (!filter.source.empty())
+    add(is_of_source_sql, filter.source);
   if (!filter.cause.empty())
     add(cause_has_sql, filter.cause);
   if (filter.kind)

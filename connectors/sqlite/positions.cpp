@@ -40,6 +40,19 @@ result<std::vector<partition_point>> positions::claim(const std::string& pipelin
   return points;
 }
 
+result<std::vector<partition_point>> positions::known(const std::string& pipeline,
+                                                      const std::string& beginning) {
+  const auto layer = [&] { return "can't read the positions of pipeline '" + pipeline + "'"; };
+  const std::lock_guard lock{mutex_};
+  auto in = opened();
+  if (!in)
+    return std::move(in.error()).within(layer());
+  auto points = (*in)->rows.known(pipeline, beginning);
+  if (!points)
+    return std::move(points.error()).within(layer());
+  return points;
+}
+
 result<std::vector<std::string>> positions::store(const std::string& pipeline,
                                                   std::span<const partition_point> points) {
   const auto layer = [&] { return "can't store the positions of pipeline '" + pipeline + "'"; };

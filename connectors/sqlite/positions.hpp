@@ -39,6 +39,8 @@ public:
 
   result<std::vector<partition_point>> claim(const std::string& pipeline,
                                              std::span<const std::string> partitions) override;
+  result<std::vector<partition_point>> known(const std::string& pipeline,
+                                             const std::string& beginning) override;
   result<std::vector<std::string>> store(const std::string& pipeline,
                                          std::span<const partition_point> points) override;
   std::string name() const override { return "sqlite '" + path_.string() + "'"; }

@@ -599,14 +599,15 @@ TEST_F(EventsServerTimes, ADeadLetterIsAnswered422AndSaysWhichItIs) {
   const auto got = ask(post_stored("1\nbad\n2\nbad too"));
   EXPECT_EQ(got.status, 422);
   EXPECT_TRUE(got.says("Content-Type: application/problem+json")) << got.header;
-  EXPECT_THAT(got.body,
-              HasSubstr("\"admitted\": 4, \"events\": ["
-                        "{\"index\": 1, \"outcome\": \"dead_lettered\", \"source\": \"http\", "
-                        "\"position\": 3}, "
-                        "{\"index\": 3, \"outcome\": \"dead_lettered\", \"source\": \"http\", "
-                        "\"position\": 5}]}"));
   ASSERT_EQ(letters_.letters().size(), 2U);
-  EXPECT_EQ(letters_.letters()[0].source, "http");
+  const auto source = letters_.letters()[0].source;
+  EXPECT_THAT(source, testing::StartsWith("http@")) << "and which life of it";
+  EXPECT_THAT(got.body, HasSubstr("\"admitted\": 4, \"events\": ["
+                                  "{\"index\": 1, \"outcome\": \"dead_lettered\", \"source\": \""
+                                  + source
+                                  + "\", \"position\": 3}, "
+                                    "{\"index\": 3, \"outcome\": \"dead_lettered\", \"source\": \""
+                                  + source + "\", \"position\": 5}]}"));
   EXPECT_EQ(letters_.letters()[0].position, 3U);
 }
 

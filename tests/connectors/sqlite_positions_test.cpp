@@ -169,6 +169,60 @@ TEST(SqlitePositions, ATableOfLanesLosesNothing) {
   EXPECT_EQ(other.claim({"a", "b"}), "a#2 6 +8-8, b#1 7, ");
 }
 
+TEST(SqlitePositions, KeepTheMarkOfMostThatWasRead) {
+  const folder in;
+  positions store{in / "x.db"};
+  const std::vector<std::string> names{"a"};
+  ASSERT_TRUE(store.claim("events", names));
+  partition_point one{.partition = "a", .position = 5, .epoch = 1};
+  one.mark = {.position = 5, .bytes = 50, .digest = 0xFFFF'FFFF'FFFF'FFF0U};
+  ASSERT_TRUE(store.store("events", std::vector{one}));
+  partition_point less{.partition = "a", .position = 3, .epoch = 1};
+  less.mark = {.position = 3, .bytes = 30, .digest = 1};
+  ASSERT_TRUE(store.store("events", std::vector{less}));
+  const auto known = store.known("events", "a");
+  ASSERT_TRUE(known);
+  EXPECT_EQ(*known, std::vector{one});
+}
+
+TEST(SqlitePositions, SayWhatTheyKnowOfNamesThatBeginSo) {
+  const folder in;
+  owner one{in / "x.db"};
+  EXPECT_EQ(one.claim({"a#1", "a#2", "a", "b#1", "a%#1"}),
+            "a#1#1 0, a#2#1 0, a#1 0, b#1#1 0, a%#1#1 0, ");
+  positions store{in / "x.db"};
+  const auto names = [&](const std::string& pipeline, const std::string& beginning) {
+    std::vector<std::string> all;
+    if (const auto known = store.known(pipeline, beginning))
+      for (const auto& point : *known)
+        all.push_back(point.partition);
+    return all;
+  };
+  EXPECT_THAT(names("events", "a#"), testing::UnorderedElementsAre("a#1", "a#2"));
+  EXPECT_THAT(names("events", "a%"), ElementsAre("a%#1"));
+  EXPECT_THAT(names("others", "a#"), ElementsAre());
+  EXPECT_EQ(point_in(in / "x.db", "events", "a"), "0");
+  EXPECT_EQ(one.store(1), "stored") << "to look is no claim";
+}
+
+TEST(SqlitePositions, ATableWithoutMarksLosesNothing) {
+  const folder in;
+  {
+    auto opened = database::open(in / "x.db");
+    ASSERT_TRUE(opened);
+    ASSERT_TRUE(opened->execute(
+        "CREATE TABLE weir_positions(pipeline TEXT NOT NULL, \"partition\" TEXT NOT NULL, "
+        "position INTEGER NOT NULL, beyond BLOB NOT NULL DEFAULT x'', epoch INTEGER NOT NULL "
+        "DEFAULT 0, PRIMARY KEY(pipeline, \"partition\"));"
+        "INSERT INTO weir_positions VALUES('events', 'a', 5, x'0200', 3)"));
+  }
+  EXPECT_EQ(point_in(in / "x.db", "events", "a"), "5 +7-7"); // to read needs no change
+  owner one{in / "x.db"};
+  EXPECT_EQ(one.claim({"a"}), "a#4 5 +7-7, ");
+  EXPECT_EQ(one.store(6), "stored");
+  EXPECT_EQ(point_in(in / "x.db", "events", "a"), "7");
+}
+
 TEST(SqlitePositions, ATableIsRenewedOnceHoweverOftenItIsOpened) {
   const folder in;
   write_lanes(in / "x.db");
@@ -183,7 +237,7 @@ TEST(SqlitePositions, ATableIsRenewedOnceHoweverOftenItIsOpened) {
               ElementsAre("events a 5  0", "events b 7  0", "others a 9  0"));
   EXPECT_THAT(rows(in / "x.db", "SELECT group_concat(name) FROM pragma_table_info("
                                 "'weir_positions')"),
-              ElementsAre("pipeline,partition,position,beyond,epoch"));
+              ElementsAre("pipeline,partition,position,beyond,epoch,marked,bytes,digest"));
 }
 
 TEST(SqlitePositions, ATableOfLanesIsAsItWasIfItCantBeRenewed) {
@@ -253,6 +307,8 @@ TEST(SqlitePositions, ARowThatCantBeReadIsRefusedByName) {
             row + "in column 'position' expected a position from 0 to 281474976710655, found -1");
   EXPECT_EQ(refusal("epoch = -3"),
             row + "in column 'epoch' expected the number of a claim, found -3");
+  EXPECT_EQ(refusal("marked = -1"),
+            row + "in column 'marked' expected a position from 0 to 281474976710655, found -1");
 }
 
 TEST(SqlitePositions, SayWhatIsWrongWithTheirPath) {

@@ -46,6 +46,17 @@ TEST(DeadLetterFilter, SaysWhatItLetsThrough) {
   EXPECT_TRUE(internal::ids_text(std::vector<std::uint64_t>(103, 7)).ends_with("7, 7 and 3 more"));
 }
 
+TEST(DeadLetterFilter, TakesASourceForAllItsLives) {
+  dead_letter_filter of{.source = "http"};
+  EXPECT_TRUE(of.matches({.source = "http"}));
+  EXPECT_TRUE(of.matches({.source = "http@0123456789abcdef"}));
+  EXPECT_FALSE(of.matches({.source = "https@0123456789abcdef"}));
+  EXPECT_FALSE(of.matches({.source = "http@else"}));
+  of.source = "http@0123456789abcdef";
+  EXPECT_TRUE(of.matches({.source = "http@0123456789abcdef"}));
+  EXPECT_FALSE(of.matches({.source = "http@0123456789abcde0"}));
+}
+
 TEST(Utc, IsReadBackAsItIsWritten) {
   EXPECT_EQ(utc_text(at(7ms) + 999us), "2024-01-31T12:00:00.007Z");
   EXPECT_EQ(utc_text(wall_time{-1ms}), "1969-12-31T23:59:59.999Z");

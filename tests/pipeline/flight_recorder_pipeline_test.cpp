@@ -155,6 +155,29 @@ TEST(FlightRecorderPipeline, RunsWhatHasNotKilledOftenEnough) {
   EXPECT_EQ(stored.items(), weir_test::up_to(count));
 }
 
+/// The same source, of which nothing can be read once more.
+struct passing : decltype(weir_test::numbers(count)) {
+  bool positions_last() const { return false; }
+};
+
+TEST(FlightRecorderPipeline, AccusesNobodyForWhatHadHisPositionInAnotherLife) {
+  const earlier_lives lives;
+  for (int life = 0; life < 3; ++life)
+    lives.die("stage", {5});
+  const weir_test::collected<int> ran, stored;
+  weir::pipeline p{"p"};
+  p.from("source", passing{weir_test::numbers(count)})
+      .via("stage",
+           [ran](int n) {
+             ran.add(n);
+             return n;
+           })
+      .to("sink", stored.sink());
+  const auto seen = run(std::move(p), lives);
+  EXPECT_TRUE(seen.letters.empty());
+  EXPECT_EQ(stored.items(), weir_test::up_to(count));
+}
+
 TEST(FlightRecorderPipeline, SparesWhoWasOnlyThere) {
   const earlier_lives lives;
   for (int life = 0; life < 5; ++life)

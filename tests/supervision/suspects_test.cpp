@@ -196,4 +196,17 @@ TEST(Suspects, KeysTellNamesApart) {
   EXPECT_NE(weir::internal::flight_key("", ""), 0U);
 }
 
+TEST(Suspects, OfPositionsThatMeanSomethingElseNowAreForgotten) {
+  constexpr std::uint64_t stage = 1, passing = 2, lasting = 3;
+  weir::internal::suspects all;
+  all.set({{.stage = stage, .partition = passing, .first = 5, .last = 5, .deaths = 3},
+           {.stage = stage, .partition = lasting, .first = 5, .last = 5, .deaths = 3}});
+  all.begins_anew(passing);
+  all.watch(stage, passing, 0);
+  all.watch(stage, lasting, 0);
+  EXPECT_FALSE(all.at(stage, passing, 5)) << "an item that did nothing";
+  EXPECT_TRUE(all.at(stage, lasting, 5));
+  EXPECT_EQ(all.left(true).size(), 1U) << "nor has the next life to know of it";
+}
+
 } // namespace
