@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 # Counts of what somebody who includes it gets; a little above what is, so that growth is noticed. Lower is better.
-headers_max=118     # of ours
+headers_max=125     # of ours
 lines_max=10550      # of ours
 standard_max=33     # different headers of the standard library and the system that ours name
 names_max=120       # in namespace weir that a user can see, however they came in: the aim is 60
