@@ -1,5 +1,6 @@
 #include <weir/cli/base64.hpp>
 #include <weir/cli/dead_letter_json.hpp>
+#include <weir/stages/json.hpp>
 #include <weir/supervision/utc.hpp>
 #include <weir/supervision/utf8.hpp>
 
@@ -143,10 +144,10 @@ std::string to_json(const std::vector<dead_letter_count>& causes) {
 }
 
 result<dead_letter> dead_letter_from_json(std::string_view line) {
-  const auto all = json::parse(line, nullptr, false);
-  if (!all.is_object())
+  const auto read = read_json(line);
+  if (!read || !read->is_object())
     return poison("expected a dead letter as a JSON object");
-  members from{all};
+  members from{*read};
   dead_letter one;
   from.read("id", one.id);
   from.read("pipeline", one.pipeline);

@@ -40,17 +40,9 @@ std::optional<std::uint64_t> take_number(std::string_view& bytes) {
 
 } // namespace
 
-} // namespace weir
-
-namespace weir::internal {
-
 std::uint64_t last_settled(const partition_point& point) noexcept {
   return point.beyond.empty() ? point.position : point.beyond.back().last;
 }
-
-} // namespace weir::internal
-
-namespace weir {
 
 void add_settled(partition_point& point, const partition_point& more) {
   if (more.mark.reaches_beyond(point.mark))

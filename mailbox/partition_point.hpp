@@ -28,20 +28,12 @@ struct partition_point {
   /// Which claim of the partition this comes from: see position_store. 0: its positions are not stored.
   std::uint64_t epoch = 0;
   /// Of the last position that is settled, or of an earlier one; where the source has marks.
-  internal::position_mark mark = {};
+  position_mark mark = {};
   bool operator==(const partition_point&) const = default;
 };
 
-} // namespace weir
-
-namespace weir::internal {
-
 /// The last position that it says is settled.
 std::uint64_t last_settled(const partition_point& point) noexcept;
-
-} // namespace weir::internal
-
-namespace weir {
 
 /// Adds what `more` has settled to `point`, which so only goes forward, and its mark if that reaches beyond. Both are of
 /// one partition; the epoch stays.

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-namespace weir::internal {
+namespace weir {
 
 /// What a source knows its content by, up to and with one position: so that the next life sees whether it reads the
 /// same. A store keeps it beside the point whose last settled position it is of, and need not understand it.
@@ -19,4 +19,4 @@ struct position_mark {
   }
 };
 
-} // namespace weir::internal
+} // namespace weir

@@ -1,6 +1,7 @@
 #include <weir/node/configuration_file.hpp>
 #include <weir/node/spelling.hpp>
 #include <weir/node/terminal.hpp>
+#include <weir/stages/json.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -188,6 +189,8 @@ void read_configuration_file(const std::string& path, std::deque<option>& option
     return values.refuse(std::string{"can't be read: "} + std::strerror(errno));
   if (text->size() > configuration_file_max)
     return values.refuse("is larger than " + std::to_string(configuration_file_max) + " bytes");
+  if (is_nested_too_deep(*text))
+    return values.refuse("nests deeper than " + std::to_string(json_depth_max) + " levels");
   key_watch watch;
   json root;
   try {

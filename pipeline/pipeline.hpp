@@ -112,9 +112,10 @@ private:
         start.lasts = sample.positions_last();
       if constexpr (requires { sample.marks(); })
         start.marks = sample.marks();
-      if constexpr (requires(const internal::known_partitions& known) { sample.begins(known); })
-        start.begins = [of = std::make_shared<source_type>(sample)](
-                           const internal::known_partitions& known) { return of->begins(known); };
+      if constexpr (requires(const known_partitions& known) { sample.begins(known); })
+        start.begins = [of = std::make_shared<source_type>(sample)](const known_partitions& known) {
+          return of->begins(known);
+        };
       start.keeps_outcomes = internal::keeps_outcomes<source_type>;
       start.opened_later = internal::opens_partitions<source_type>;
       return start;

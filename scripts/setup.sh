@@ -7,6 +7,7 @@ set -euo pipefail
 packages=(
   build-essential g++ cmake ninja-build ccache git python3 gzip ca-certificates
   libcaf-dev nlohmann-json3-dev libspdlog-dev libcli11-dev zlib1g-dev libsqlite3-dev sqlite3
+  libcurl4-openssl-dev
   libgtest-dev libgmock-dev libbenchmark-dev patch spin clang-format clang-tidy
 )
 # Clang 16 or later builds the tests under AddressSanitizer in half of GCC's time. Debian 12's default is 14.

@@ -6,6 +6,21 @@ namespace weir::internal {
 
 using namespace std::chrono_literals;
 
+namespace {
+
+/// Where the other side said that it is asked too much, no retry comes at once, nor before the back-off's minimum, nor
+/// before the time that it named.
+std::chrono::nanoseconds delay_when_busy(const retry_policy& policy, std::uint32_t failed_runs,
+                                         double random, std::chrono::milliseconds asked_for) {
+  const auto run = failed_runs > policy.immediate ? failed_runs - policy.immediate : 1;
+  const auto least = std::max(std::min(policy.delay_min, policy.delay_max), asked_for);
+  return std::max<std::chrono::nanoseconds>(
+      policy.delays().delay(run, random),
+      std::clamp<std::chrono::milliseconds>(least, 0ms, backoff::longest));
+}
+
+} // namespace
+
 verdict judge::decide(const failure& why, item_trouble& trouble, std::uint64_t item_id,
                       time_point began, time_point now, bool again) {
   count(why, trouble);
@@ -23,10 +38,10 @@ verdict judge::decide(const failure& why, item_trouble& trouble, std::uint64_t i
     made.charge = std::max(made.charge, 1U);
   }
   if (made.what == answer::retry) {
-    const auto delay = retry_.delay(trouble.attempts, services_.node.random());
-    made.delay = std::max<std::chrono::nanoseconds>(
-        delay, std::clamp<std::chrono::milliseconds>(why.retry_after.value_or(0ms), 0ms,
-                                                     backoff::longest));
+    const auto random = services_.node.random();
+    made.delay = why.retry_after
+                     ? delay_when_busy(retry_, trouble.attempts, random, *why.retry_after)
+                     : retry_.delay(trouble.attempts, random);
   }
   return made;
 }

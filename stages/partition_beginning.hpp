@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace weir::internal {
+namespace weir {
 
 /// Answers the points that are stored of the partitions whose names begin so.
 using known_partitions =
@@ -22,4 +22,4 @@ struct partition_beginning {
   std::string remark = {};
 };
 
-} // namespace weir::internal
+} // namespace weir

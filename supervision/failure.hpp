@@ -35,7 +35,8 @@ struct failure {
   failure_kind kind = failure_kind::poison;
   /// Messages, outermost first; never empty in a failure made by the functions below.
   std::vector<std::string> chain;
-  /// The least time to wait before the next attempt, where the other side named one (`Retry-After`).
+  /// Where the other side said that it is asked too much: the least time to wait before the next attempt, as it named it
+  /// (`Retry-After`), or 0. No retry comes at once then, nor before the back-off's minimum.
   std::optional<std::chrono::milliseconds> retry_after;
 
   /// Makes it the failure as it is seen from one layer further out: "`layer` ← what it was".

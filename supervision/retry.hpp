@@ -34,7 +34,7 @@ struct retry_policy {
   /// Runs of one item before it is dead-lettered, the first included.
   std::uint32_t attempts = 3;
   /// How many of the retries after a transient failure come at once: most such failures are over by then. Those
-  /// after them follow the back-off. A time that the other side asked for (Retry-After) is kept in any case.
+  /// after them follow the back-off. None does where the other side asks for a time (Retry-After).
   std::uint32_t immediate = 1;
   std::chrono::milliseconds delay_min{50};
   std::chrono::milliseconds delay_max{5000};

@@ -161,8 +161,7 @@ file_beginning of_earlier_version(const std::string& path, const partition_point
 
 } // namespace
 
-result<file_beginning> find_beginning(const lines_options& options,
-                                      const internal::known_partitions& known) {
+result<file_beginning> find_beginning(const lines_options& options, const known_partitions& known) {
   auto called = names::of(options);
   if (!called)
     return std::move(called.error());

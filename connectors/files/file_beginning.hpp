@@ -19,8 +19,8 @@ namespace weir::files {
 /// settled is there, byte by byte. Its path says only where to look, and the checksum of its head in the partition's name
 /// tells most others apart without reading further.
 struct file_beginning {
-  internal::partition_beginning where;
-  internal::position_mark mark = {}; ///< of the position behind which it begins, if that is known
+  partition_beginning where;
+  position_mark mark = {}; ///< of the position behind which it begins, if that is known
 
   /// A last line that was settled without its end, so that it may go on now: it is read again. Line 0: there is none.
   struct open_line {
@@ -46,7 +46,6 @@ struct file_beginning {
 /// | a point with a mark that fits | behind it; an open last line is read again |
 /// | a point without a mark, of an earlier version, whose name fits | before the last line that it settled, which is read again |
 /// | only what doesn't fit | at its beginning, under a name of its own |
-result<file_beginning> find_beginning(const lines_options& options,
-                                      const internal::known_partitions& known);
+result<file_beginning> find_beginning(const lines_options& options, const known_partitions& known);
 
 } // namespace weir::files

@@ -35,7 +35,7 @@ public:
 
   /// What is known by now of the content, up to and with the last line that was read or skipped. Of what can't be
   /// read twice nothing is known: then it has no bytes.
-  internal::position_mark mark() const noexcept {
+  position_mark mark() const noexcept {
     return {.position = number_, .bytes = digest_.bytes(), .digest = digest_.value()};
   }
   /// The bytes of the content before the end of the last line that was read, without that end.

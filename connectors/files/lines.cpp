@@ -38,7 +38,7 @@ std::shared_ptr<internal::position_marks> lines::marks() {
   return stream_->marks;
 }
 
-result<internal::partition_beginning> lines::begins(const internal::known_partitions& known) {
+result<partition_beginning> lines::begins(const known_partitions& known) {
   auto found = find_beginning(options_, known);
   if (!found)
     return std::move(found.error());
@@ -127,7 +127,7 @@ result<void> lines::check_place(std::uint64_t position) const {
 result<source_state> lines::poll(intake<text_event>& in, context& where) {
   if (!in_place_)
     return go_to(where.last_position(), where);
-  std::vector<internal::position_mark> fresh;
+  std::vector<position_mark> fresh;
   auto said = read(in, fresh);
   if (!fresh.empty()) {
     auto& partitions = where.partitions();
@@ -136,8 +136,7 @@ result<source_state> lines::poll(intake<text_event>& in, context& where) {
   return said;
 }
 
-result<source_state> lines::read(intake<text_event>& in,
-                                 std::vector<internal::position_mark>& fresh) {
+result<source_state> lines::read(intake<text_event>& in, std::vector<position_mark>& fresh) {
   const auto& open = stream_->beginning.open;
   text_event line;
   while (in.room() > 0) {

@@ -45,7 +45,7 @@ public:
   /// Is it a file, which can be read again in another life?
   bool positions_last() const;
   /// Which of the known files it is, and where that goes on: see find_beginning.
-  result<internal::partition_beginning> begins(const internal::known_partitions& known);
+  result<partition_beginning> begins(const known_partitions& known);
   /// New ones, for one life of a pipeline.
   std::shared_ptr<internal::position_marks> marks();
 
@@ -56,7 +56,7 @@ private:
   struct stream;
 
   result<source_state> go_to(std::uint64_t position, const context& where);
-  result<source_state> read(intake<text_event>& in, std::vector<internal::position_mark>& fresh);
+  result<source_state> read(intake<text_event>& in, std::vector<position_mark>& fresh);
   result<void> reopen(std::uint64_t position);
   result<void> check_place(std::uint64_t position) const;
   failure ended_early(std::uint64_t position) const;

@@ -1,61 +1,49 @@
 #pragma once
 
+#include <weir/connectors/http/client_options.hpp>
+#include <weir/connectors/http/request.hpp>
+#include <weir/connectors/http/response.hpp>
 #include <weir/connectors/http/url.hpp>
 #include <weir/supervision/failure.hpp>
 
 #include <boost/asio/awaitable.hpp>
 
-#include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
 /// HTTP/1.1: a client for awaitable stages, and a server as a source.
 namespace weir::http {
 
-struct client_options {
-  std::string base_url; ///< "http://host[:port][/path]"; see parse_url
-  std::uint32_t connections_max =
-      64; ///< open at a time; who needs one more waits, in order of arrival
-  /// For one request, with all its waiting; 0: none.
-  std::chrono::milliseconds timeout{0};
-  std::chrono::milliseconds connect_timeout{5000};
-  /// A connection that was idle for longer is not used again.
-  std::chrono::milliseconds idle_max{30'000};
-  std::uint64_t body_max = std::uint64_t{1} << 20U; ///< bytes of an answer
-  std::uint32_t header_max = 16 * 1024;             ///< bytes
-};
-
-struct response {
-  unsigned status = 0;
-  std::string body;
-  std::string content_type;
-  std::optional<std::chrono::milliseconds>
-      retry_after; ///< the header Retry-After; see retry_after()
-};
-
 /// Requests to one server over connections that are kept.
 ///
 /// Owner: the thread of one I/O context at a time; the last copy may go after it, on any thread. Copies share
 /// the connections.
 /// Bounded: `connections_max` connections; of each one answer.
-/// Failure: transient, "GET http://…: why", for whatever keeps an answer from coming; every status
-/// from 100 to 599 is an answer.
-/// A kept connection that turns out closed before anything came back is replaced by a new one, once. A request
-/// that is cancelled closes its connection, gives its place to the next, and fails with "cancelled".
+/// Failure: transient, "GET https://host: why", for whatever keeps an answer from coming, also where this process has no
+/// descriptor or no memory left; every status from 100 to 599 is an answer. What is said shows nothing of the target,
+/// the header, the body or the credentials.
+/// A kept connection that turns out closed before anything came back, or that says something unasked, is replaced by a
+/// new one. A request that is cancelled closes its connection, gives its place to the next, and fails with
+/// "cancelled". Where the server has several addresses, a silent one is left for the next.
 class client {
 public:
-  /// Throws std::invalid_argument for a base URL that parse_url refuses, or without connections.
+  /// Throws std::invalid_argument for options that can't work: a base URL that parse_url refuses, no connections, a
+  /// header, a file or a secret that is no good.
   explicit client(client_options options);
 
-  /// `target` follows the base URL as it is: "/path?key=value", "?key=value", or nothing. Poison if it is
-  /// neither, or has a character that must be percent-encoded (see encode).
+  /// Poison for a request that check refuses. On 401 a secret from a file is read again; if it is another one now, the
+  /// request is made once more.
+  boost::asio::awaitable<result<response>> ask(request what) const;
   boost::asio::awaitable<result<response>> get(std::string_view target) const;
+  boost::asio::awaitable<result<response>> post(std::string_view target, std::string body,
+                                                std::string_view content_type) const;
 
-  /// Connections in use, and requests that wait for one.
+  /// "https://host:port", for messages.
+  const std::string& origin() const;
+
+  /// Requests under way, each with a connection, and requests that wait for one.
   std::size_t in_use() const;
   std::size_t waiting() const;
 

@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
+#include <string>
+
+#include <curl/curl.h>
 
 namespace weir::http {
 
@@ -22,35 +26,17 @@ std::optional<std::uint64_t> number(std::string_view text) {
   return value;
 }
 
-/// RFC 9110, section 5.6.7, IMF-fixdate. The obsolete forms are not read.
+/// Any date that begins with a weekday. libcurl reads much else as a date that nobody means as one here.
 std::optional<std::chrono::sys_seconds> date(std::string_view text) {
-  constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  constexpr std::string_view form = "Ddd, 00 Mmm 0000 00:00:00 GMT";
-  if (text.size() != form.size())
+  constexpr std::array<std::string_view, 7> weekdays{"Sun", "Mon", "Tue", "Wed",
+                                                     "Thu", "Fri", "Sat"};
+  constexpr std::size_t longest = 64; // of the three forms it is 33
+  if (text.size() > longest || std::ranges::find(weekdays, text.substr(0, 3)) == weekdays.end())
     return std::nullopt;
-  for (std::size_t k = 3; k < form.size(); ++k) { // the weekday says nothing that the date doesn't
-    const bool any = form[k] == '0' || (k >= 8 && k <= 10);
-    if (!any && text[k] != form[k])
-      return std::nullopt;
-  }
-  const auto month = std::ranges::find(months, text.substr(8, 3));
-  const auto day = number(text.substr(5, 2));
-  const auto year = number(text.substr(12, 4));
-  const auto hours = number(text.substr(17, 2));
-  const auto minutes = number(text.substr(20, 2));
-  const auto seconds = number(text.substr(23, 2));
-  if (month == months.end() || !day || !year || !hours || !minutes || !seconds || *hours > 23
-      || *minutes > 59 || *seconds > 60)
+  const auto seconds = curl_getdate(std::string{text}.c_str(), nullptr);
+  if (seconds == -1)
     return std::nullopt;
-  const std::chrono::year_month_day which{
-      std::chrono::year{static_cast<int>(*year)},
-      std::chrono::month{static_cast<unsigned>(month - months.begin()) + 1},
-      std::chrono::day{static_cast<unsigned>(*day)}};
-  if (!which.ok())
-    return std::nullopt;
-  return std::chrono::sys_days{which} + std::chrono::hours{*hours} + std::chrono::minutes{*minutes}
-         + std::chrono::seconds{*seconds};
+  return std::chrono::sys_seconds{std::chrono::seconds{seconds}};
 }
 
 } // namespace

@@ -7,36 +7,53 @@ namespace weir::http {
 
 namespace {
 
+constexpr std::uint16_t http_port = 80;
+constexpr std::uint16_t https_port = 443;
+
 bool is_alphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
+/// Without what may be a password.
+std::string shown(std::string_view text) {
+  const auto at = text.rfind('@');
+  if (at == std::string_view::npos)
+    return std::string{text};
+  const auto scheme = text.find("://");
+  const auto from = scheme < at ? scheme + 3 : 0;
+  return std::string{text.substr(0, from)} + "..." + std::string{text.substr(at)};
+}
+
 failure wrong(std::string_view text, std::string_view found) {
-  return poison("the URL '" + std::string{text}
-                + "' is no http://host[:port][/path]: " + std::string{found});
+  return poison("the URL '" + shown(text)
+                + "' is no http[s]://host[:port][/path]: " + std::string{found});
 }
 
 } // namespace
 
 std::string url::authority() const {
   const bool bracketed = host.find(':') != std::string::npos;
-  return (bracketed ? "[" + host + "]" : host) + (port == 80 ? "" : ":" + std::to_string(port));
+  return (bracketed ? "[" + host + "]" : host)
+         + (port == (secure ? https_port : http_port) ? "" : ":" + std::to_string(port));
 }
 
+std::string url::origin() const { return (secure ? "https://" : "http://") + authority(); }
+
 result<url> parse_url(std::string_view text) {
-  constexpr std::string_view scheme = "http://";
-  if (text.starts_with("https://"))
-    return wrong(text, "https is not supported in this version");
-  if (!text.starts_with(scheme))
-    return wrong(text, "it does not begin with http://");
-  auto rest = text.substr(scheme.size());
+  constexpr std::string_view http = "http://";
+  constexpr std::string_view https = "https://";
+  url parsed;
+  parsed.secure = text.starts_with(https);
+  parsed.port = parsed.secure ? https_port : http_port;
+  if (!parsed.secure && !text.starts_with(http))
+    return wrong(text, "it does not begin with http:// or https://");
+  auto rest = text.substr(parsed.secure ? https.size() : http.size());
   const auto path_at = std::min(rest.find_first_of("/?#"), rest.size());
   const auto path = rest.substr(path_at);
   rest = rest.substr(0, path_at);
 
-  url parsed;
   if (rest.find('@') != std::string_view::npos)
-    return wrong(text, "user and password are not supported");
+    return wrong(text, "a user and a password do not belong there");
   if (rest.starts_with('[')) {
     const auto end = rest.find(']');
     if (end == std::string_view::npos)

@@ -1,5 +1,6 @@
 #include <weir/connectors/sqlite/letter_row.hpp>
 #include <weir/connectors/sqlite/rows.hpp>
+#include <weir/stages/json.hpp>
 #include <weir/supervision/utc.hpp>
 #include <weir/supervision/utf8.hpp>
 
@@ -47,10 +48,10 @@ result<dead_letter> letter_in(const statement& row) {
   if (known == failure_kinds.end())
     return unreadable(id, "a kind of failure", kind);
   one.why.kind = *known;
-  const auto chain = nlohmann::json::parse(row.text(14), nullptr, false);
-  if (!chain.is_array())
+  const auto chain = read_json(row.text(14));
+  if (!chain || !chain->is_array())
     return unreadable(id, "a JSON array as chain", row.text(14));
-  for (const auto& message : chain)
+  for (const auto& message : *chain)
     one.why.chain.push_back(message.is_string() ? message.get<std::string>() : message.dump());
   one.trace_id = row.text(15);
   const auto state = row.text(16);

@@ -79,9 +79,9 @@ result<std::optional<partition_point>> read_point(statement& query, std::string_
   const auto position = query.integer(0);
   const auto beyond = query.text(1);
   const auto epoch = query.integer(2);
-  const internal::position_mark mark{.position = static_cast<std::uint64_t>(query.integer(3)),
-                                     .bytes = static_cast<std::uint64_t>(query.integer(4)),
-                                     .digest = static_cast<std::uint64_t>(query.integer(5))};
+  const position_mark mark{.position = static_cast<std::uint64_t>(query.integer(3)),
+                           .bytes = static_cast<std::uint64_t>(query.integer(4)),
+                           .digest = static_cast<std::uint64_t>(query.integer(5))};
   query.reset();
 
   const auto refuse = [&](std::string_view column, const std::string& expected_and_found) {

@@ -91,22 +91,13 @@ asio::awaitable<answer> enricher::shared::look_up(std::string key) {
 
 asio::awaitable<answer> enricher::shared::ask(const std::string& key) {
   co_await permits.acquire();
-  auto got = co_await api.get("?key=" + weir::http::encode(key));
-  if (!got)
-    co_return std::move(got.error());
-  const auto status = got->status;
-  const auto about = "the API answered " + std::to_string(status) + " for '" + key + "'";
-  if (status == 429 || status == 503) {
-    if (got->retry_after)
-      permits.pause_until(std::chrono::steady_clock::now() + *got->retry_after);
-    co_return got->retry_after ? weir::transient(about, *got->retry_after) : weir::transient(about);
+  auto facts = co_await weir::http::json_get(api, "?key=" + weir::http::encode(key));
+  if (!facts) {
+    if (const auto pause = facts.error().retry_after)
+      permits.pause_until(std::chrono::steady_clock::now() + *pause);
+    co_return std::move(facts.error());
   }
-  if (status >= 500)
-    co_return weir::transient(about);
-  if (status != 200)
-    co_return weir::poison(about);
-  auto facts = nlohmann::json::parse(got->body, nullptr, false);
-  if (!facts.is_object())
-    co_return weir::transient(about + " with what is no JSON object");
-  co_return facts.dump();
+  if (!facts->is_object())
+    co_return weir::transient("GET " + api.origin() + ": the answer is no JSON object");
+  co_return facts->dump();
 }

@@ -18,13 +18,12 @@
 ///
 /// Answers are cached; several events of one key in flight make one call. Permits are taken for calls only, so
 /// that what the cache knows costs none; a 429 pauses all calls for as long as the API asked.
-/// Failures: 429, 5xx, time-outs, connection errors and answers that are no JSON object are transient; any other
-/// status is poison.
+/// Failures: as those of weir::http::json_get; an answer that is no JSON object is transient too.
 /// Owner: the node's I/O thread. Copies share everything.
 class enricher {
 public:
   struct options {
-    std::string url;          ///< "http://host:port/path"; asked as "url?key=…"
+    std::string url;          ///< "http[s]://host:port/path"; asked as "url?key=…"
     std::uint32_t rate = 500; ///< calls a second
     std::uint32_t burst = 10; ///< calls that may go out at once after a pause
     std::uint32_t connections_max = 50;

@@ -1,5 +1,7 @@
 #include "event.hpp"
 
+#include <weir/stages/json.hpp>
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -145,8 +147,10 @@ private:
     if (bracket == '{')
       keys_.emplace_back();
     first_ = true;
-    if (depth() > nesting_max)
-      return refuse("nested deeper than " + std::to_string(nesting_max) + " levels");
+    // What the API answers may nest deeper than what comes in, and stands in an object of ours.
+    const auto most = with_enrichment_ ? weir::json_depth_max + 1 : nesting_max;
+    if (depth() > most)
+      return refuse("nested deeper than " + std::to_string(most) + " levels");
     return true;
   }
   bool close(char bracket) {

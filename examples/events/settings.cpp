@@ -13,8 +13,9 @@ std::string mistake_in(const settings& chosen) {
     return "--store must be sqlite:PATH, not '" + chosen.store + "'";
   if (chosen.store_path() == chosen.dead_letters)
     return "--store and --dead-letters must be different files";
-  if (chosen.enrich != "none" && !chosen.enrich.starts_with("http://"))
-    return "--enrich must be none or begin with http://, not '" + chosen.enrich + "'";
+  if (chosen.enrich != "none" && !chosen.enrich.starts_with("http://")
+      && !chosen.enrich.starts_with("https://"))
+    return "--enrich must be none or begin with http:// or https://, not '" + chosen.enrich + "'";
   if (chosen.batch_size > chosen.mailbox)
     return "--batch-size " + std::to_string(chosen.batch_size) + " is larger than --mailbox "
            + std::to_string(chosen.mailbox);
@@ -34,7 +35,7 @@ void declare(weir::configuration& config, settings& chosen) {
   config.option("listen", chosen.listen,
                 "Address to serve POST /events on, as 127.0.0.1:PORT; port 0 takes a free one.");
   config.option("enrich", chosen.enrich,
-                "The API to ask about each event, as http://host:port/path; or none.");
+                "The API to ask about each event, as http[s]://host:port/path; or none.");
   config.option("rate", chosen.rate, "Calls a second to the API at most.").range(1, 1'000'000);
   config.option("burst", chosen.burst, "Calls that may go out at once after a pause.")
       .range(1, 1'000'000);

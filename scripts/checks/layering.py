@@ -23,20 +23,22 @@ from rooms import (EVERYTHING, FRONT_DOOR, FRONT_DOOR_PURPOSE, LIBRARY, PROGRAMS
 LARGEST_SHARE = 1 / 4
 
 # Not brought along by weir.hpp, however indirectly.
-HEAVY = re.compile(r"caf/|boost/|nlohmann/json\.hpp|spdlog/|CLI/|sqlite3|zlib")
-OPTED_INTO = re.compile(r"(connectors|testkit|cluster|inspect)/.*|stages/awaitable\.hpp")
+HEAVY = re.compile(r"caf/|boost/|nlohmann/json\.hpp|spdlog/|CLI/|sqlite3|zlib|curl/")
+OPTED_INTO = re.compile(r"(connectors|testkit|cluster|inspect)/.*|stages/(awaitable|json)\.hpp")
 
 CAF_HOME = re.compile(r"actors/runtime_caf\.cpp")
 CAF_FILES_OF_CLUSTER = 1
 # Rooms that stand on the standard library and the system alone, and what third parties are called.
 PURE = {"mailbox", "supervision"}
-THIRD_PARTY = re.compile(r"(caf|boost|nlohmann|spdlog|fmt|CLI|openssl|librdkafka|prometheus|opentelemetry)/"
+THIRD_PARTY = re.compile(r"(caf|boost|curl|nlohmann|spdlog|fmt|CLI|openssl|librdkafka|prometheus|opentelemetry)/"
                          r"|(sqlite3|zlib|libpq-fe)\.h")
 STANDARD = re.compile(r"[a-z_0-9]+")
 # A source may use any third party. A header shows it to whoever includes it, so only these do, and only these parties.
 SHOWN = re.compile(r"boost/|nlohmann/json_fwd\.hpp|caf/")
-SHOWN_BY = re.compile(r"actors/(rate_limiter|runtime\w*|sleep)\.hpp|stages/awaitable\.hpp"
+SHOWN_BY = re.compile(r"actors/(rate_limiter|runtime\w*|sleep)\.hpp|stages/(awaitable|json)\.hpp"
                       r"|(connectors/\w+|cluster|inspect)/\w+\.hpp")
+# libcurl is known to what drives it, which no public header includes.
+CURL_SHOWN_BY = re.compile(r"connectors/http/transfers?\.hpp")
 
 
 def listed(words):
@@ -142,6 +144,9 @@ def check_third_parties(house):
             continue
         elif source.folder in PURE:
             yield f"{where}: {source.folder}/ stands on the standard library and the system alone; {found}"
+        elif source.is_header and one.target.startswith("curl/"):
+            if not CURL_SHOWN_BY.fullmatch(source.path):
+                yield f"{where}: libcurl is for connectors/http/transfer.hpp and transfers.hpp; {found}"
         elif source.is_header and not (SHOWN.match(one.target) and SHOWN_BY.fullmatch(source.path)):
             yield f"{where}: not in this header, which shows it to whoever includes it; {found}"
 

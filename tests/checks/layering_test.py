@@ -219,6 +219,11 @@ class ThirdParties(LayeringTest):
         self.expect("node/log.hpp:2: not in this header", "node/log.hpp:3: not in this header",
                     changes={"node/log.hpp": header("boost/asio.hpp", "nlohmann/json.hpp", lines=1)})
 
+    def test_headers_show_curl_only_where_it_is_driven(self):
+        self.expect(changes={"connectors/http/transfer.hpp": header("curl/curl.h", lines=1)})
+        self.expect("connectors/http/client.hpp:2: libcurl is for connectors/http/transfer.hpp and transfers.hpp",
+                    changes={"connectors/http/client.hpp": header("curl/curl.h", lines=1)})
+
     def test_what_is_heavy_does_not_come_in_by_the_front_door(self):
         found = self.found(changes={"stages/awaitable.hpp": header("boost/asio.hpp", lines=1)},
                            appended={"stages/stages.hpp": "#include <weir/stages/awaitable.hpp>",

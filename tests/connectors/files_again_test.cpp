@@ -1,4 +1,4 @@
-#include "../probes.hpp"
+#include "../threads.hpp"
 
 #include <weir/connectors/files.hpp>
 #include <weir/connectors/files/content_digest.hpp>
@@ -51,8 +51,8 @@ protected:
 
   /// Lines that contain "broken" become letters, the others go on.
   weir::pipeline reading(files::lines_options options,
-                         const probes::collected<std::string>& into) const {
-    weir::pipeline made{"reading", probes::restarting(0)};
+                         const weir::testkit::collected<std::string>& into) const {
+    weir::pipeline made{"reading", weir_test::restarting(0)};
     made.from("read", files::lines{std::move(options)}, {.execution = weir::execution::own_thread})
         .via("parse",
              [](const text_event& one) -> weir::result<std::string> {
@@ -68,8 +68,8 @@ protected:
 
   /// What one life reads, to its end.
   texts life(files::lines_options options) {
-    probes::collected<std::string> kept;
-    probes::running pipeline{reading(std::move(options), kept)};
+    weir::testkit::collected<std::string> kept;
+    weir_test::running_on_threads pipeline{reading(std::move(options), kept)};
     pipeline.finishes();
     remarks_ = pipeline->remarks();
     return kept.items();
@@ -206,8 +206,8 @@ TEST_F(FilesAgain, AFileWhoseSettledLinesBeyondThePositionAreOthersIsAnother) {
 
 TEST_F(FilesAgain, AFileThatIsReplacedWhileItsSourceIsStartedAnewIsAFailure) {
   const auto file = write("in", "one\ntwo\nthree\nfour\n");
-  probes::collected<std::string> kept;
-  weir::pipeline made{"reading", probes::restarting(3, weir::one_for_all)};
+  weir::testkit::collected<std::string> kept;
+  weir::pipeline made{"reading", weir_test::restarting(3, weir::one_for_all)};
   auto crashed = std::make_shared<std::atomic<bool>>(false);
   made.from("read", files::lines{{.path = file}}, {.mailbox_capacity = 1})
       .via("trip",
@@ -221,7 +221,7 @@ TEST_F(FilesAgain, AFileThatIsReplacedWhileItsSourceIsStartedAnewIsAFailure) {
            {.mailbox_capacity = 1})
       .to("keep", kept.sink());
   made.dead_letters_to(weir::dead_letters::memory{});
-  probes::running pipeline{std::move(made)};
+  weir_test::running_on_threads pipeline{std::move(made)};
   EXPECT_EQ(pipeline.ended(), state::failed);
   EXPECT_THAT(pipeline->why().message(), HasSubstr(file + ": was changed: up to line "));
 }
@@ -272,11 +272,11 @@ TEST_F(FilesAgain, AFileThatBecomesShorterWhileItIsReadIsAFailure) {
   while (content.size() < 3'000'000)
     content += "a line of some length, so that there are not too many of them\n";
   const auto file = write("in", content);
-  const probes::gate held;
-  weir::pipeline made{"reading", probes::restarting(0)};
+  const weir_test::gate held;
+  weir::pipeline made{"reading", weir_test::restarting(0)};
   made.from("read", files::lines{{.path = file}}, {.execution = weir::execution::own_thread})
       .to("keep", [held](const text_event&) noexcept { held.pass(); }, {.mailbox_capacity = 4});
-  probes::running pipeline{std::move(made)};
+  weir_test::running_on_threads pipeline{std::move(made)};
   ASSERT_TRUE(held.wait_for(1));
   fs::resize_file(file, 1'000'000);
   held.open();
@@ -295,8 +295,8 @@ TEST_F(FilesAgain, APipeIsReadFromItsBeginningInEachLife) {
   for (int n = 0; n < 2; ++n) {
     const int writer = ::open(pipe.c_str(), O_RDWR | O_CLOEXEC); // waits for no reader
     ASSERT_EQ(::write(writer, "one\nbroken\ntwo\n", 15), 15);
-    probes::collected<std::string> kept;
-    probes::running pipeline{reading({.path = pipe}, kept)};
+    weir::testkit::collected<std::string> kept;
+    weir_test::running_on_threads pipeline{reading({.path = pipe}, kept)};
     EXPECT_TRUE(kept.wait_for(2));
     ::close(writer);
     pipeline.finishes();
@@ -311,8 +311,8 @@ TEST_F(FilesAgain, EqualItemsOfTwoLivesAreTwoLettersAlsoWherePositionsAreNotKept
   const auto pipe = path("pipe");
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
   for (int n = 0; n < 2; ++n) {
-    probes::collected<text_event> kept;
-    weir::pipeline made{"reading", probes::restarting(0)};
+    weir::testkit::collected<text_event> kept;
+    weir::pipeline made{"reading", weir_test::restarting(0)};
     made.from("read", files::lines{{.path = pipe}})
         .via("parse",
              [](const text_event&) -> weir::result<text_event> { return weir::poison("no"); })
@@ -320,8 +320,8 @@ TEST_F(FilesAgain, EqualItemsOfTwoLivesAreTwoLettersAlsoWherePositionsAreNotKept
     made.dead_letters_to(weir::dead_letters::sqlite{path("dead.db")});
     const int held = ::open(pipe.c_str(), O_RDWR | O_CLOEXEC);
     ASSERT_EQ(::write(held, "broken\n", 7), 7);
-    probes::running pipeline{std::move(made)};
-    EXPECT_TRUE(probes::eventually([&] { return pipeline.ledger().dead_lettered == 1; }));
+    weir_test::running_on_threads pipeline{std::move(made)};
+    EXPECT_TRUE(weir_test::eventually([&] { return pipeline.ledger().dead_lettered == 1; }));
     ::close(held);
     pipeline.finishes();
   }
@@ -378,10 +378,10 @@ private:
 TEST_F(FilesAgain, AStoreThatCantSayWhatItKnowsIsAskedByClaims) {
   const auto store = std::make_shared<reticent_store>();
   const auto life_with_it = [&](const std::string& file) {
-    probes::collected<std::string> kept;
+    weir::testkit::collected<std::string> kept;
     auto made = reading({.path = file}, kept);
     made.positions_in(store);
-    probes::running pipeline{std::move(made)};
+    weir_test::running_on_threads pipeline{std::move(made)};
     pipeline.finishes();
     return kept.items();
   };

@@ -1,110 +1,30 @@
-#include "../failure_text.hpp"
-#include "../threads.hpp"
-#include "loopback.hpp"
+#include "asking.hpp"
 
 #include <weir/actors/virtual_time.hpp>
 #include <weir/connectors/http/client.hpp>
 #include <weir/connectors/http/retry_after.hpp>
 #include <weir/stages/awaitable.hpp>
+#include <weir/testkit/node.hpp>
 
 #include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <gmock/gmock.h>
 
-using namespace weir_test;
+using namespace std::chrono_literals;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 namespace asio = boost::asio;
 namespace http = weir::http;
+using asking::answer;
+using asking::echo;
 
 namespace {
 
-std::string answer(std::string_view body, std::string_view headers = "") {
-  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n"
-         + std::string{headers} + "\r\n" + std::string{body};
-}
-
-/// Answers every request of a connection with its target.
-void echo(loopback::peer& with, int) {
-  for (;;) {
-    const auto request = with.read_header();
-    if (!request.ends_with("\r\n\r\n"))
-      return;
-    with.send(answer(request.substr(4, request.find(' ', 4) - 4)));
-  }
-}
-
-class Client : public testing::Test {
-protected:
-  /// One request on its way.
-  struct question {
-    std::optional<weir::result<http::response>> answer;
-    asio::cancellation_signal cancellation;
-
-    void cancel() { cancellation.emit(asio::cancellation_type::terminal); }
-    std::string text() const {
-      if (!answer)
-        return "no answer";
-      return *answer ? std::to_string((*answer)->status) + " " + (*answer)->body
-                     : text_of(answer->error());
-    }
-  };
-
-  std::shared_ptr<question> begin(const http::client& client, std::string target) {
-    auto made = asked_.emplace_back(std::make_shared<question>());
-    // On the context, so that it has begun when it is cancelled: else Asio throws out of run().
-    asio::post(io_, [this, client, target, made] {
-      asio::co_spawn(
-          io_, ask(client, target, made),
-          asio::bind_cancellation_slot(made->cancellation.slot(), [](std::exception_ptr thrown) {
-            EXPECT_FALSE(thrown) << "a request does not throw";
-          }));
-    });
-    return made;
-  }
-  static asio::awaitable<void> ask(http::client client, std::string target,
-                                   std::shared_ptr<question> into) {
-    into->answer = co_await client.get(target);
-  }
-  /// Runs the context until something is so.
-  template <class Fact>
-  bool run_until(Fact fact) {
-    const auto deadline = std::chrono::steady_clock::now() + patience;
-    while (!fact() && std::chrono::steady_clock::now() < deadline) {
-      io_.restart();
-      io_.run_one_for(1ms);
-    }
-    return fact();
-  }
-  /// What can go on without anything from outside.
-  void settle() {
-    io_.restart();
-    io_.poll();
-  }
-  std::string finish(const std::shared_ptr<question>& one) {
-    run_until([&] { return one->answer.has_value(); });
-    return one->text();
-  }
-  std::string get(const http::client& client, std::string target) {
-    return finish(begin(client, std::move(target)));
-  }
-
-private:
-  // Their signals must outlive what runs on the context.
-  std::vector<std::shared_ptr<question>> asked_;
-
-protected:
-  asio::io_context io_{1};
-};
+class Client : public asking::client_test {};
 
 } // namespace
 
@@ -174,12 +94,14 @@ TEST_F(Client, ReadsBodiesOfEveryForm) {
 TEST_F(Client, RefusesTargetsThatCouldSayMoreThanATarget) {
   const http::client client{{.base_url = "http://127.0.0.1:9"}};
   for (const std::string bad : {"/a b", "/a\r\nHost: evil", "/\x01", "/ü", "key=1"})
-    EXPECT_EQ(get(client, bad),
-              "poison: the target '" + bad + "' must begin with '/' or '?' and be percent-encoded");
+    EXPECT_EQ(
+        get(client, bad),
+        "poison: a request to http://127.0.0.1:9: the target must begin with '/' or '?' and be "
+        "percent-encoded");
 }
 
 TEST_F(Client, RefusesOptionsThatCantWork) {
-  EXPECT_THROW(http::client{{.base_url = "https://example.org"}}, std::invalid_argument);
+  EXPECT_THROW(http::client{{.base_url = "ftp://example.org"}}, std::invalid_argument);
   EXPECT_THROW((http::client{{.base_url = "http://example.org", .connections_max = 0}}),
                std::invalid_argument);
 }
@@ -250,7 +172,7 @@ TEST_F(Client, AStaleConnectionIsReplacedOnce) {
     }};
     const http::client client{{.base_url = server.url()}};
     EXPECT_EQ(get(client, "/1"), "200 first");
-    ASSERT_TRUE(reset || eventually([&] { return closed.load(); }));
+    ASSERT_TRUE(reset || weir_test::eventually([&] { return closed.load(); }));
     EXPECT_EQ(get(client, "/2"), "200 /2");
     EXPECT_EQ(server.accepted(), 2);
   }
@@ -263,21 +185,21 @@ TEST_F(Client, ANewConnectionThatIsClosedIsNotTriedAgain) {
   }};
   const http::client client{{.base_url = server.url()}};
   EXPECT_EQ(get(client, "/a"),
-            "transient: GET " + server.url() + "/a: the connection was closed without an answer");
+            "transient: GET " + server.url() + ": the connection was closed without an answer");
   EXPECT_EQ(server.accepted(), 1);
 }
 
-TEST_F(Client, ARequestIsNotRepeatedOnceAByteOfTheAnswerCame) {
+TEST_F(Client, ARequestIsNotRepeatedOnceALineOfTheAnswerCame) {
   for (const bool reset : {false, true}) {
     std::atomic<bool> sent{false};
-    gate door;
+    weir_test::gate gate;
     const loopback::server server{[&](loopback::peer& with, int) {
       with.read_header();
       with.send(answer("first"));
       with.read_header();
-      with.send("H");
+      with.send("HTTP/1.1 200 OK\r\n");
       sent = true;
-      door.pass();
+      gate.pass();
       reset ? with.reset() : with.close();
     }};
     const http::client client{{.base_url = server.url()}};
@@ -286,8 +208,8 @@ TEST_F(Client, ARequestIsNotRepeatedOnceAByteOfTheAnswerCame) {
     EXPECT_TRUE(run_until([&] { return sent.load(); }));
     while (io_.poll() > 0) // what was sent is there to be read
       ;
-    door.open();
-    EXPECT_THAT(finish(second), StartsWith("transient: GET " + server.url() + "/: "));
+    gate.open();
+    EXPECT_THAT(finish(second), StartsWith("transient: GET " + server.url() + ": "));
     EXPECT_EQ(server.accepted(), 1);
   }
 }
@@ -295,7 +217,7 @@ TEST_F(Client, ARequestIsNotRepeatedOnceAByteOfTheAnswerCame) {
 TEST_F(Client, OpensNoMoreConnectionsThanAllowedAndServesInTheOrderOfArrival) {
   std::mutex lock;
   std::vector<std::string> order;
-  gate door;
+  weir_test::gate gate;
   const loopback::server server{[&](loopback::peer& with, int) {
     for (;;) {
       const auto request = with.read_header();
@@ -305,7 +227,7 @@ TEST_F(Client, OpensNoMoreConnectionsThanAllowedAndServesInTheOrderOfArrival) {
         const std::lock_guard guard{lock};
         order.push_back(request.substr(4, 2));
       }
-      door.pass();
+      gate.pass();
       with.send(answer("ok"));
     }
   }};
@@ -315,7 +237,7 @@ TEST_F(Client, OpensNoMoreConnectionsThanAllowedAndServesInTheOrderOfArrival) {
     all[k] = begin(client, "/" + std::to_string(k));
   EXPECT_TRUE(run_until([&] { return client.waiting() == 4; }));
   EXPECT_EQ(client.in_use(), 1U);
-  door.open();
+  gate.open();
   for (const auto& one : all)
     EXPECT_EQ(finish(one), "200 ok");
   EXPECT_EQ(order, (std::vector<std::string>{"/0", "/1", "/2", "/3", "/4"}));
@@ -329,23 +251,22 @@ TEST_F(Client, AConnectionThatIsRefusedSaysSo) {
   std::string url;
   { url = loopback::server{echo}.url(); } // nobody listens there any more
   EXPECT_EQ(get(http::client{{.base_url = url}}, "/x"),
-            "transient: GET " + url + "/x: Connection refused");
+            "transient: GET " + url + ": Connection refused");
 }
 
 TEST_F(Client, BrokenAnswersAreTransientFailuresThatSayHow) {
   const std::pair<std::string, std::string> broken[] = {
-      {"\x16\x03\x01 this is TLS, or what?\r\n\r\n", "the answer is no HTTP: bad version"},
-      {"HTTP/1.1 2x0 OK\r\n\r\n", "the answer is no HTTP: bad status"},
+      {"\x16\x03\x01 this is TLS, or what?\r\n\r\n", "the answer is no HTTP"},
+      {"HTTP/1.1 2x0 OK\r\n\r\n", "the answer has no status of 100 to 599"},
       {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
        "the connection was closed in the middle of the answer"},
       {"HTTP/1.1 200 OK\r\nContent-Le", "the connection was closed in the middle of the answer"},
       {"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n", "the answer is longer than 1000 bytes"},
       {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFF\r\n",
-       "the answer is longer than 1000 bytes"},
+       "the connection was closed in the middle of the answer"},
       {"HTTP/1.1 200 OK\r\nX: " + std::string(10'000, 'x') + "\r\n\r\n",
        "the header of the answer is longer than 5000 bytes"},
-      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
-       "the answer is no HTTP: bad chunk"},
+      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", "in chunked-encoding"},
   };
   const loopback::server server{[&](loopback::peer& with, int connection) {
     with.read_header();
@@ -354,13 +275,14 @@ TEST_F(Client, BrokenAnswersAreTransientFailuresThatSayHow) {
   }};
   const http::client client{{.base_url = server.url(), .body_max = 1000, .header_max = 5000}};
   for (const auto& [bytes, why] : broken)
-    EXPECT_EQ(get(client, "/"), "transient: GET " + server.url() + "/: " + why);
+    EXPECT_THAT(get(client, "/"),
+                testing::AllOf(StartsWith("transient: GET " + server.url() + ": "), EndsWith(why)));
 }
 
 TEST_F(Client, AStatusThatIsNoneIsATransientFailureAndItsConnectionIsNotUsedAgain) {
   const std::pair<std::string, std::string> broken[] = {
-      {"HTTP/1.1 000 Nothing", "HTTP/1.1 000 Nothing"},
-      {"HTTP/1.1 099 ", "HTTP/1.1 099"},
+      {"HTTP/1.1 000 Nothing", ""},
+      {"HTTP/1.1 099 ", ""},
       {"HTTP/1.1 600 So\xc3 what", "HTTP/1.1 600 So? what"},
       {"HTTP/1.1 999 " + std::string(500, 'x'), "HTTP/1.1 999 " + std::string(80, 'x')},
   };
@@ -374,22 +296,23 @@ TEST_F(Client, AStatusThatIsNoneIsATransientFailureAndItsConnectionIsNotUsedAgai
   const http::client client{{.base_url = server.url()}};
   for (const auto& [line, shown] : broken)
     EXPECT_EQ(get(client, "/"), "transient: GET " + server.url()
-                                    + "/: the answer has no status of 100 to 599: '" + shown + "'");
+                                    + ": the answer has no status of 100 to 599"
+                                    + (shown.empty() ? "" : ": '" + shown + "'"));
   EXPECT_EQ(get(client, "/"), "599 ");
 }
 
 TEST_F(Client, AResetInTheMiddleOfTheBodyIsATransientFailure) {
-  gate door;
+  weir_test::gate gate;
   const loopback::server server{[&](loopback::peer& with, int) {
     with.read_header();
     with.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
-    door.pass();
+    gate.pass();
     with.reset();
   }};
   const http::client client{{.base_url = server.url()}};
   const auto one = begin(client, "/");
-  door.open();
-  EXPECT_THAT(finish(one), StartsWith("transient: GET " + server.url() + "/: "));
+  gate.open();
+  EXPECT_THAT(finish(one), StartsWith("transient: GET " + server.url() + ": "));
 }
 
 TEST_F(Client, ARequestThatTakesTooLongIsGivenUpWithItsConnection) {
@@ -409,8 +332,8 @@ TEST_F(Client, ARequestThatTakesTooLongIsGivenUpWithItsConnection) {
     EXPECT_TRUE(run_until([&] { return asked == k; }));
     settle();
     time.advance_to(time.now() + 1h);
-    EXPECT_EQ(finish(one), "transient: GET " + server.url() + "/: timed out");
-    EXPECT_TRUE(eventually([&] { return ended == k; }));
+    EXPECT_EQ(finish(one), "transient: GET " + server.url() + ": timed out");
+    EXPECT_TRUE(weir_test::eventually([&] { return ended == k; }));
     EXPECT_EQ(client.in_use(), 0U);
   }
 }
@@ -477,17 +400,17 @@ TEST_F(Client, ItsTimesAreThoseOfTheNodesClock) {
   io_.poll();
   EXPECT_FALSE(first->answer || second->answer);
   time.advance_to(time.now() + 1ms);
-  EXPECT_THAT(finish(first), EndsWith("/1: timed out"));
-  EXPECT_THAT(finish(second), EndsWith("/2: timed out"));
+  EXPECT_THAT(finish(first), EndsWith(": timed out"));
+  EXPECT_THAT(finish(second), EndsWith(": timed out"));
 }
 
 TEST_F(Client, TheTimeToConnectDoesNotCountForTheAnswer) {
-  gate door;
+  weir_test::gate gate;
   std::atomic<bool> reached{false};
   const loopback::server server{[&](loopback::peer& with, int) {
     with.read_header();
     reached = true;
-    door.pass();
+    gate.pass();
     with.send(answer("at last"));
   }};
   weir::virtual_time time;
@@ -497,7 +420,7 @@ TEST_F(Client, TheTimeToConnectDoesNotCountForTheAnswer) {
   settle();
   time.advance_to(time.now() + 2h);
   settle();
-  door.open();
+  gate.open();
   EXPECT_EQ(finish(one), "200 at last");
 }
 
@@ -506,15 +429,11 @@ TEST_F(Client, TheTimeCountsWhileWaitingForAConnectionToo) {
     with.read_header();
     with.sees_the_end();
   }};
-  weir::virtual_time time;
-  const http::client client{{.base_url = server.url(), .connections_max = 1, .timeout = 1h}};
+  const http::client client{{.base_url = server.url(), .connections_max = 1, .timeout = 50ms}};
   const auto first = begin(client, "/1");
   const auto second = begin(client, "/2");
-  EXPECT_TRUE(run_until([&] { return client.in_use() == 1 && client.waiting() == 1; }));
-  settle();
-  time.advance_to(time.now() + 1h);
-  EXPECT_THAT(finish(first), EndsWith("/1: timed out"));
-  EXPECT_THAT(finish(second), EndsWith("/2: timed out"));
+  EXPECT_THAT(finish(first), EndsWith(": timed out"));
+  EXPECT_THAT(finish(second), EndsWith(": timed out"));
   EXPECT_EQ(client.waiting(), 0U);
   EXPECT_EQ(client.in_use(), 0U);
 }
@@ -535,12 +454,12 @@ TEST_F(Client, ACancelledRequestClosesItsConnectionAndGivesItsPlaceToTheNext) {
   const auto third = begin(client, "/3");
   EXPECT_TRUE(run_until([&] { return silent == 1 && client.waiting() == 2; }));
   second->cancel();
-  EXPECT_THAT(finish(second), EndsWith("/2: cancelled"));
+  EXPECT_THAT(finish(second), EndsWith(": cancelled"));
   EXPECT_EQ(client.waiting(), 1U);
   first->cancel();
-  EXPECT_EQ(finish(first), "transient: GET " + server.url() + "/1: cancelled");
+  EXPECT_EQ(finish(first), "transient: GET " + server.url() + ": cancelled");
   EXPECT_EQ(finish(third), "200 /3");
-  EXPECT_TRUE(eventually([&] { return ended == 1; }));
+  EXPECT_TRUE(weir_test::eventually([&] { return ended == 1; }));
   EXPECT_EQ(client.in_use(), 0U);
 }
 
@@ -584,9 +503,9 @@ TEST_F(Client, ServesAStageWhoseTimeoutCancelsIt) {
   }};
   const http::client client{{.base_url = server.url(), .connections_max = 4}};
   weir::dead_letters::memory dead;
-  collected<std::string> kept;
+  weir::testkit::collected<std::string> kept;
   weir::pipeline made{"lookups"};
-  made.from("numbers", numbers(100))
+  made.from("numbers", weir::testkit::numbers(100))
       .via("ask",
            [client](const int& n) -> asio::awaitable<weir::result<std::string>> {
              auto answer = co_await client.get("/" + std::to_string(n));
@@ -594,21 +513,21 @@ TEST_F(Client, ServesAStageWhoseTimeoutCancelsIt) {
                co_return std::move(answer.error());
              co_return std::move(answer->body);
            },
-           {.retry = at_once(1), .in_flight_max = 8, .timeout = 1s})
+           {.retry = weir_test::at_once(1), .in_flight_max = 8, .timeout = 1s})
       .to("keep", kept.sink());
   made.dead_letters_to(dead);
-  node here; // its time passes when everything else has been answered
-  auto& pipeline = here.run(std::move(made));
+  weir::testkit::node node; // its time passes when everything else has been answered
+  auto& pipeline = node.run(std::move(made));
   const auto happens = [&](auto fact) {
-    return eventually([&] {
-      here.settle();
+    return weir_test::eventually([&] {
+      node.settle();
       return fact();
     });
   };
   EXPECT_TRUE(happens([&] { return hangs && client.in_use() == 1; }));
-  here.pass(1s);
+  node.pass(1s);
   EXPECT_TRUE(happens([&] { return kept.size() == 99; }));
-  EXPECT_EQ(here.finish(pipeline), weir::running_pipeline::state::finished);
+  EXPECT_EQ(node.finish(pipeline), weir::running_pipeline::state::finished);
   std::vector<std::string> expected;
   for (int n = 0; n < 100; ++n)
     if (n != 7)
@@ -634,17 +553,16 @@ TEST(Url, IsReadOrRefusedWithWhatWasExpected) {
   EXPECT_EQ(read("http://127.0.0.1:1/"), "127.0.0.1|1||127.0.0.1:1");
   EXPECT_EQ(read("http://[::1]:8080/a"), "::1|8080|/a|[::1]:8080");
   const auto no_url = [](const std::string& text, const std::string& why) {
-    return "the URL '" + text + "' is no http://host[:port][/path]: " + why;
+    return "the URL '" + text + "' is no http[s]://host[:port][/path]: " + why;
   };
   for (const auto& [text, why] : std::vector<std::pair<std::string, std::string>>{
-           {"https://example.org", "https is not supported in this version"},
-           {"example.org", "it does not begin with http://"},
-           {"", "it does not begin with http://"},
+           {"ftp://example.org", "it does not begin with http:// or https://"},
+           {"example.org", "it does not begin with http:// or https://"},
+           {"", "it does not begin with http:// or https://"},
            {"http://", "the host is neither a name nor an address"},
            {"http://:80", "the host is neither a name nor an address"},
            {"http://a b", "the host is neither a name nor an address"},
            {"http://a\r\nb", "the host is neither a name nor an address"},
-           {"http://me:secret@example.org", "user and password are not supported"},
            {"http://[::1", "']' is missing"},
            {"http://[evil]", "between the brackets is no IPv6 address"},
            {"http://[::1]8", "the port is no number from 1 to 65535"},
@@ -656,6 +574,16 @@ TEST(Url, IsReadOrRefusedWithWhatWasExpected) {
            {"http://a?c", "there is a query or a fragment in it"},
            {"http://a/b c", "there is a character in it that must be percent-encoded"}})
     EXPECT_EQ(read(text), no_url(text, why));
+  EXPECT_EQ(read("https://example.org"), "example.org|443||example.org");
+  EXPECT_EQ(read("https://example.org:80/a"), "example.org|80|/a|example.org:80");
+}
+
+TEST(Url, APasswordInItIsNotShown) {
+  const auto refused = http::parse_url("https://me:secret@example.org/a");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message(), "the URL 'https://...@example.org/a' is no "
+                                       "http[s]://host[:port][/path]: a user and a password do not "
+                                       "belong there");
 }
 
 TEST(Encode, LeavesNothingThatMeansSomethingInAUrl) {
@@ -666,19 +594,20 @@ TEST(Encode, LeavesNothingThatMeansSomethingInAUrl) {
   EXPECT_EQ(http::encode(std::string_view{"\0", 1}), "%00");
 }
 
-TEST(RetryAfter, IsSecondsOrADate) {
+TEST(RetryAfter, IsSecondsOrADateInOneOfThreeForms) {
   // Sun, 06 Nov 1994 08:49:37 GMT
   const std::chrono::system_clock::time_point now{784'111'777s};
   EXPECT_EQ(http::retry_after("0", now), 0ms);
   EXPECT_EQ(http::retry_after("120", now), 2min);
   EXPECT_EQ(http::retry_after("Sun, 06 Nov 1994 08:49:47 GMT", now), 10s);
+  EXPECT_EQ(http::retry_after("Sunday, 06-Nov-94 08:49:47 GMT", now), 10s);
+  EXPECT_EQ(http::retry_after("Sun Nov  6 08:49:47 1994", now), 10s);
   EXPECT_EQ(http::retry_after("Sun, 06 Nov 1994 08:49:38 GMT", now + 1ms), 999ms);
   EXPECT_EQ(http::retry_after("Sat, 05 Nov 1994 08:49:47 GMT", now), 0ms) << "it has passed";
   EXPECT_EQ(http::retry_after("99999999999999999999999", now), 24h) << "nobody means that";
   EXPECT_EQ(http::retry_after("Sun, 06 Nov 9999 08:49:37 GMT", now), 24h);
   for (const auto* const neither :
-       {"", "-1", "1.5", " 1", "soon", "Sun, 06 Nov 1994 08:49:37", "Sun, 31 Feb 1994 08:49:37 GMT",
-        "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT",
-        "Sun, 06-Nov-1994 08:49:37 GMT"})
+       {"", "-1", "1.5", " 1", "soon", "Sun", "Sun, 06 Foo 1994 08:49:37 GMT",
+        "Sun, 36 Nov 1994 08:49:37 GMT"})
     EXPECT_EQ(http::retry_after(neither, now), std::nullopt) << neither;
 }

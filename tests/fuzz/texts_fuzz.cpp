@@ -45,6 +45,7 @@ std::vector<std::string> fuzz::corpus() {
           "http://localhost:8080/path",
           "http://[::1]:80",
           "http://a",
+          "https://a:80/b",
           weir::payload_of(weir::batch<std::string>{{"a", "b\nc", ""}}),
           weir::payload_of(weir::batch<weir::batch<int>>{{{{1, 2}}, {{3}}, {{}}}}),
           "{\"id\": 1}\n{\"id\": 2}\r\n\n{",
@@ -81,7 +82,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     fuzz::require(wait->count() >= 0 && *wait <= weir::http::retry_after_max,
                   "a wait is a believable one");
   if (const auto url = weir::http::parse_url(text)) {
-    const auto again = weir::http::parse_url("http://" + url->authority() + url->path);
+    const auto again = weir::http::parse_url(url->origin() + url->path);
     fuzz::require(again && again->host == url->host && again->port == url->port
                       && again->path == url->path,
                   "an address is read as it was written");

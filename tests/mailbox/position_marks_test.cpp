@@ -14,8 +14,8 @@
 namespace {
 
 using weir::partition_point;
+using weir::position_mark;
 using weir::internal::origin;
-using weir::internal::position_mark;
 using weir::internal::position_marks;
 
 /// As a source of lines of ten bytes makes them.

@@ -2,6 +2,8 @@
 
 #include "stable_hash.hpp"
 
+#include <weir/stages/json.hpp>
+
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -56,10 +58,11 @@ void check(const fault_set& wanted) {
 } // namespace
 
 fault_set faults_from_json(const std::string& text) {
-  const auto wanted = json::parse(text, nullptr, false);
-  if (!wanted.is_object()) {
-    refuse("faults", "a JSON object", wanted.is_discarded() ? "broken JSON" : wanted.type_name());
+  const auto read_text = weir::read_json(text);
+  if (!read_text || !read_text->is_object()) {
+    refuse("faults", "a JSON object", read_text ? read_text->type_name() : "broken JSON");
   }
+  const auto& wanted = *read_text;
   constexpr std::string_view number = "a number";
   constexpr std::string_view whole_number = "a whole number";
   fault_set read_faults;
