@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 headers_max=125     # of ours
 lines_max=10550      # of ours
 standard_max=33     # different headers of the standard library and the system that ours name
-names_max=120       # in namespace weir that a user can see, however they came in: the aim is 60
+names_max=123       # in namespace weir that a user can see, however they came in: the aim is 60
 # All lines that the compiler parses. This depends on its library, so it holds for the compiler it was counted with.
 parsed_max=107000
 parsed_with=12      # GCC's major version
