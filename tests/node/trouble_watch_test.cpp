@@ -72,6 +72,37 @@ TEST_F(TroubleWatch, NamesAPipelineOfATreeByItsPath) {
               "warning runs failed pipeline=server/lines stage=parse count=3 last=garbage\n");
 }
 
+weir::stage_view waiting_to_try_again(weir::time_point since) {
+  auto made = stage_of(0);
+  auto& worker = made.workers.emplace_back();
+  worker.name = "parse/1";
+  worker.does = weir::waiting_as::retry;
+  worker.since = since;
+  worker.last_failure = "come back in an hour";
+  return made;
+}
+
+weir::node_view seen_at(weir::time_point now, weir::stage_view stage) {
+  auto made = with_tree(pipeline_at("server/lines", 1, std::move(stage)));
+  made.children[0].children[0].lives[0].does.seen_at = now;
+  return made;
+}
+
+TEST_F(TroubleWatch, TellsOnceOfEachLongWaitBeforeAnotherTry) {
+  const weir::time_point first{};
+  const auto second = first + 70s;
+  EXPECT_EXIT(look_at(seen_at(first + 59s, waiting_to_try_again(first)),
+                      seen_at(first + 60s, waiting_to_try_again(first)),
+                      seen_at(first + 65s, waiting_to_try_again(first)),
+                      seen_at(second + 60s, waiting_to_try_again(second))),
+              testing::ExitedWithCode(0),
+              "^looked\n"
+              "[^\n]*waits for more than a minute before it tries again pipeline=server/lines "
+              "worker=parse/1 last=\"come back in an hour\"\nlooked\n"
+              "looked\n"
+              "[^\n]*waits for more than a minute[^\n]*\nlooked\n$");
+}
+
 TEST_F(TroubleWatch, SaysWhatAStageOfATreesPipelineWaitsFor) {
   auto stage = stage_of(0);
   stage.waits_for = "a letter's key";
