@@ -297,7 +297,7 @@ TEST_F(FilesAgain, APipeIsReadFromItsBeginningInEachLife) {
     ASSERT_EQ(::write(writer, "one\nbroken\ntwo\n", 15), 15);
     weir::testkit::collected<std::string> kept;
     weir_test::running_on_threads pipeline{reading({.path = pipe}, kept)};
-    EXPECT_TRUE(kept.wait_for(2));
+    EXPECT_TRUE(weir_test::eventually([&] { return kept.size() == 2; }));
     ::close(writer);
     pipeline.finishes();
     EXPECT_THAT(kept.items(), ElementsAre("one", "two")) << "life " << n;
