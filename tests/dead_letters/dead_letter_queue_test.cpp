@@ -47,14 +47,20 @@ TEST(DeadLetterFilter, SaysWhatItLetsThrough) {
 }
 
 TEST(DeadLetterFilter, TakesASourceForAllItsLives) {
-  dead_letter_filter of{.source = "http"};
-  EXPECT_TRUE(of.matches({.source = "http"}));
-  EXPECT_TRUE(of.matches({.source = "http@0123456789abcdef"}));
-  EXPECT_FALSE(of.matches({.source = "https@0123456789abcdef"}));
-  EXPECT_FALSE(of.matches({.source = "http@else"}));
+  const auto from = [](std::string source) {
+    dead_letter made;
+    made.source = std::move(source);
+    return made;
+  };
+  dead_letter_filter of;
+  of.source = "http";
+  EXPECT_TRUE(of.matches(from("http")));
+  EXPECT_TRUE(of.matches(from("http@0123456789abcdef")));
+  EXPECT_FALSE(of.matches(from("https@0123456789abcdef")));
+  EXPECT_FALSE(of.matches(from("http@else")));
   of.source = "http@0123456789abcdef";
-  EXPECT_TRUE(of.matches({.source = "http@0123456789abcdef"}));
-  EXPECT_FALSE(of.matches({.source = "http@0123456789abcde0"}));
+  EXPECT_TRUE(of.matches(from("http@0123456789abcdef")));
+  EXPECT_FALSE(of.matches(from("http@0123456789abcde0")));
 }
 
 TEST(Utc, IsReadBackAsItIsWritten) {
