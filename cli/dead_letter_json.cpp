@@ -34,6 +34,7 @@ void add_payload(json& to, const std::string& name, const std::string& payload) 
 class members {
 public:
   explicit members(const json& of) : of_{of} {}
+  explicit members(json&&) = delete; // they are looked at later
 
   template <class T>
   void read(const char* name, T& to) {
@@ -147,7 +148,8 @@ result<dead_letter> dead_letter_from_json(std::string_view line) {
   const auto read = read_json(line);
   if (!read || !read->is_object())
     return poison("expected a dead letter as a JSON object");
-  members from{*read};
+  const json whole = *read;
+  members from{whole};
   dead_letter one;
   from.read("id", one.id);
   from.read("pipeline", one.pipeline);

@@ -32,7 +32,8 @@ constexpr std::array stage_rows{
     bounded_option<stage_options>{
         "retry.immediate", "", [](const stage_options& o) { return count(o.retry.immediate); }, 0,
         no_bound,
-        "retries of a transient failure that come at once; the back-off begins behind them"},
+        "retries of a transient failure that come at once; the back-off begins behind them. None "
+        "where the failure has a `retry_after`"},
     bounded_option<stage_options>{"retry.delay_min", "ms",
                                   [](const stage_options& o) { return ms(o.retry.delay_min); }, 0,
                                   longest, "the first delay of the back-off"},

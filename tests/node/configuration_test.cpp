@@ -346,9 +346,9 @@ TEST(Configuration, AFileOfNothingButBracketsIsRefusedInBoundedMemory) {
   std::string text;
   for (int i = 0; i < 20'000; ++i)
     text += "{\"rate\":";
-  EXPECT_NE(program{}.file(text).refusal().find("unexpected end of input"), std::string::npos);
+  EXPECT_EQ(program{}.file(text).refusal(), "nests deeper than 256 levels");
   EXPECT_EQ(program{}.file(text + "1" + std::string(20'000, '}')).refusal(),
-            "/rate: expected a whole number from 1 to 1000000, found an object");
+            "nests deeper than 256 levels");
 }
 
 TEST(Configuration, WhatIsRequiredMustBeGivenByAnySource) {
