@@ -47,9 +47,14 @@ std::optional<milliseconds> retry_after(std::string_view value,
   if (const auto seconds = number(value))
     return std::min<std::uint64_t>(*seconds, static_cast<std::uint64_t>(longest.count()) / 1000)
            * milliseconds{1000};
-  if (const auto when = date(value))
-    return std::clamp<milliseconds>(*when - std::chrono::floor<milliseconds>(now), milliseconds{0},
-                                    longest); // in ns the year 2300 overflows
+  if (const auto when = date(value)) {
+    // In seconds first: of any year that a date may name, milliseconds don't fit into 64 bits.
+    const auto earliest = std::chrono::floor<std::chrono::seconds>(now);
+    const auto latest = earliest + std::chrono::ceil<std::chrono::seconds>(longest);
+    return std::clamp<milliseconds>(std::clamp(*when, earliest, latest)
+                                        - std::chrono::floor<milliseconds>(now),
+                                    milliseconds{0}, longest);
+  }
   return std::nullopt;
 }
 

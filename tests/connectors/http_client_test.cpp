@@ -606,6 +606,7 @@ TEST(RetryAfter, IsSecondsOrADateInOneOfThreeForms) {
   EXPECT_EQ(http::retry_after("Sat, 05 Nov 1994 08:49:47 GMT", now), 0ms) << "it has passed";
   EXPECT_EQ(http::retry_after("99999999999999999999999", now), 24h) << "nobody means that";
   EXPECT_EQ(http::retry_after("Sun, 06 Nov 9999 08:49:37 GMT", now), 24h);
+  EXPECT_EQ(http::retry_after("Sun, 06 Nov 2147483647 08:49:37 GMT", now), 24h);
   for (const auto* const neither :
        {"", "-1", "1.5", " 1", "soon", "Sun", "Sun, 06 Foo 1994 08:49:37 GMT",
         "Sun, 36 Nov 1994 08:49:37 GMT"})
