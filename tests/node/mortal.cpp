@@ -12,7 +12,6 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
@@ -39,13 +38,11 @@ struct settings {
   std::uint32_t pause_ms = 0;
   std::uint32_t mailbox = 1024;
   bool in_tree = false;
-  std::uint64_t fails_at = 0;
   weir::node_settings node;
 };
 
 settings chosen;
 std::vector<std::uint64_t> deadly;
-std::atomic<int> lives{0}; // of the pipeline, in this process
 
 // Without the sanitizer's check of the pointer: the process is to die by the signal itself.
 __attribute__((no_sanitize("undefined"))) void die() {
@@ -74,8 +71,6 @@ weir::result<std::uint64_t> parse(const weir::text_event& in) {
       std::from_chars(in.text.data(), in.text.data() + in.text.size(), number);
   if (error != std::errc{})
     return weir::poison("expected a number, found '" + in.text + "'");
-  if (number == chosen.fails_at && lives == 1)
-    return weir::fatal("not in this life");
   die_at("stage", number);
   return number;
 }
@@ -95,11 +90,7 @@ void hear(int) {
 }
 
 weir::pipeline pipeline_of_numbers() {
-  ++lives;
-  weir::supervision_options supervision;
-  if (chosen.fails_at > 0)
-    supervision.intensity = 0; // that failure is one for whoever restarts the pipeline
-  weir::pipeline numbers{"numbers", {.supervision = supervision}};
+  weir::pipeline numbers{"numbers"};
   const weir::files::lines_options input{.path = chosen.input, .partition = chosen.input};
   numbers.from("file", weir::files::lines{input}, {.execution = weir::execution::own_thread})
       .via("parse", parse, {.workers = chosen.workers, .mailbox_capacity = chosen.mailbox})
@@ -162,8 +153,6 @@ int main(int argc, char** argv) {
   config.option("pause", chosen.pause_ms, "How long each of them waits, in ms.");
   config.option("mailbox", chosen.mailbox, "Numbers that wait before a stage.");
   config.option("in-tree", chosen.in_tree, "The pipeline is a child of a tree.");
-  config.option("fails-at", chosen.fails_at,
-                "The number that the pipeline's first life fails of, in each process; 0: none.");
   weir::declare(config, chosen.node);
   if (const auto outcome = config.parse(argc, argv); !outcome) {
     (outcome.exit_code() == 0 ? std::cout : std::cerr) << outcome.text;

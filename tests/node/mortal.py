@@ -197,15 +197,6 @@ def not_recorded(program, folder):
     return "nothing is said of deaths"
 
 
-def restarted_in_tree(program, folder):
-    """The pipeline fails and is restarted within the process, and then the process dies of an item, again and again."""
-    with Run(program, folder, "--heart", "--in-tree", "--fails-at", "3000", "--where", "stage",
-             "--at", "5000") as run:
-        said = died_of(run, [], stage="parse", cause=SEGV, at=(5000,), deaths_max=ATTEMPTS)
-        check("child restarted child=server/numbers" in run.log(), "the pipeline was not restarted")
-        return f"the pipeline restarted; {said}"
-
-
 def tree_fails(program, folder):
     """A tree that fails ends the process with exit code 1, and the parent starts it again."""
     (folder / "dead.db").mkdir()
@@ -337,7 +328,6 @@ CASES = {
     "kill_in_flight": deadly("wait", "kill", "wait", KILL, (5000, 5003), deaths_max=6),
     "segv_in_tree": deadly("stage", "segv", "parse", SEGV, (5000,), "--in-tree"),
     "kill_in_flight_in_tree": deadly("wait", "kill", "wait", KILL, (5000,), "--in-tree"),
-    "restarted_in_tree": restarted_in_tree,
     "tree_fails": tree_fails,
     "segv_predicate": deadly("predicate", "segv", "batch", SEGV),
     "segv_row": deadly("row", "segv", "store", SEGV),
