@@ -71,7 +71,7 @@ constexpr std::array<kind, faults_count> kinds{{
     {"stage_paused", 0.03},
     {"late_dropped", 0.1},
     {"late_never", 0.2},
-    {"late_zombie", 0.8},
+    {"late_zombie", 0.95},
 }};
 
 constexpr std::array<std::string_view, events_count> events{
