@@ -1,4 +1,6 @@
+#include "../temporary_folder.hpp"
 #include "../threads.hpp"
+#include "gzip.hpp"
 
 #include <weir/connectors/files.hpp>
 #include <weir/connectors/files/content_digest.hpp>
@@ -15,7 +17,6 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 /// A file that was read before: is it the same, and where does it go on?
 namespace {
@@ -32,19 +33,8 @@ using texts = std::vector<std::string>;
 /// More than what the name of a file tells of its beginning.
 const std::string preamble = std::string(5000, '#') + "\n";
 
-class FilesAgain : public testing::Test {
+class FilesAgain : public testing::Test, protected weir_test::temporary_folder {
 protected:
-  FilesAgain() {
-    auto name = (fs::temp_directory_path() / "weir_files_again_XXXXXX").string();
-    folder_ = fs::canonical(::mkdtemp(name.data()));
-  }
-  ~FilesAgain() override { fs::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return folder_ / name; }
-  std::string write(const std::string& name, const std::string& content) const {
-    std::ofstream{path(name), std::ios::binary} << content;
-    return path(name);
-  }
   void append(const std::string& file, const std::string& more) const {
     std::ofstream{file, std::ios::binary | std::ios::app} << more;
   }
@@ -97,24 +87,7 @@ protected:
   }
 
   std::vector<std::string> remarks_; // of the last life
-
-private:
-  fs::path folder_;
 };
-
-std::string gzip(std::string plain) {
-  z_stream zlib{};
-  EXPECT_EQ(deflateInit2(&zlib, 1, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-  std::string packed(deflateBound(&zlib, plain.size()), '\0');
-  zlib.next_in = reinterpret_cast<Bytef*>(plain.data());
-  zlib.avail_in = static_cast<uInt>(plain.size());
-  zlib.next_out = reinterpret_cast<Bytef*>(packed.data());
-  zlib.avail_out = static_cast<uInt>(packed.size());
-  EXPECT_EQ(deflate(&zlib, Z_FINISH), Z_STREAM_END);
-  packed.resize(zlib.total_out);
-  deflateEnd(&zlib);
-  return packed;
-}
 
 // --- the same file -------------------------------------------------------------------------------
 
@@ -139,9 +112,9 @@ TEST_F(FilesAgain, AnEmptyFileThatWasFilledIsTheSame) {
 }
 
 TEST_F(FilesAgain, AGzipFileGoesOnWhereItWas) {
-  const auto file = write("in.gz", gzip(preamble + "one\n"));
+  const auto file = write("in.gz", weir_test::gzip(preamble + "one\n"));
   EXPECT_EQ(life(file).size(), 2U);
-  append(file, gzip("two\n"));
+  append(file, weir_test::gzip("two\n"));
   EXPECT_THAT(life(file), ElementsAre("two"));
 }
 

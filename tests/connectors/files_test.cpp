@@ -1,4 +1,6 @@
+#include "../temporary_folder.hpp"
 #include "../threads.hpp"
+#include "gzip.hpp"
 
 #include <weir/connectors/files/line_reader.hpp>
 #include <weir/connectors/files/lines.hpp>
@@ -14,7 +16,6 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 using namespace weir_test;
 using weir::text_event;
@@ -24,38 +25,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-class Files : public testing::Test {
-protected:
-  Files() {
-    auto name = (fs::temp_directory_path() / "weir_files_XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
-  }
-  ~Files() override { fs::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return folder_ / name; }
-  std::string write(const std::string& name, const std::string& content) const {
-    std::ofstream{path(name), std::ios::binary} << content;
-    return path(name);
-  }
-
-private:
-  fs::path folder_;
-};
-
-/// One gzip member.
-std::string gzip(std::string plain, int level = 1) {
-  z_stream zlib{};
-  EXPECT_EQ(deflateInit2(&zlib, level, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-  std::string packed(deflateBound(&zlib, plain.size()), '\0');
-  zlib.next_in = reinterpret_cast<Bytef*>(plain.data());
-  zlib.avail_in = static_cast<uInt>(plain.size());
-  zlib.next_out = reinterpret_cast<Bytef*>(packed.data());
-  zlib.avail_out = static_cast<uInt>(packed.size());
-  EXPECT_EQ(deflate(&zlib, Z_FINISH), Z_STREAM_END);
-  packed.resize(zlib.total_out);
-  deflateEnd(&zlib);
-  return packed;
-}
+class Files : public testing::Test, protected temporary_folder {};
 
 std::string numbered(std::size_t first, std::size_t last) {
   std::string text;

@@ -1,5 +1,6 @@
 #include "../sanitized.hpp"
 #include "asking.hpp"
+#include "gzip.hpp"
 
 #include <weir/actors/virtual_time.hpp>
 #include <weir/stages/awaitable.hpp>
@@ -12,32 +13,17 @@
 #include <boost/asio/detached.hpp>
 #include <gmock/gmock.h>
 #include <sys/resource.h>
-#include <zlib.h>
 
 using namespace std::chrono_literals;
 using asking::answer;
 using asking::echo;
 using testing::HasSubstr;
 using testing::Not;
+using weir_test::gzip;
 namespace asio = boost::asio;
 namespace http = weir::http;
 
 namespace {
-
-std::string gzip(std::string_view text) {
-  z_stream state{};
-  EXPECT_EQ(deflateInit2(&state, Z_BEST_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY),
-            Z_OK);
-  std::string made(deflateBound(&state, text.size()), '\0');
-  state.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  state.avail_in = static_cast<uInt>(text.size());
-  state.next_out = reinterpret_cast<Bytef*>(made.data());
-  state.avail_out = static_cast<uInt>(made.size());
-  EXPECT_EQ(deflate(&state, Z_FINISH), Z_STREAM_END);
-  made.resize(state.total_out);
-  deflateEnd(&state);
-  return made;
-}
 
 /// Listens on ::1, and takes no connection: as behind a wall that swallows what is sent there.
 class silent_address {

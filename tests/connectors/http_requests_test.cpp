@@ -1,8 +1,7 @@
+#include "../temporary_folder.hpp"
 #include "asking.hpp"
 
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <mutex>
 
 #include <gmock/gmock.h>
@@ -32,23 +31,7 @@ void mirror(loopback::peer& with, int) {
   }
 }
 
-class ClientRequests : public asking::client_test {
-protected:
-  void SetUp() override {
-    std::string folder = testing::TempDir() + "/weir-secrets-XXXXXX";
-    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-    folder_ = folder;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::string file(const std::string& name, std::string_view text) const {
-    const auto path = folder_ + "/" + name;
-    std::ofstream{path} << text;
-    return path;
-  }
-
-  std::string folder_;
-};
+class ClientRequests : public asking::client_test, protected weir_test::temporary_folder {};
 
 std::string why_refused(http::client_options options) {
   try {
@@ -169,7 +152,7 @@ TEST_F(ClientRequests, CredentialsAreNotSentToWhomOneIsRedirected) {
     with.send("HTTP/1.1 307 There\r\nContent-Length: 0\r\nLocation: " + other.url() + "/\r\n\r\n");
   }};
   const http::client client{
-      {.base_url = server.url(), .redirects_max = 1, .login = {.file = file("token", "token\n")}}};
+      {.base_url = server.url(), .redirects_max = 1, .login = {.file = write("token", "token\n")}}};
   const auto seen = get(client, "/");
   EXPECT_THAT(seen, StartsWith("200 GET / HTTP/1.1\r\n"));
   EXPECT_THAT(seen, Not(HasSubstr("Authorization")));
@@ -182,9 +165,9 @@ TEST_F(ClientRequests, CredentialsComeFromAFileOrTheEnvironment) {
   const auto sent = [&](http::credentials login) {
     return get(http::client{{.base_url = server.url(), .login = std::move(login)}}, "/");
   };
-  EXPECT_THAT(sent({.file = file("token", "a.b-c\n")}),
+  EXPECT_THAT(sent({.file = write("token", "a.b-c\n")}),
               HasSubstr("\r\nAuthorization: Bearer a.b-c\r\n"));
-  EXPECT_THAT(sent({.user = "me", .file = file("password", "pass word\r\n")}),
+  EXPECT_THAT(sent({.user = "me", .file = write("password", "pass word\r\n")}),
               HasSubstr("\r\nAuthorization: Basic bWU6cGFzcyB3b3Jk\r\n"));
   ::setenv("WEIR_TEST_TOKEN", "from-the-environment", 1); // NOLINT(concurrency-mt-unsafe)
   EXPECT_THAT(sent({.variable = "WEIR_TEST_TOKEN"}),
@@ -197,15 +180,15 @@ TEST_F(ClientRequests, ASecretThatIsNoneIsRefusedWithoutBeingShown) {
     return why_refused({.base_url = "http://a", .login = std::move(login)});
   };
   const std::string begin = "an HTTP client can't be made: ";
-  EXPECT_THAT(why({.file = folder_ + "/none"}),
-              StartsWith(begin + "the file '" + folder_ + "/none' can't be read: "));
+  EXPECT_THAT(why({.file = path("none")}),
+              StartsWith(begin + "the file '" + path("none") + "' can't be read: "));
   EXPECT_EQ(why({.variable = "WEIR_TEST_NOT_THERE"}),
             begin + "the variable 'WEIR_TEST_NOT_THERE' is not in the environment");
-  EXPECT_EQ(why({.file = file("empty", "\n")}),
-            begin + "the file '" + folder_ + "/empty' is empty");
-  EXPECT_EQ(why({.file = file("lines", "secret\nsecret")}),
-            begin + "there is a line end or another control character in the file '" + folder_
-                + "/lines'");
+  EXPECT_EQ(why({.file = write("empty", "\n")}),
+            begin + "the file '" + path("empty") + "' is empty");
+  EXPECT_EQ(why({.file = write("lines", "secret\nsecret")}),
+            begin + "there is a line end or another control character in the file '" + path("lines")
+                + "'");
   EXPECT_EQ(why({.user = "me"}),
             begin + "there is a user, but neither a file nor a variable for the secret");
   EXPECT_EQ(why({.file = "a", .variable = "B"}),
@@ -223,10 +206,10 @@ TEST_F(ClientRequests, ASecretThatWasReplacedIsReadAgainWhenItIsRefused) {
                     : "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
     }
   }};
-  const auto token = file("token", "first\n");
+  const auto token = write("token", "first\n");
   const http::client client{{.base_url = server.url(), .login = {.file = token}}};
   EXPECT_EQ(get(client, "/"), "401 ");
-  file("token", "second\n");
+  write("token", "second\n");
   EXPECT_EQ(get(client, "/"), "200 welcome");
 }
 
@@ -236,7 +219,7 @@ TEST_F(ClientRequests, AProxyIsAskedWhereTheOptionsSaySo) {
   const loopback::server proxy{mirror};
   const http::client client{{.base_url = "http://example.invalid:81/a",
                              .proxy = proxy.url(),
-                             .proxy_login = {.user = "me", .file = file("password", "secret")}}};
+                             .proxy_login = {.user = "me", .file = write("password", "secret")}}};
   const auto seen = get(client, "?b=c");
   EXPECT_THAT(seen, StartsWith("200 GET http://example.invalid:81/a?b=c HTTP/1.1\r\n"));
   EXPECT_THAT(seen, HasSubstr("\r\nProxy-Authorization: Basic bWU6c2VjcmV0\r\n"));
@@ -250,7 +233,7 @@ TEST_F(ClientRequests, ThroughAProxyToATlsServerATunnelIsAskedFor) {
     with.close();
   }};
   const http::client client{{.base_url = "https://example.invalid",
-                             .login = {.file = file("t", "secret")},
+                             .login = {.file = write("t", "secret")},
                              .proxy = proxy.url()}};
   EXPECT_THAT(get(client, "/a?b=c"), StartsWith("transient: GET https://example.invalid: "));
   EXPECT_THAT(seen, StartsWith("CONNECT example.invalid:443 HTTP/1.1\r\n"));

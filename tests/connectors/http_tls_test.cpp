@@ -1,10 +1,10 @@
+#include "../temporary_folder.hpp"
 #include "asking.hpp"
 
 #include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 #include <gmock/gmock.h>
@@ -56,38 +56,31 @@ private:
   std::string port_;
 };
 
-class ClientTls : public asking::client_test {
+class ClientTls : public asking::client_test, protected weir_test::temporary_folder {
 protected:
   void SetUp() override {
-    std::string folder = testing::TempDir() + "/weir-tls-XXXXXX";
-    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-    folder_ = folder;
     certificate_ = make("own");
     if (certificate_.empty())
       GTEST_SKIP() << "there is no openssl that makes a certificate: " << said_;
     server_.emplace(certificate_, key_of("own"));
   }
-  void TearDown() override {
-    server_.reset();
-    std::filesystem::remove_all(folder_);
-  }
+  void TearDown() override { server_.reset(); }
 
   /// A certificate for localhost that signs for itself; empty if it can't be made.
   std::string make(const std::string& name) {
-    const auto certificate = folder_ + "/" + name + ".pem";
+    const auto certificate = path(name + ".pem");
     const auto command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
                          " -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
                          " -keyout "
-                         + key_of(name) + " -out " + certificate + " >" + folder_ + "/said 2>&1";
+                         + key_of(name) + " -out " + certificate + " >" + path("said") + " 2>&1";
     if (std::system(command.c_str()) == 0) // NOLINT(concurrency-mt-unsafe)
       return certificate;
-    std::ifstream said{folder_ + "/said"};
+    std::ifstream said{path("said")};
     std::getline(said, said_);
     return {};
   }
-  std::string key_of(const std::string& name) const { return folder_ + "/" + name + ".key"; }
+  std::string key_of(const std::string& name) const { return path(name + ".key"); }
 
-  std::string folder_;
   std::string certificate_;
   std::string said_;
   std::optional<https_server> server_;
@@ -121,6 +114,6 @@ TEST_F(ClientTls, ACertificateForAnotherHostIsNone) {
 }
 
 TEST_F(ClientTls, AFileOfCertificatesThatIsNotThereIsRefused) {
-  EXPECT_THROW((http::client{{.base_url = "https://localhost", .ca_file = folder_ + "/none.pem"}}),
+  EXPECT_THROW((http::client{{.base_url = "https://localhost", .ca_file = path("none.pem")}}),
                std::invalid_argument);
 }

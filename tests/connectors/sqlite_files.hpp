@@ -1,17 +1,17 @@
 #pragma once
 
+#include "../temporary_folder.hpp"
+
 #include <weir/connectors/sqlite/insert.hpp>
 
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 /// What the tests of the SQLite connector share: a folder, looking into a file, being in its way, and a table.
 namespace weir::sqlite_tests {
@@ -19,22 +19,7 @@ namespace weir::sqlite_tests {
 using namespace std::chrono_literals;
 using sqlite::database;
 
-class folder {
-public:
-  folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "weir-sqlite-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr)
-      throw std::runtime_error{"no temporary folder"};
-    path_ = name;
-  }
-  folder(const folder&) = delete;
-  ~folder() { std::filesystem::remove_all(path_); }
-
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-
-private:
-  std::filesystem::path path_;
-};
+using folder = weir_test::temporary_folder;
 
 /// The first column of all rows of a query, or why there are none.
 inline std::vector<std::string> rows(const std::filesystem::path& path, const std::string& select) {

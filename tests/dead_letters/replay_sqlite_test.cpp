@@ -1,11 +1,10 @@
+#include "../temporary_folder.hpp"
 #include "replaying.hpp"
 
 #include <weir/connectors/sqlite/dead_letters.hpp>
 
 #include <csignal>
 #include <cstdlib>
-#include <filesystem>
-#include <stdexcept>
 
 #include <gmock/gmock.h>
 #include <sys/wait.h>
@@ -21,14 +20,6 @@ using weir::dead_letters::sqlite;
 /// Replay from a file: it outlives the process, and others work on it meanwhile.
 class ReplayFromAFile : public Replaying {
 protected:
-  ReplayFromAFile() {
-    std::string name = (std::filesystem::temp_directory_path() / "weir-replay-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr)
-      throw std::runtime_error{"no temporary folder"};
-    folder_ = name;
-  }
-  ~ReplayFromAFile() override { std::filesystem::remove_all(folder_); }
-
   std::shared_ptr<sqlite> file() const {
     return std::make_shared<sqlite>(folder_ / "dead.db",
                                     weir::dead_letters::sqlite_options{.busy_timeout = 1s});
@@ -45,7 +36,7 @@ protected:
   }
 
 private:
-  std::filesystem::path folder_;
+  const temporary_folder folder_;
 };
 
 TEST_F(ReplayFromAFile, GoesInOnceAndWhatFailsAgainIsBackWithOneMore) {
