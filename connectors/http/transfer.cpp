@@ -55,9 +55,9 @@ transfer::transfer(const client_options& options, const url& base, sockets& open
   set(CURLOPT_ERRORBUFFER, text_.data());
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_QUICK_EXIT, 1L); // who is cancelled does not wait for the look-up of a name
-  set(CURLOPT_HEADERFUNCTION, &transfer::on_header);
+  set(CURLOPT_HEADERFUNCTION, &transfer::on_bytes<&transfer::take_header>);
   set(CURLOPT_HEADERDATA, this);
-  set(CURLOPT_WRITEFUNCTION, &transfer::on_body);
+  set(CURLOPT_WRITEFUNCTION, &transfer::on_bytes<&transfer::take_body>);
   set(CURLOPT_WRITEDATA, this);
   set(CURLOPT_OPENSOCKETFUNCTION, &transfer::on_open);
   set(CURLOPT_OPENSOCKETDATA, this);
@@ -183,22 +183,12 @@ void transfer::set_method(const request& what) {
     set(CURLOPT_CUSTOMREQUEST, what.method.c_str());
 }
 
-std::size_t transfer::on_header(char* bytes, std::size_t size, std::size_t count,
-                                void* mine) noexcept {
+template <bool (transfer::*take)(std::string_view)>
+std::size_t transfer::on_bytes(char* bytes, std::size_t size, std::size_t count,
+                               void* mine) noexcept {
   auto& self = *static_cast<transfer*>(mine);
   try {
-    return self.take_header({bytes, size * count}) ? size * count : 0;
-  } catch (...) {
-    self.flaw_ = flaw::no_memory;
-    return 0;
-  }
-}
-
-std::size_t transfer::on_body(char* bytes, std::size_t size, std::size_t count,
-                              void* mine) noexcept {
-  auto& self = *static_cast<transfer*>(mine);
-  try {
-    return self.take_body({bytes, size * count}) ? size * count : 0;
+    return (self.*take)({bytes, size * count}) ? size * count : 0;
   } catch (...) {
     self.flaw_ = flaw::no_memory;
     return 0;

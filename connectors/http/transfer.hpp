@@ -61,9 +61,10 @@ private:
   };
   enum class flaw { none, body_too_long, header_too_long, no_status, no_memory };
 
-  static std::size_t on_header(char* bytes, std::size_t size, std::size_t count,
-                               void* mine) noexcept;
-  static std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* mine) noexcept;
+  /// What came, of the header or of the body.
+  template <bool (transfer::*take)(std::string_view)>
+  static std::size_t on_bytes(char* bytes, std::size_t size, std::size_t count,
+                              void* mine) noexcept;
   static curl_socket_t on_open(void* mine, curlsocktype, curl_sockaddr* where) noexcept;
   static int on_close(void* open, curl_socket_t socket) noexcept;
   static int on_connected(void* mine, char* peer, char* local, int peer_port,
